@@ -1,0 +1,1 @@
+//! Kernels in Rust for the host.

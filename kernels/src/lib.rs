@@ -1,0 +1,3 @@
+//! The local arithmetic of adjoin: kernels on slices, without plans or ranks.
+
+pub mod host;

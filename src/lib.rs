@@ -1,0 +1,3 @@
+//! adjoin: a compiler for distributed linear operators.
+
+pub use adjoin_passes::Dtype;
