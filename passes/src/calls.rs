@@ -1,0 +1,229 @@
+//! One rank's list of calls: what a back end will do, pure data.
+//!
+//! A call names buffers, boxes in them, peers and tags; nothing is left to decide.
+//! The interpreter ([`crate::interpret`]) and every run time walk the same lists.
+
+use crate::dtype::Dtype;
+use crate::ir::{LeafId, Op};
+use crate::placement::Region;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Everything that one rank does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Calls {
+    /// The rank.
+    pub rank: usize,
+    /// The memory that it needs.
+    pub buffers: Vec<Buffer>,
+    /// The groups of ranks within which it communicates; group 0 is everybody.
+    pub groups: Vec<Vec<usize>>,
+    /// For each leaf the range of each factor that this rank's tile covers.
+    pub tiles: Vec<Vec<Range<usize>>>,
+    /// The state variables.
+    pub states: Vec<Port>,
+    /// The blocks, as in the plan.
+    pub blocks: Vec<CallBlock>,
+}
+
+/// Memory for values of one element type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buffer {
+    /// The element type.
+    pub dtype: Dtype,
+    /// How many elements.
+    pub len: usize,
+}
+
+/// The calls of one block, and what goes in and out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CallBlock {
+    /// Its name.
+    pub name: String,
+    /// Parts that the caller hands in.
+    pub inputs: Vec<Port>,
+    /// In the order in which they run.
+    pub calls: Vec<Call>,
+    /// Parts of the result, in order.
+    pub outputs: Vec<Port>,
+    /// Numbers for the driver.
+    pub controls: Vec<Port>,
+}
+
+/// A part that enters or leaves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Port {
+    /// Its name, if it has one.
+    pub name: String,
+    /// The global shape.
+    pub dims: Vec<usize>,
+    /// Where it is on this rank.
+    pub view: View,
+    /// Whether this rank is the one that writes its tile: replicated parts are written once.
+    pub primary: bool,
+}
+
+/// A part in a buffer: the box that the rank holds, row-major from the buffer's beginning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// The buffer.
+    pub buffer: usize,
+    /// The element type.
+    pub dtype: Dtype,
+    /// The global indices that are held, ghost cells included.
+    pub held: Region,
+}
+
+/// A box inside a row-major array that begins at the beginning of a buffer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slab {
+    /// The buffer.
+    pub buffer: usize,
+    /// The extents of the array.
+    pub extents: Vec<usize>,
+    /// The box, in local indices.
+    pub region: Region,
+}
+
+/// What goes to or comes from one member of a group, packed in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packet {
+    /// Index into the group.
+    pub peer: usize,
+    /// The pieces.
+    pub slabs: Vec<Slab>,
+}
+
+/// How a transfer is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Kind {
+    /// One packet of the same size out and in; the sum of all members'.
+    AllReduce,
+    /// One packet out for each member; the sum of those meant for this one comes in.
+    ReduceScatter,
+    /// One packet out; every member's comes in.
+    AllGather,
+    /// One packet out and in for each member, possibly empty.
+    AllToAll,
+    /// Messages between some pairs, matched by tag.
+    Exchange,
+}
+
+/// One communication.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// How.
+    pub kind: Kind,
+    /// Within which group: an index into [`Calls::groups`].
+    pub group: usize,
+    /// The tag of its messages, the same on all ranks and different for each transfer of a block.
+    pub tag: u32,
+    /// The real type that travels; a complex element is two.
+    pub dtype: Dtype,
+    /// What leaves.
+    pub sends: Vec<Packet>,
+    /// What arrives.
+    pub recvs: Vec<Packet>,
+    /// Whether arriving elements are added to what is there.
+    pub add: bool,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Call {
+    /// A leaf or its adjoint on its tile; the outputs are overwritten, ghosts included.
+    Kernel {
+        /// Which leaf.
+        leaf: LeafId,
+        /// Whether the adjoint is applied.
+        adjoint: bool,
+        /// The parts that go in.
+        inputs: Vec<View>,
+        /// The parts that come out.
+        outputs: Vec<View>,
+    },
+    /// A node that needs no communication; `out` may be one of the arguments.
+    Local {
+        /// What is done.
+        op: Op,
+        /// To what.
+        args: Vec<View>,
+        /// Where the result goes.
+        out: View,
+    },
+    /// Copies boxes.
+    Copy {
+        /// Whether the target is filled with zeros before.
+        clear: Option<View>,
+        /// From where to where; both have the same number of elements.
+        moves: Vec<(Slab, Slab)>,
+    },
+    /// Begins a communication: what leaves is read here.
+    Start {
+        /// The number by which `Wait` names it.
+        id: u32,
+        /// What is communicated.
+        transfer: Transfer,
+    },
+    /// Ends a communication: what arrives is written here.
+    Wait {
+        /// Which.
+        id: u32,
+    },
+}
+
+impl View {
+    /// The number of elements held.
+    pub fn len(&self) -> usize {
+        crate::placement::volume(&self.held)
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The extents of the local array.
+    pub fn extents(&self) -> Vec<usize> {
+        self.held.iter().map(Range::len).collect()
+    }
+
+    /// The box of these global indices, which must be held.
+    pub fn slab(&self, region: &Region) -> Slab {
+        let local = region.iter().zip(&self.held).map(|(r, h)| {
+            debug_assert!(r.is_empty() || (h.start <= r.start && r.end <= h.end));
+            r.start.saturating_sub(h.start)..r.end.saturating_sub(h.start)
+        });
+        Slab { buffer: self.buffer, extents: self.extents(), region: local.collect() }
+    }
+
+    /// Everything that is held, as one flat box.
+    pub fn flat(&self) -> Slab {
+        let n = self.len();
+        Slab { buffer: self.buffer, extents: vec![n], region: std::iter::once(0..n).collect() }
+    }
+}
+
+impl Slab {
+    /// The number of elements in the box.
+    pub fn len(&self) -> usize {
+        crate::placement::volume(&self.region)
+    }
+
+    /// Whether the box is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Packet {
+    /// The number of elements in the packet.
+    pub fn len(&self) -> usize {
+        self.slabs.iter().map(Slab::len).sum()
+    }
+
+    /// Whether the packet carries nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,427 @@
+//! The plan: straight-line blocks of nodes over typed values, and the operators that they apply.
+//!
+//! One IR serves from the expression to the placed plan.
+//! Before placement the mesh has no axes, and a node may apply a composite [`Term`];
+//! afterwards every `apply` names a leaf or its adjoint, and communication stands as nodes.
+//! A value of the IR is one part; the list of parts that an operator maps is a list of values.
+
+use crate::dtype::Dtype;
+use crate::mesh::{Axis, Mesh};
+use crate::placement::{Split, Type};
+use crate::signature::Signature;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Index of a value of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Value(pub u32);
+
+/// Index of a leaf operator of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LeafId(pub u32);
+
+/// Index of a term of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TermId(pub u32);
+
+/// Index of a slot of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SlotId(pub u32);
+
+/// A whole plan: what is printed, verified, certified, lowered and stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The ranks; no axes before placement.
+    pub mesh: Mesh,
+    /// The leaf operators.
+    pub leaves: Vec<Leaf>,
+    /// Composite operators, each after those that it uses; empty after expansion.
+    pub terms: Vec<Term>,
+    /// Numbers read at run time.
+    pub slots: Vec<Slot>,
+    /// What lives from block to block.
+    pub states: Vec<State>,
+    /// The straight-line programs over the state.
+    pub blocks: Vec<Block>,
+}
+
+/// A leaf operator, and who holds which tile of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leaf {
+    /// Its name in the plan, such as `G` or `A[0]`.
+    pub name: String,
+    /// What the compiler knows of it.
+    pub signature: Arc<Signature>,
+    /// How each index factor is split.
+    pub tile: Vec<Split>,
+}
+
+/// A number that is read at run time; changing it needs no new plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Its name: a parameter's, or one made for a literal.
+    pub name: String,
+    /// `F64` or `C128`; weak in promotions.
+    pub dtype: Dtype,
+}
+
+/// A variable of a solver program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Its name.
+    pub name: String,
+    /// Its type between blocks.
+    pub ty: Type,
+}
+
+/// One straight-line program.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Block {
+    /// Its name; empty for the only block of an expression's plan.
+    pub name: String,
+    /// The type of each value.
+    pub types: Vec<Type>,
+    /// In an order in which every value is defined before it is used.
+    pub nodes: Vec<Node>,
+    /// What the block leaves behind.
+    pub returns: Vec<Return>,
+    /// The buffer of each value, once buffers are planned.
+    pub buffers: Option<Vec<u32>>,
+}
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// What is done.
+    pub op: Op,
+    /// To what.
+    pub args: Vec<Value>,
+    /// What it defines.
+    pub results: Vec<Value>,
+}
+
+/// Where a value goes at the end of a block.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Return {
+    /// The place.
+    pub target: Target,
+    /// The value.
+    pub value: Value,
+}
+
+/// What a block leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// The new value of a state variable.
+    State(u32),
+    /// A part of the result, in order.
+    Output,
+    /// A named number from which the driver decides how to go on.
+    Control(String),
+}
+
+/// A composite operator.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Term {
+    /// A leaf.
+    Leaf(LeafId),
+    /// `Aᴴ`
+    Adjoint(TermId),
+    /// `Aᵀ`
+    Transpose(TermId),
+    /// `conj(A)`
+    Conj(TermId),
+    /// `cA`, the product of a sign and some slots
+    Scale(Coefficient, TermId),
+    /// `A + B + …`
+    Sum(Vec<TermId>),
+    /// `A B …`, the rightmost is applied first
+    Product(Vec<TermId>),
+    /// Blocks below each other: one domain, the parts of all ranges
+    VStack(Vec<TermId>),
+    /// Blocks beside each other: the parts of all domains, one range
+    HStack(Vec<TermId>),
+    /// Blocks on the diagonal
+    BlockDiag(Vec<TermId>),
+    /// A linear map of elements, on parts of these shapes.
+    Element(Elementwise, Vec<Vec<usize>>),
+    /// The same elements in row-major order as parts of other shapes.
+    Regroup(Vec<Vec<usize>>, Vec<Vec<usize>>),
+    /// `A` on each index of additional trailing dims.
+    Lift(TermId, Vec<usize>),
+}
+
+/// Linear maps that act element by element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Elementwise {
+    /// `x`
+    Identity,
+    /// `0 x`
+    Zero,
+    /// The real part, as a real array.
+    Real,
+    /// The complex conjugate.
+    Conj,
+}
+
+/// A sign and a product of slots, some conjugated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Coefficient {
+    /// Whether the product is negated.
+    pub negative: bool,
+    /// The slots, ascending, with whether each is conjugated.
+    pub slots: Vec<(SlotId, bool)>,
+}
+
+/// What a node does. The result's type says the rest.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Op {
+    /// A part that the caller hands in.
+    Input(String),
+    /// The value of a slot.
+    Slot(SlotId),
+    /// The value of a state variable at the start of the block.
+    Get(u32),
+    /// Zeros.
+    Zero,
+    /// An operator on the parts of its domain.
+    Apply(Applied),
+    /// The sum of any number of values.
+    Add,
+    /// `x - y`
+    Sub,
+    /// `-x`
+    Neg,
+    /// `a x`; `a` may have the trailing dims of `x`.
+    Scale,
+    /// `a x + y`
+    Axpy,
+    /// The complex conjugate.
+    Conj,
+    /// Another element type; complex to real keeps the real part.
+    Cast,
+    /// The same elements in another shape.
+    Reshape,
+    /// Parts one after the other as one flat part.
+    Concat,
+    /// The elements of a flat part from this one on.
+    Part(usize),
+    /// `Σ conj(x) y` over all dims but the last `columns`.
+    Dot {
+        /// How many trailing dims keep an index of their own.
+        columns: usize,
+        /// Whether only the real part is wanted.
+        real: bool,
+    },
+    /// A function of elements, not linear; scalars apply to every element.
+    Map(Map),
+    /// A function of whole replicated values, by name.
+    Call(String),
+    /// A reduction that is no sum; settled at once.
+    Reduce(Reduction),
+    /// Index `k` (second argument) of the leading dim.
+    Take,
+    /// The first argument with index `k` (second) of the leading dim replaced by the third.
+    Put,
+    /// `Σ_k h[k] V[k, ..]`
+    Combine,
+    /// `h[k] = Σ conj(V[k, ..]) x`
+    Dots,
+    /// One at the index that the argument names, zero elsewhere.
+    OneHot,
+    /// Settles pending sums.
+    AllReduce(Vec<Axis>),
+    /// Settles a pending sum and splits a dim over its axes.
+    ReduceScatter(Vec<Axis>),
+    /// Makes every rank along the axes hold all of a split dim.
+    AllGather(Vec<Axis>),
+    /// Splits another dim over the axis.
+    AllToAll(Axis),
+    /// Other cut points, or another order of axes.
+    Exchange,
+    /// Fills ghost cells.
+    Halo,
+    /// Adds ghost contributions to their owners.
+    HaloSum,
+    /// Keeps what the result's placement says; no communication.
+    Slice,
+    /// A split value as a pending sum, zero where it was not held.
+    Pad(Vec<Axis>),
+    /// A replicated value as a pending sum: zero except on the first rank of each axis.
+    Partial(Vec<Axis>),
+    /// To another memory.
+    Copy,
+}
+
+/// An operator at an `apply`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Applied {
+    /// A composite operator; only before expansion.
+    Term(TermId),
+    /// A leaf.
+    Leaf(LeafId),
+    /// The adjoint of a leaf.
+    Adjoint(LeafId),
+}
+
+/// Functions of elements. All but the first two are opaque to the certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Map {
+    /// `x y`
+    Mul,
+    /// `x / y`, zero where `y` is
+    Div,
+    /// The square root.
+    Sqrt,
+    /// The absolute value.
+    Abs,
+    /// The larger.
+    Max,
+    /// The smaller.
+    Min,
+    /// One where `x < y`, else zero.
+    Less,
+    /// `x` where the first argument is not zero, else `y`.
+    Select,
+    /// Soft threshold of `x` at `t`.
+    Soft,
+    /// Hard threshold of `x` at `t`.
+    Hard,
+    /// `x` between `lo` and `hi`.
+    Clip,
+    /// Anything else, by name.
+    Named(String),
+}
+
+/// Reductions that are no sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Reduction {
+    /// The largest absolute value.
+    Max,
+    /// The flat index of the largest absolute value; the first of equals.
+    ArgMax,
+}
+
+impl Value {
+    /// The index as a `usize`.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+macro_rules! index {
+    ($($id:ident, $field:ident, $item:ty);*) => {$(
+        impl std::ops::Index<$id> for Plan {
+            type Output = $item;
+            fn index(&self, id: $id) -> &$item {
+                &self.$field[id.0 as usize]
+            }
+        }
+    )*};
+}
+index!(LeafId, leaves, Leaf; TermId, terms, Term; SlotId, slots, Slot);
+
+impl Plan {
+    /// Adds a term, or finds the equal one.
+    pub fn term(&mut self, term: Term) -> TermId {
+        let at = self.terms.iter().position(|t| *t == term).unwrap_or_else(|| {
+            self.terms.push(term);
+            self.terms.len() - 1
+        });
+        TermId(at as u32)
+    }
+
+    /// The block of this name.
+    pub fn block(&self, name: &str) -> Option<&Block> {
+        self.blocks.iter().find(|b| b.name == name)
+    }
+}
+
+impl Block {
+    /// An empty block.
+    pub fn new(name: impl Into<String>) -> Self {
+        Block { name: name.into(), ..Block::default() }
+    }
+
+    /// Appends a node with one result.
+    pub fn push(&mut self, op: Op, args: &[Value], ty: Type) -> Value {
+        self.push_many(op, args, vec![ty])[0]
+    }
+
+    /// Appends a node with any number of results.
+    pub fn push_many(&mut self, op: Op, args: &[Value], types: Vec<Type>) -> Vec<Value> {
+        let first = self.types.len() as u32;
+        let results: Vec<_> = (first..first + types.len() as u32).map(Value).collect();
+        self.types.extend(types);
+        self.nodes.push(Node { op, args: args.to_vec(), results: results.clone() });
+        results
+    }
+
+    /// The type of a value.
+    pub fn ty(&self, value: Value) -> &Type {
+        &self.types[value.index()]
+    }
+
+    /// Appends a return.
+    pub fn give(&mut self, target: Target, value: Value) {
+        self.returns.push(Return { target, value });
+    }
+
+    /// The index of the node that defines each value.
+    pub fn definitions(&self) -> Vec<usize> {
+        let mut at = vec![usize::MAX; self.types.len()];
+        for (n, node) in self.nodes.iter().enumerate() {
+            for r in &node.results {
+                at[r.index()] = n;
+            }
+        }
+        at
+    }
+
+    /// How many times each value is used, returns included.
+    pub fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.types.len()];
+        let returned = self.returns.iter().map(|r| r.value);
+        for v in self.nodes.iter().flat_map(|n| n.args.iter().copied()).chain(returned) {
+            uses[v.index()] += 1;
+        }
+        uses
+    }
+}
+
+impl Op {
+    /// Whether the node communicates.
+    pub fn communicates(&self) -> bool {
+        matches!(
+            self,
+            Op::AllReduce(_)
+                | Op::ReduceScatter(_)
+                | Op::AllGather(_)
+                | Op::AllToAll(_)
+                | Op::Exchange
+                | Op::Halo
+                | Op::HaloSum
+                | Op::Reduce(_)
+        )
+    }
+}
+
+impl Coefficient {
+    /// The product of two.
+    pub fn times(&self, other: &Self) -> Self {
+        let mut slots: Vec<_> = self.slots.iter().chain(&other.slots).copied().collect();
+        slots.sort_unstable();
+        Coefficient { negative: self.negative != other.negative, slots }
+    }
+
+    /// The complex conjugate; `real` tells which slots are real.
+    pub fn conj(&self, real: impl Fn(SlotId) -> bool) -> Self {
+        let slots = self.slots.iter().map(|&(s, c)| (s, !c && !real(s))).collect();
+        Coefficient { negative: self.negative, slots }
+    }
+
+    /// Whether it is plainly 1.
+    pub fn is_one(&self) -> bool {
+        !self.negative && self.slots.is_empty()
+    }
+}

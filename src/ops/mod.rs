@@ -1,0 +1,95 @@
+//! Operators: one file for each family.
+//!
+//! An operator is two halves.
+//! Its [`Signature`] is what the compiler sees.
+//! Its [`Operator::build`] is called only on ranks that own a tile of it and returns the local
+//! arithmetic of that tile.
+
+use adjoin_kernels::host::Acc;
+use adjoin_passes::{Dtype, Signature};
+use std::fmt;
+use std::ops::Range;
+
+/// An operator: a signature, and a builder of its tiles.
+pub trait Operator: Send + Sync {
+    /// What the compiler sees.
+    fn signature(&self) -> &Signature;
+
+    /// Makes the local operator of one tile, reading only the data that belongs to it.
+    fn build(&self, tile: &Tile) -> Result<Box<dyn LocalOperator>, OperatorError>;
+}
+
+/// The part of an operator that one rank holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tile {
+    /// For each factor of the rule the indices that the tile covers.
+    pub factors: Vec<Range<usize>>,
+    /// Element type of the parts of the domain.
+    pub domain: Dtype,
+    /// Element type of the parts of the range.
+    pub range: Dtype,
+    /// The rank that owns it, for messages.
+    pub rank: usize,
+}
+
+/// The arithmetic of one tile, in panels of an outer factor.
+///
+/// Panel `p` of `forward` computes a part of the range, and panel `p` of `adjoint` adds what that
+/// part contributes to the domain; one panel is the whole tile unless an operator says otherwise.
+pub trait LocalOperator: Send {
+    /// How many panels there are.
+    fn panels(&self) -> usize {
+        1
+    }
+
+    /// `y = A x` or `y += A x` on the tile.
+    fn forward(
+        &mut self,
+        panel: usize,
+        x: &[Patch<'_>],
+        y: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError>;
+
+    /// `x = Aᴴ y` or `x += Aᴴ y` on the tile, ghost cells of `x` included.
+    fn adjoint(
+        &mut self,
+        panel: usize,
+        y: &[Patch<'_>],
+        x: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError>;
+}
+
+/// A part to read: its elements, row-major, and which global indices they are.
+///
+/// Trailing dims beyond those of the signature are a batch: the operator acts on each index.
+#[derive(Clone, Copy)]
+pub struct Patch<'a> {
+    /// The elements.
+    pub data: Slice<'a>,
+    /// The global indices held in each dim, ghost cells and batch dims included.
+    pub held: &'a [Range<usize>],
+}
+
+/// A part to write.
+pub struct PatchMut<'a> {
+    /// The elements.
+    pub data: SliceMut<'a>,
+    /// The global indices held in each dim, ghost cells and batch dims included.
+    pub held: &'a [Range<usize>],
+}
+
+pub use crate::elements::{Slice, SliceMut};
+
+/// Why a tile could not be built or applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorError(pub String);
+
+impl fmt::Display for OperatorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OperatorError {}
