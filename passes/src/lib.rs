@@ -3,12 +3,17 @@
 //! This crate knows no kernels, threads, MPI, CUDA or files.
 //! Modules are declared in the order in which to read them.
 
+mod bounds;
 pub mod calls;
 pub mod dtype;
+pub mod field;
+pub mod interpret;
 pub mod ir;
+pub mod lower;
 pub mod mesh;
 pub mod placement;
 pub mod signature;
+pub mod stand_in;
 pub mod terms;
 
 pub use dtype::Dtype;
