@@ -5,13 +5,16 @@
 
 mod bounds;
 pub mod calls;
+pub mod certify;
 pub mod dtype;
+pub mod exact;
 pub mod field;
 pub mod interpret;
 pub mod ir;
 pub mod lower;
 pub mod mesh;
 pub mod placement;
+pub mod reference;
 pub mod signature;
 pub mod stand_in;
 pub mod terms;

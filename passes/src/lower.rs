@@ -104,7 +104,7 @@ impl<'a> Lowering<'a> {
             memory.dtype = ty.dtype;
         }
         memory.len = memory.len.max(volume(&held));
-        View { buffer, dtype: ty.dtype, held }
+        View { buffer, dtype: ty.dtype, dims: ty.dims.clone(), held }
     }
 
     fn value(&mut self, scope: &Scope, v: Value) -> View {
@@ -114,7 +114,7 @@ impl<'a> Lowering<'a> {
     fn port(&self, name: &str, ty: &Type, view: View) -> Port {
         let used = ty.placement.split_axes();
         let primary = (0..self.at.len()).all(|axis| used.contains(&axis) || self.at[axis] == 0);
-        Port { name: name.into(), dims: ty.dims.clone(), view, primary }
+        Port { name: name.into(), view, primary }
     }
 
     fn give(&mut self, scope: &mut Scope, target: &Target, v: Value) {
@@ -376,7 +376,7 @@ impl<'a> Lowering<'a> {
     fn temporary(&mut self, len: usize) -> View {
         self.calls.buffers.push(Buffer { dtype: Dtype::F64, len });
         let held: Region = std::iter::once(0..len).collect();
-        View { buffer: self.calls.buffers.len() - 1, dtype: Dtype::F64, held }
+        View { buffer: self.calls.buffers.len() - 1, dtype: Dtype::F64, dims: vec![len], held }
     }
 }
 
