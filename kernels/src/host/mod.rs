@@ -15,6 +15,10 @@ pub mod vector;
 
 pub mod columns;
 
+pub mod dense;
+
+pub mod batched;
+
 pub use scalar::{Acc, Real, Scalar, reals, reals_mut};
 
 #[cfg(test)]
