@@ -19,6 +19,10 @@ pub mod dense;
 
 pub mod batched;
 
+pub mod diagonal;
+
+pub mod index;
+
 pub use scalar::{Acc, Real, Scalar, reals, reals_mut};
 
 #[cfg(test)]
