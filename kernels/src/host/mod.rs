@@ -21,6 +21,10 @@ pub mod batched;
 
 pub mod diagonal;
 
+pub mod stencil;
+
+pub mod derivative;
+
 pub mod index;
 
 pub use scalar::{Acc, Real, Scalar, reals, reals_mut};
