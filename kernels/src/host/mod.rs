@@ -25,6 +25,8 @@ pub mod stencil;
 
 pub mod derivative;
 
+pub mod fft;
+
 pub mod index;
 
 pub use scalar::{Acc, Real, Scalar, reals, reals_mut};
