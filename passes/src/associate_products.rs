@@ -12,10 +12,11 @@
 
 use crate::dtype::Dtype;
 use crate::error::PlanError;
-use crate::ir::{Applied, Block, Coefficient, Elementwise, LeafId, Node, Op, Plan, Term, TermId, Value};
+use crate::ir::{
+    Applied, Block, Coefficient, Elementwise, LeafId, Node, Op, Plan, Term, TermId, Value,
+};
 use crate::pipeline::{Context, Numerics, Pass};
 use crate::placement::Type;
-use crate::signature::Typing;
 use crate::terms;
 
 /// The pass.
@@ -104,7 +105,8 @@ impl Expansion<'_> {
             Term::VStack(ts) => ts.iter().flat_map(|&t| self.apply(t, x.clone())).collect(),
             Term::HStack(ts) => {
                 let parts = self.dealt(ts, x);
-                let made = parts.into_iter().map(|(t, mine)| (false, self.apply(t, mine))).collect();
+                let made =
+                    parts.into_iter().map(|(t, mine)| (false, self.apply(t, mine))).collect();
                 self.add(made)
             }
             Term::BlockDiag(ts) => {
@@ -127,7 +129,8 @@ impl Expansion<'_> {
             (domain, range, &s.domain, &s.range)
         };
         let x: Vec<_> = x.into_iter().map(|v| self.cast(v, take)).collect();
-        let extra = x.first().map(|&v| self.ty(v).dims[from[0].len()..].to_vec()).unwrap_or_default();
+        let extra =
+            x.first().map(|&v| self.ty(v).dims[from[0].len()..].to_vec()).unwrap_or_default();
         let types = to.iter().map(|d| Type::new(&[d, &extra[..]].concat(), give)).collect();
         let applied = if adjoint { Applied::Adjoint(leaf) } else { Applied::Leaf(leaf) };
         self.block.push_many(Op::Apply(applied), &x, types)
@@ -135,7 +138,9 @@ impl Expansion<'_> {
 
     fn scale(&mut self, c: &Coefficient, term: TermId, x: Vec<Value>) -> Vec<Value> {
         let (domain, range) = terms::sides(self.plan, term);
-        let size = |shapes: &terms::Shapes| shapes.iter().map(|s| s.iter().product::<usize>()).sum::<usize>();
+        let size = |shapes: &terms::Shapes| {
+            shapes.iter().map(|s| s.iter().product::<usize>()).sum::<usize>()
+        };
         let complex = terms::is_complex(self.plan, c);
         let free = !complex || terms::is_complex_linear(self.plan, term);
         let kept = x.iter().all(|&v| !complex || self.ty(v).dtype.is_complex());
@@ -200,14 +205,16 @@ impl Expansion<'_> {
                 let items: Vec<_> = lists.iter().map(|(minus, list)| (*minus, list[k])).collect();
                 let types = items.iter().map(|&(_, v)| self.ty(v).dtype);
                 let dtype = types.reduce(Dtype::promote).unwrap_or(Dtype::F64);
-                let items: Vec<_> = items.into_iter().map(|(m, v)| (m, self.cast(v, dtype))).collect();
+                let items: Vec<_> =
+                    items.into_iter().map(|(m, v)| (m, self.cast(v, dtype))).collect();
                 self.signed(&items)
             })
             .collect()
     }
 
     fn signed(&mut self, items: &[(bool, Value)]) -> Value {
-        let pick = |minus| items.iter().filter(move |i| i.0 == minus).map(|i| i.1).collect::<Vec<_>>();
+        let pick =
+            |minus| items.iter().filter(move |i| i.0 == minus).map(|i| i.1).collect::<Vec<_>>();
         let (plus, minus) = (self.added(&pick(false)), self.added(&pick(true)));
         match (plus, minus) {
             (Some(a), Some(b)) => {
@@ -255,12 +262,14 @@ impl Expansion<'_> {
     }
 
     fn regroup(&mut self, from: &terms::Shapes, to: &terms::Shapes, x: Vec<Value>) -> Vec<Value> {
-        let extra = x.first().map(|&v| self.ty(v).dims[from[0].len()..].to_vec()).unwrap_or_default();
+        let extra =
+            x.first().map(|&v| self.ty(v).dims[from[0].len()..].to_vec()).unwrap_or_default();
         let lift = |s: &Vec<usize>| [s.as_slice(), &extra].concat();
         if from.len() == to.len() && from.iter().zip(to).all(|(a, b)| size(a) == size(b)) {
             return x.into_iter().zip(to).map(|(v, s)| self.reshape(v, lift(s))).collect();
         }
-        let dtype = x.iter().map(|&v| self.ty(v).dtype).reduce(Dtype::promote).unwrap_or(Dtype::F64);
+        let dtype =
+            x.iter().map(|&v| self.ty(v).dtype).reduce(Dtype::promote).unwrap_or(Dtype::F64);
         let flat: Vec<_> = x
             .into_iter()
             .map(|v| {

@@ -54,7 +54,8 @@ fn cancel(from: &Plan, to: &mut Plan, term: TermId) -> TermId {
             t => Term::Scale(c.clone(), t),
         },
         Term::Sum(ts) => {
-            let ts = flat(to, each(to, ts), |t| if let Term::Sum(ts) = t { Some(ts) } else { None });
+            let ts = each(to, ts);
+            let ts = flat(to, ts, |t| if let Term::Sum(ts) = t { Some(ts) } else { None });
             let zero = |t: &TermId| matches!(to[*t], Term::Element(Elementwise::Zero, _));
             let kept: Vec<_> = ts.iter().copied().filter(|t| !zero(t)).collect();
             match kept.as_slice() {
@@ -65,7 +66,8 @@ fn cancel(from: &Plan, to: &mut Plan, term: TermId) -> TermId {
         }
         Term::Product(ts) => {
             let ends = (terms::domain(from, ts[ts.len() - 1]), terms::range(from, ts[0]));
-            let ts = flat(to, each(to, ts), |t| if let Term::Product(ts) = t { Some(ts) } else { None });
+            let ts = each(to, ts);
+            let ts = flat(to, ts, |t| if let Term::Product(ts) = t { Some(ts) } else { None });
             return product(to, ts, ends);
         }
         Term::VStack(ts) => Term::VStack(each(to, ts)),

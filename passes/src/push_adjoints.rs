@@ -93,7 +93,8 @@ fn leaf_term(to: &mut Plan, leaf: LeafId, adjoint: bool, conj: bool) -> TermId {
     if adjoint && !s.laws.self_adjoint {
         term = to.term(Term::Adjoint(term));
     }
-    let real = !s.dtype.is_complex() && s.typing == Typing::Same && s.linearity == Linearity::Complex;
+    let real =
+        !s.dtype.is_complex() && s.typing == Typing::Same && s.linearity == Linearity::Complex;
     if !conj || real {
         return term;
     }

@@ -180,9 +180,11 @@ fn blocks(
 pub fn is_complex_linear(plan: &Plan, term: TermId) -> bool {
     match &plan[term] {
         Term::Leaf(leaf) => plan[*leaf].signature.linearity == Linearity::Complex,
-        Term::Adjoint(t) | Term::Transpose(t) | Term::Conj(t) | Term::Scale(_, t) | Term::Lift(t, _) => {
-            is_complex_linear(plan, *t)
-        }
+        Term::Adjoint(t)
+        | Term::Transpose(t)
+        | Term::Conj(t)
+        | Term::Scale(_, t)
+        | Term::Lift(t, _) => is_complex_linear(plan, *t),
         Term::Sum(ts)
         | Term::Product(ts)
         | Term::VStack(ts)
