@@ -52,10 +52,7 @@ impl Dtype {
 
     /// NumPy's `result_type` of two arrays.
     pub fn promote(self, other: Self) -> Self {
-        Dtype::new(
-            self.is_complex() || other.is_complex(),
-            self.is_double() || other.is_double(),
-        )
+        Dtype::new(self.is_complex() || other.is_complex(), self.is_double() || other.is_double())
     }
 
     /// The result with a weak scalar, real or complex: precision stays.
