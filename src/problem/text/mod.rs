@@ -4,12 +4,14 @@
 //! Nesting, length and tree height are limited, so hostile text gives an error and later walks over
 //! the tree may recurse.
 
+pub mod constant;
 pub mod lexer;
 pub mod parser;
 pub mod print;
 pub mod tree;
 
 use super::diagnostic::{Diagnostic, Document, Result, Span};
+pub use constant::Scalar;
 pub use tree::{Argument, Attribute, BinaryOp, Expr, ExprKind, Number};
 
 /// The longest expression, in bytes.
