@@ -85,10 +85,9 @@ fn set_changes_a_parameter() {
 
 #[test]
 fn long_chains_of_definitions_need_no_deep_stack() {
-    let mut text = "[operators]\nA0 = { operator = 'Identity', N = 3 }\n".to_owned();
-    for i in (1..20_000).rev() {
-        text += &format!("A{i} = '2 * A{}'\n", i - 1);
-    }
+    let chain = (1..20_000).rev().map(|i| format!("A{i} = '2 * A{}'", i - 1));
+    let head = ["[operators]".to_owned(), "A0 = { operator = 'Identity', N = 3 }".to_owned()];
+    let text = head.into_iter().chain(chain).collect::<Vec<_>>().join("\n");
     let problem = resolve("p.toml", &text, &["A19999"]);
     assert_eq!(problem.lookup("A19999"), Some(Entity::Operator(19_999)));
     let cyclic = text.replace("A0 = { operator = 'Identity', N = 3 }", "A0 = 'A19999'");

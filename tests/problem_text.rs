@@ -103,22 +103,24 @@ fn texts_of_the_reference_parse_and_read_back() {
     }
 }
 
+/// The text of every span is the expression that it belongs to.
+fn check_spans(expr: &Expr, text: &str) {
+    let written = &text[expr.span.start..expr.span.end];
+    if let Ok(formula) = Formula::parse("EXPR", written) {
+        assert_eq!(grouped(&formula.expr), grouped(expr));
+    } else {
+        panic!("`{written}` is not an expression");
+    }
+    for child in expr.children() {
+        assert!(expr.span.start <= child.span.start && child.span.end <= expr.span.end);
+        check_spans(child, text);
+    }
+}
+
 #[test]
 fn spans_cover_what_was_written() {
     let text = "A.H @ (B + 2 * C) - VStack(A, b = -B)";
-    fn check(expr: &Expr, text: &str) {
-        let written = &text[expr.span.start..expr.span.end];
-        if let Ok(formula) = Formula::parse("EXPR", written) {
-            assert_eq!(grouped(&formula.expr), grouped(expr));
-        } else {
-            panic!("`{written}` is not an expression");
-        }
-        for child in expr.children() {
-            assert!(expr.span.start <= child.span.start && child.span.end <= expr.span.end);
-            check(child, text);
-        }
-    }
-    check(&parse(text), text);
+    check_spans(&parse(text), text);
 }
 
 #[test]

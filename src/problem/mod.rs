@@ -8,13 +8,19 @@
 //! Nothing here knows operators or plans: a resolved problem is data that a later step builds from.
 //! Modules are declared in the order in which to read them.
 
-pub mod catalog;
 pub mod diagnostic;
-pub mod file;
-pub mod resolve;
+
 pub mod suggest;
+
 pub mod text;
+
 pub mod value;
+
+pub mod file;
+
+pub mod catalog;
+
+pub mod resolve;
 
 pub use catalog::Catalog;
 pub use diagnostic::{Diagnostic, Document, Result, Span, Spanned};

@@ -34,12 +34,18 @@ impl<'a> Fields<'a> {
         Some(self.rest.remove(at).1)
     }
 
-    /// The value of a key that must be there.
+    /// The value of a key that must be there; a key that looks like it is named as the error.
     pub fn required(&mut self, key: &'static str) -> Result<Value> {
-        self.take(key).ok_or_else(|| {
-            let message = format!("{} has no `{key}`", self.what);
-            Diagnostic::new(self.document, self.span, message, "missing here")
-        })
+        if let Some(value) = self.take(key) {
+            return Ok(value);
+        }
+        let near = |(name, _): &&(Name, Value)| suggest::nearest(&name.value, [key]).is_some();
+        if let Some((name, _)) = self.rest.iter().find(near) {
+            let help = format!("did you mean `{key}`?");
+            return Err(self.unknown(name).help(help));
+        }
+        let message = format!("{} has no `{key}`", self.what);
+        Err(Diagnostic::new(self.document, self.span, message, "missing here"))
     }
 
     /// Ends the reading: a key that was not asked for is an error.
@@ -47,10 +53,13 @@ impl<'a> Fields<'a> {
         let Some((key, _)) = self.rest.first() else {
             return Ok(());
         };
-        let name = key.value.escape_debug();
-        let message = format!("{} has no key `{name}`", self.what);
         let help = suggest::help(&key.value, "keys", self.asked.iter().copied());
-        Err(Diagnostic::new(self.document, key.span, message, "unknown key").maybe_help(help))
+        Err(self.unknown(key).maybe_help(help))
+    }
+
+    fn unknown(&self, key: &Name) -> Diagnostic {
+        let message = format!("{} has no key `{}`", self.what, key.value.escape_debug());
+        Diagnostic::new(self.document, key.span, message, "unknown key")
     }
 
     /// Ends the reading with what was not asked for.

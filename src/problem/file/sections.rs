@@ -7,12 +7,16 @@ use crate::problem::diagnostic::{Diagnostic, Document, Result, Spanned};
 use crate::problem::text::Scalar;
 use crate::problem::value::{Table, Value, ValueKind};
 use num_complex::Complex64;
+use std::path::Path;
 
 /// Reads the whole file.
 pub fn problem(document: &Document, value: Value) -> Result<Problem> {
     let mut file = Fields::new(document, value, "a problem file")?;
     let dtype = file.take("defaults").map(|v| defaults(document, v)).transpose()?.flatten();
-    let parameters = entries(document, file.take("parameters"), "[parameters]", parameter)?;
+    let parameters =
+        entries(document, file.take("parameters"), "[parameters]", |document, name, value| {
+            parameter(document, name, &value)
+        })?;
     let arrays = entries(document, file.take("arrays"), "[arrays]", array)?;
     let operators = entries(document, file.take("operators"), "[operators]", operator)?;
     let solve = file.take("solve").map(|v| super::solve::solve(document, v)).transpose()?;
@@ -44,21 +48,19 @@ fn defaults(document: &Document, value: Value) -> Result<Option<Spanned<Dtype>>>
     dtype.map(|value| fields::dtype(document, &value, "defaults.dtype")).transpose()
 }
 
-fn parameter(document: &Document, name: Name, value: Value) -> Result<Parameter> {
+fn parameter(document: &Document, name: Name, value: &Value) -> Result<Parameter> {
     let what = format!("the parameter `{}`", name.value.escape_debug());
     let scalar = match &value.value {
-        ValueKind::Text(_) => formula(document, &value, &what)?.constant(&|_| None)?,
-        ValueKind::List(items) => match &items[..] {
-            [re, im] => Scalar::Complex(Complex64::new(
-                fields::real(document, re, &what)?,
-                fields::real(document, im, &what)?,
-            )),
-            _ => {
+        ValueKind::Text(_) => formula(document, value, &what)?.constant(&|_| None)?,
+        ValueKind::List(items) => {
+            let [re, im] = &items[..] else {
                 let message = format!("{what} must be a number, or a list of two: [re, im]");
                 return Err(Diagnostic::new(document, value.span, message, "here"));
-            }
-        },
-        _ => Scalar::Real(fields::real(document, &value, &what)?),
+            };
+            let re = fields::real(document, re, &what)?;
+            Scalar::Complex(Complex64::new(re, fields::real(document, im, &what)?))
+        }
+        _ => Scalar::Real(fields::real(document, value, &what)?),
     };
     Ok(Parameter { name, value: scalar })
 }
@@ -80,11 +82,11 @@ fn array(document: &Document, name: Name, value: Value) -> Result<Array> {
 
 fn plain_file(document: &Document, value: &Value, what: &str) -> Result<Origin> {
     let path = fields::path(document, value, what)?;
-    let lower = path.value.to_ascii_lowercase();
-    if lower.ends_with(".npy") {
+    let extension = Path::new(&path.value).extension().unwrap_or_default();
+    if extension.eq_ignore_ascii_case("npy") {
         return Ok(Origin::Npy(path));
     }
-    let help = if lower.ends_with(".npz") {
+    let help = if extension.eq_ignore_ascii_case("npz") {
         "name its member: { npz = \"..\", name = \"..\" }"
     } else {
         "an `.npy` file of another name is written { npy = \"..\" }"

@@ -1,6 +1,7 @@
 //! Gives every name of a problem a meaning, checks what can be checked without data, and orders the
 //! definitions so that each comes after those that it uses.
 
+mod calls;
 mod names;
 mod order;
 mod settings;

@@ -5,7 +5,6 @@
 use super::{Body, Built, Entity, Resolved, Setting};
 use crate::problem::catalog::{Catalog, Kind};
 use crate::problem::diagnostic::{Diagnostic, Result, Spanned};
-use crate::problem::file::fields::representable;
 use crate::problem::file::{Data, Part};
 use crate::problem::suggest;
 use crate::problem::text::{Argument, Attribute, BinaryOp, Expr, ExprKind, Formula, Number};
@@ -45,7 +44,7 @@ pub(super) fn check(
             Body::Built(built) => check_settings(built, &checker)?,
         }
     }
-    for solve in &resolved.solve {
+    if let Some(solve) = &resolved.solve {
         check_settings(&solve.solver, &checker)?;
         checker(&solve.operator).whole(Sort::Operator)?;
         for data in std::iter::once(&solve.data).chain(&solve.x0) {
@@ -95,10 +94,10 @@ fn check_data<'a>(data: &'a Data, checker: &impl Fn(&'a Formula) -> Checker<'a>)
     }
 }
 
-struct Checker<'a> {
-    resolved: &'a Resolved,
+pub(super) struct Checker<'a> {
+    pub(super) resolved: &'a Resolved,
     catalog: &'a Catalog,
-    formula: &'a Formula,
+    pub(super) formula: &'a Formula,
 }
 
 impl Checker<'_> {
@@ -114,7 +113,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn wanted(&self, expr: &Expr, wanted: Sort) -> Result<()> {
+    pub(super) fn wanted(&self, expr: &Expr, wanted: Sort) -> Result<()> {
         let found = self.sort(expr)?;
         if found == wanted {
             return Ok(());
@@ -229,119 +228,11 @@ impl Checker<'_> {
         }
     }
 
-    fn call(&self, expr: &Expr, name: &Spanned<String>, arguments: &[Argument]) -> Result<Sort> {
-        match name.value.as_str() {
-            "VStack" | "HStack" | "BlockDiag" => {
-                let blocks = self.blocks(expr, name, arguments)?;
-                self.all(&blocks, Sort::Operator)?;
-                Ok(Sort::Operator)
-            }
-            "Block" => self.block(expr, name, arguments),
-            "Kronecker" => {
-                let blocks = self.blocks(expr, name, arguments)?;
-                self.all(&blocks, Sort::Operator)?;
-                if blocks.len() == 2 {
-                    return Ok(Sort::Operator);
-                }
-                let message = format!("Kronecker takes two operators, not {}", blocks.len());
-                Err(self.error(expr, message, "here"))
-            }
-            "stack" => {
-                let parts = self.blocks(expr, name, arguments)?;
-                self.all(&parts, Sort::Array)?;
-                Ok(Sort::Array)
-            }
-            "zeros" => self.zeros(expr, arguments),
-            other => {
-                let message = format!("there is no function `{other}`");
-                let help = if self.resolved.lookup(other).is_none() {
-                    suggest::help(other, "functions", super::FUNCTIONS)
-                } else {
-                    Some("an operator is applied with `@`".to_owned())
-                };
-                Err(self.formula.error(name.span, message, "here").maybe_help(help))
-            }
-        }
-    }
-
-    /// The blocks of a call, with or without brackets around them.
-    fn blocks<'e>(
-        &self,
-        expr: &Expr,
-        name: &Spanned<String>,
-        arguments: &'e [Argument],
-    ) -> Result<Vec<&'e Expr>> {
-        let blocks: Vec<&Expr> = match arguments {
-            [Argument { keyword: None, value }] => match &value.kind {
-                ExprKind::List(items) | ExprKind::Tuple(items) => items.iter().collect(),
-                _ => vec![value],
-            },
-            several => several.iter().map(|argument| &argument.value).collect(),
-        };
-        if blocks.is_empty() {
-            return Err(self.error(expr, format!("{} has no blocks", name.value), "here"));
-        }
-        Ok(blocks)
-    }
-
-    fn block(&self, expr: &Expr, name: &Spanned<String>, arguments: &[Argument]) -> Result<Sort> {
-        let rows = match arguments {
-            [Argument { keyword: None, value: Expr { kind: ExprKind::List(items), .. } }]
-                if items.iter().all(|item| matches!(item.kind, ExprKind::List(_))) =>
-            {
-                self.blocks(expr, name, arguments)?
-            }
-            rows => rows.iter().map(|row| &row.value).collect(),
-        };
-        let mut width = None;
-        for row in rows {
-            let (ExprKind::List(blocks) | ExprKind::Tuple(blocks)) = &row.kind else {
-                let message = "each row of a Block is a list";
-                return Err(self.error(row, message, "here").help("Block([A, B], [C, D])"));
-            };
-            self.all(&blocks.iter().collect::<Vec<_>>(), Sort::Operator)?;
-            if blocks.is_empty() || *width.get_or_insert(blocks.len()) != blocks.len() {
-                let message = "the rows of a Block have equally many blocks";
-                return Err(self.error(row, message, format!("this one has {}", blocks.len())));
-            }
-        }
-        if width.is_none() {
-            return Err(self.error(expr, "Block has no blocks", "here"));
-        }
-        Ok(Sort::Operator)
-    }
-
-    fn all(&self, exprs: &[&Expr], wanted: Sort) -> Result<()> {
-        exprs.iter().try_for_each(|expr| self.wanted(expr, wanted))
-    }
-
-    fn zeros(&self, expr: &Expr, arguments: &[Argument]) -> Result<Sort> {
-        let sizes: Vec<&Expr> = match arguments {
-            [Argument { keyword: None, value }] => match &value.kind {
-                ExprKind::Tuple(items) | ExprKind::List(items) => items.iter().collect(),
-                _ => vec![value],
-            },
-            _ => {
-                let error = self.error(expr, "`zeros` takes one shape", "here");
-                return Err(error.help("zeros(1280) or zeros((32, 40))"));
-            }
-        };
-        let size = |size: &&Expr| match size.kind {
-            ExprKind::Number(Number::Integer(n)) => Ok(n as usize),
-            _ => Err(self.error(size, "a size is a literal integer of at least 0", "here")),
-        };
-        let dims = sizes.iter().map(size).collect::<Result<Vec<_>>>()?;
-        if representable(&dims) {
-            return Ok(Sort::Array);
-        }
-        Err(self.error(expr, "this array has more elements than can be addressed", "here"))
-    }
-
     fn misplaced(&self, expr: &Expr, what: &str) -> Diagnostic {
         self.error(expr, format!("{what} has no place here"), "here")
     }
 
-    fn error(
+    pub(super) fn error(
         &self,
         expr: &Expr,
         message: impl Into<String>,

@@ -14,9 +14,9 @@ pub(super) fn of_operator(operator: &Operator) -> Vec<&Formula> {
     }
 }
 
-fn of_settings(built: &Built) -> Vec<&Formula> {
-    let formula = |setting| match setting {
-        &Setting::Formula(ref formula) => Some(formula),
+fn of_settings<'a>(built: &'a Built) -> Vec<&'a Formula> {
+    let formula = |setting: &'a Setting| match setting {
+        Setting::Formula(formula) => Some(formula),
         _ => None,
     };
     built.settings.iter().filter_map(|(_, setting)| formula(&setting.value)).collect()

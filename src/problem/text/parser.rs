@@ -19,7 +19,11 @@ use crate::problem::suggest;
 pub fn parse(document: &Document, tokens: Vec<Token>) -> Result<Expr> {
     let mut parser = Parser { document, tokens, at: 0, nesting: 0 };
     if *parser.peek() == TokenKind::End {
-        return Err(parser.error(parser.span(), "the expression is empty", ""));
+        return Err(parser.error(
+            parser.span(),
+            "the expression is empty",
+            "expected an expression here",
+        ));
     }
     let tree = parser.sum(0)?;
     match parser.peek() {
