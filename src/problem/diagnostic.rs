@@ -56,13 +56,20 @@ pub struct Document(Arc<Contents>);
 
 struct Contents {
     name: String,
-    text: String,
+    /// The text, and a newline after it if it has none: a caret may stand behind the last line.
+    shown: String,
+    length: usize,
 }
 
 impl Document {
     /// A document called `name` in messages.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Document(Arc::new(Contents { name: name.into(), text: text.into() }))
+        let mut shown = text.into();
+        let length = shown.len();
+        if !shown.ends_with('\n') {
+            shown.push('\n');
+        }
+        Document(Arc::new(Contents { name: name.into(), shown, length }))
     }
 
     /// What messages call it: a path, or `EXPR`.
@@ -72,7 +79,7 @@ impl Document {
 
     /// All of its text.
     pub fn text(&self) -> &str {
-        &self.0.text
+        &self.0.shown[..self.0.length]
     }
 
     /// The text of a span; empty where the span is outside or cuts a character.
@@ -104,10 +111,10 @@ impl SourceCode for Document {
         before: usize,
         after: usize,
     ) -> std::result::Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let whole = self.text().read_span(span, before, after)?;
+        let whole = self.0.shown.read_span(span, before, after)?;
         let long = whole.data().split(|&b| b == b'\n').any(|line| line.len() > LONG_LINE);
         let (data, shown, line, column) = if before > 0 && long {
-            let exact = self.text().read_span(&(span.offset(), 0).into(), 0, 0)?;
+            let exact = self.0.shown.read_span(&(span.offset(), 0).into(), 0, 0)?;
             let window = self.window(span);
             let text = self.slice(window);
             let shown = SourceSpan::from(window.start..window.end);
@@ -229,7 +236,8 @@ impl miette::Diagnostic for Diagnostic {
         }
         let labels = self.labels.iter().enumerate().map(|(i, (span, text))| {
             let text = (!text.is_empty()).then(|| text.clone());
-            let place = span.start..span.end.max(span.start);
+            let start = span.start.min(self.document.0.shown.len() - 1);
+            let place = start..span.end.max(start);
             if i == 0 {
                 LabeledSpan::new_primary_with_span(text, place)
             } else {
@@ -256,16 +264,15 @@ mod tests {
     }
 
     #[test]
-    fn every_span_of_a_short_text_renders() {
-        let document = Document::new("p", "é\nab\n\nδ");
-        let length = document.text().len();
-        for start in 0..=length {
-            for end in start..=length {
-                assert!(
-                    !Diagnostic::new(&document, Span::new(start, end), "m", "l")
-                        .render()
-                        .is_empty()
-                );
+    fn every_span_of_a_short_text_gets_its_label() {
+        for text in ["é\nab\n\nδ", "a\n", "a", "", "\n"] {
+            let document = Document::new("p", text);
+            for start in (0..=text.len()).filter(|&i| text.is_char_boundary(i)) {
+                for end in (start..=text.len()).filter(|&i| text.is_char_boundary(i)) {
+                    let span = Span::new(start, end);
+                    let shown = Diagnostic::new(&document, span, "m", "label").render();
+                    assert!(shown.contains("─ label\n"), "{text:?} {span:?}\n{shown}");
+                }
             }
         }
     }

@@ -113,6 +113,7 @@ impl Reader<'_> {
                     });
                 }
                 b'\\' => self.at += 1,
+                b'\n' => break,
                 _ => {}
             }
         }
