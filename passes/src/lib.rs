@@ -30,6 +30,8 @@ pub mod share_values;
 pub mod signature;
 pub mod stand_in;
 pub mod terms;
+pub mod text;
+pub mod traffic;
 
 pub use dtype::Dtype;
 pub use ir::{Block, Plan};
