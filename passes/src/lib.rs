@@ -10,6 +10,7 @@ pub mod mesh;
 pub mod placement;
 pub mod signature;
 pub mod terms;
+pub mod verify;
 
 pub use dtype::Dtype;
 pub use ir::{Block, Plan};
