@@ -12,18 +12,18 @@ use std::sync::Arc;
 
 /// How a dim with this binding is split when the leaf is tiled as it is.
 ///
-/// Cut points are the tile's, or else those of the factor by its weights, carried over to the dim
-/// by the binding's spread; a cut that is made here has no name.
+/// Cut points are the tile's, carried over to the dim by the binding's spread.
+/// A cut that is made here has no name.
 pub fn induced_split(leaf: &Leaf, binding: &Binding) -> Split {
     let tile = &leaf.tile[binding.factor];
     let factor = &leaf.signature.rule.factors[binding.factor];
     let cut = match &tile.cut {
         _ if tile.axes.is_empty() => None,
-        None if factor.weights.is_none() && binding.spread == Spread::One => None,
+        None if binding.spread == Spread::One => None,
         None => Some(Arc::new(Cut {
             name: String::new(),
             size: factor.size,
-            weights: factor.weights.clone(),
+            weights: None,
             spread: binding.spread.clone(),
         })),
         Some(cut) if binding.spread == Spread::One => Some(cut.clone()),

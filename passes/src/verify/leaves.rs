@@ -48,7 +48,7 @@ fn tile(plan: &Plan, leaf: &Leaf) -> Outcome {
     let have = leaf.tile.len();
     ensure(have == factors.len(), || format!("has {have} splits for {} factors", factors.len()))?;
     let mut used = BTreeSet::new();
-    for (split, Factor { name, size, whole, .. }) in leaf.tile.iter().zip(factors) {
+    for (split, Factor { name, size, whole, weights }) in leaf.tile.iter().zip(factors) {
         ensure(split.axes.is_empty() || !whole, || {
             format!("splits factor {name}, which is whole")
         })?;
@@ -58,6 +58,8 @@ fn tile(plan: &Plan, leaf: &Leaf) -> Outcome {
             format!("uses axis {axis} twice, again for factor {name}")
         })?;
         cut_fits(split, *size).map_err(|wrong| format!("cuts factor {name} by {wrong}"))?;
+        let declared = split.axes.is_empty() || weights.is_none() || split.cut.is_some();
+        ensure(declared, || format!("names no cut of factor {name}, which has weights"))?;
     }
     Ok(())
 }

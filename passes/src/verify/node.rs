@@ -45,6 +45,38 @@ pub(super) enum Family {
 }
 
 impl Family {
+    /// All of them.
+    #[cfg(test)]
+    pub const ALL: [Family; 27] = [
+        Family::Input,
+        Family::Slot,
+        Family::Get,
+        Family::Zero,
+        Family::Term,
+        Family::Leaf,
+        Family::Elementwise,
+        Family::Scale,
+        Family::Map,
+        Family::Call,
+        Family::Reduce,
+        Family::Dot,
+        Family::Indexed,
+        Family::OneHot,
+        Family::Reshape,
+        Family::Concat,
+        Family::AllReduce,
+        Family::ReduceScatter,
+        Family::AllGather,
+        Family::AllToAll,
+        Family::Exchange,
+        Family::Halo,
+        Family::HaloSum,
+        Family::Slice,
+        Family::Pad,
+        Family::Partial,
+        Family::Copy,
+    ];
+
     /// The family of an operation.
     pub fn of(op: &Op) -> Self {
         match op {

@@ -26,11 +26,15 @@ pub(super) fn defined_once(plan: &Plan, report: &mut Report) {
 /// `defined-before-use`
 pub(super) fn defined_before_use(plan: &Plan, report: &mut Report) {
     for (b, block) in plan.blocks.iter().enumerate() {
-        let definitions = block.definitions();
+        let ever = block.definitions();
+        let mut defined = vec![false; block.types.len()];
         for (n, node) in block.nodes.iter().enumerate() {
-            let late = |at: usize| at >= n && at != usize::MAX;
-            for v in node.args.iter().filter(|v| late(definitions[v.index()])) {
+            let late = |v: usize| !defined[v] && ever[v] != usize::MAX;
+            for v in node.args.iter().filter(|v| late(v.index())) {
                 report.node(b, n, format!("%{} is used before it is defined", v.0));
+            }
+            for r in &node.results {
+                defined[r.index()] = true;
             }
         }
     }
