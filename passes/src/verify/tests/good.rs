@@ -1,12 +1,93 @@
-//! Plans that break no rule.
+//! Plans that break no rule, and whether any plan near them makes the verifier panic.
 
 use super::{Draft, dense, signature, stencil};
 use crate::dtype::Dtype;
-use crate::ir::{Map, Op, Target};
+use crate::ir::{Map, Op, Plan, Target};
 use crate::signature::{Binding, Factor};
+use crate::verify::verify_all;
+use serde_json::Value as Json;
+
+const GOOD: [fn() -> Draft; 4] = [
+    two_blocks_on_a_grid,
+    a_stencil_and_its_adjoint,
+    fredholm_between_transforms,
+    a_step_of_conjugate_gradients,
+];
 
 #[test]
-fn two_blocks_on_a_grid() {
+fn good_plans_pass() {
+    for draft in GOOD {
+        draft().passes();
+    }
+}
+
+#[test]
+fn no_plan_nearby_makes_the_verifier_panic() {
+    for draft in GOOD {
+        let plan = serde_json::to_value(draft().plan).unwrap();
+        for place in 0..places(&plan) {
+            for harm in [zero, more, far, shorter, longer] {
+                let mut harmed = plan.clone();
+                visit(&mut harmed, &mut { place }, harm);
+                if let Ok(harmed) = serde_json::from_value::<Plan>(harmed) {
+                    verify_all(&harmed);
+                }
+            }
+        }
+    }
+}
+
+fn zero(json: &mut Json) {
+    set(json, |_| 0);
+}
+
+fn more(json: &mut Json) {
+    set(json, |n| n + 1);
+}
+
+fn far(json: &mut Json) {
+    set(json, |_| 999);
+}
+
+fn set(json: &mut Json, to: impl Fn(u64) -> u64) {
+    if let Some(n) = json.as_u64() {
+        *json = to(n).into();
+    }
+}
+
+fn shorter(json: &mut Json) {
+    if let Json::Array(items) = json {
+        items.pop();
+    }
+}
+
+fn longer(json: &mut Json) {
+    if let Json::Array(items) = json {
+        items.extend(items.last().cloned());
+    }
+}
+
+/// How many nodes the tree has.
+fn places(json: &Json) -> usize {
+    let mut left = usize::MAX;
+    visit(&mut json.clone(), &mut left, |_| ());
+    usize::MAX - left
+}
+
+/// Harms the node of this number, counted from the root.
+fn visit(json: &mut Json, left: &mut usize, harm: fn(&mut Json)) {
+    if *left == 0 {
+        harm(json);
+    }
+    *left = left.wrapping_sub(1);
+    match json {
+        Json::Array(items) => items.iter_mut().for_each(|i| visit(i, left, harm)),
+        Json::Object(fields) => fields.values_mut().for_each(|i| visit(i, left, harm)),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
+fn two_blocks_on_a_grid() -> Draft {
     let mut d = Draft::new("r=2,c=2");
     let a = d.leaf("A[0]", dense(1024, 4096), &["/r", "/c"]);
     let b = d.leaf("A[1]", dense(3072, 4096), &["/r", "/c"]);
@@ -19,11 +100,10 @@ fn two_blocks_on_a_grid() {
     let sum = d.op(Op::Add, &[y, z], "f64[4096/c] +r");
     let out = d.op(Op::AllReduce(vec![0]), &[sum], "f64[4096/c]");
     d.give(Target::Output, out);
-    d.passes();
+    d
 }
 
-#[test]
-fn a_stencil_and_its_adjoint() {
+fn a_stencil_and_its_adjoint() -> Draft {
     let mut d = Draft::new("p=3");
     let s = d.leaf("S", stencil(10), &["/p"]);
     let x = d.input("f64[10/p]");
@@ -32,11 +112,10 @@ fn a_stencil_and_its_adjoint() {
     let z = d.adjoint(s, &[y], "f64[10/p~+1:2]");
     let out = d.op(Op::HaloSum, &[z], "f64[10/p]");
     d.give(Target::Output, out);
-    d.passes();
+    d
 }
 
-#[test]
-fn fredholm_between_transforms() {
+fn fredholm_between_transforms() -> Draft {
     let mut d = Draft::new("p=3");
     let passed = || vec![Binding::plain(0), Binding::plain(1), Binding::plain(2)];
     let axes = vec![Factor::whole("t", 8), Factor::free("x", 6), Factor::free("v", 5)];
@@ -56,11 +135,10 @@ fn fredholm_between_transforms() {
     let z = d.op(Op::AllToAll(0), &[z], "f64[8, 6/p, 5]");
     let z = d.adjoint(f, &[z], "f64[8, 6/p, 5]");
     d.give(Target::Output, z);
-    d.passes();
+    d
 }
 
-#[test]
-fn a_step_of_conjugate_gradients() {
+fn a_step_of_conjugate_gradients() -> Draft {
     let mut d = Draft::new("r=2,c=2");
     let a = d.leaf("A", dense(8, 6), &["/r", "/c"]);
     let vectors = ["x", "r", "p"].map(|name| d.state(name, "f64[6/c]"));
@@ -89,5 +167,5 @@ fn a_step_of_conjugate_gradients() {
         d.give(Target::State(state), value);
     }
     d.give(Target::Control("rho".into()), new);
-    d.passes();
+    d
 }

@@ -22,10 +22,8 @@ fn ids_in_range() {
         |d| d.plan.blocks[0].nodes[1].args[0] = Value(9),
         |d| d.plan.blocks[0].types[0].placement.pending = vec![7],
         |d| {
-            d.plan.terms.push(Term::Scale(
-                Coefficient { negative: false, slots: vec![(SlotId(0), false)] },
-                TermId(0),
-            ))
+            let slots = vec![(SlotId(0), false)];
+            d.plan.terms.push(Term::Scale(Coefficient { negative: false, slots }, TermId(0)));
         },
         |d| d.plan.blocks[0].give(Target::State(0), Value(0)),
     ];
