@@ -12,44 +12,17 @@ use super::{
 };
 
 /// All operations that keep shape and element type and change the placement.
+#[rustfmt::skip]
 const MOVES: &[Family] = &[
-    AllReduce,
-    ReduceScatter,
-    AllGather,
-    AllToAll,
-    Exchange,
-    Halo,
-    HaloSum,
-    Slice,
-    Pad,
-    Partial,
+    AllReduce, ReduceScatter, AllGather, AllToAll, Exchange, Halo, HaloSum, Slice, Pad, Partial,
     Copy,
 ];
 
 /// All operations that stay in one memory.
+#[rustfmt::skip]
 const LOCAL: &[Family] = &[
-    Term,
-    Leaf,
-    Elementwise,
-    Scale,
-    Map,
-    Call,
-    Reduce,
-    Dot,
-    Indexed,
-    OneHot,
-    Reshape,
-    Concat,
-    AllReduce,
-    ReduceScatter,
-    AllGather,
-    AllToAll,
-    Exchange,
-    Halo,
-    HaloSum,
-    Slice,
-    Pad,
-    Partial,
+    Term, Leaf, Elementwise, Scale, Map, Call, Reduce, Dot, Indexed, OneHot, Reshape, Concat,
+    AllReduce, ReduceScatter, AllGather, AllToAll, Exchange, Halo, HaloSum, Slice, Pad, Partial,
 ];
 
 /// Every rule, in the order in which they are checked.
