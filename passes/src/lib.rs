@@ -10,6 +10,8 @@ pub mod mesh;
 pub mod placement;
 pub mod signature;
 pub mod terms;
+pub mod text;
+pub mod traffic;
 pub mod verify;
 
 pub use dtype::Dtype;
