@@ -32,6 +32,7 @@ pub mod stand_in;
 pub mod terms;
 pub mod text;
 pub mod traffic;
+pub mod verify;
 
 pub use dtype::Dtype;
 pub use ir::{Block, Plan};
