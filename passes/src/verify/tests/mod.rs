@@ -6,6 +6,7 @@ mod good;
 mod local;
 mod shapes;
 mod structure;
+mod text;
 
 use super::{RULES, Stage, verify, verify_all};
 use crate::dtype::Dtype;
