@@ -281,6 +281,19 @@ mesh r=2 c=3 (6 ranks)
     }
 
     #[test]
+    fn ghosts_travel_with_what_is_held() {
+        let (each, _) = traffic(
+            "\
+mesh r=2 c=2
+%0 = input x : f64[8/r~1:2, 4] +c
+%1 = all_reduce c %0 : f64[8/r~1:2, 4]
+%2 = input y : f64[2/r~9:9, 4] +c
+%3 = all_reduce c %2 : f64[2/r~9:9, 4]",
+        );
+        assert_eq!(each, [0, 7 * 4 * 8, 0, 2 * 4 * 8]);
+    }
+
+    #[test]
     fn halos_move_what_an_inner_rank_sends() {
         let (each, all) = traffic(
             "\

@@ -167,12 +167,13 @@ let A = (i) <- (j)              : f64[3, 4]
 let B = (i) <- (j)              : f64[3, 4]
 term t0 = B
 term t1 = A.H
+term t2 = sum B A
 %0 = apply A                    : f64[3]
 %1 = apply t0                   : f64[3]
 comm 0 calls, 0 B per rank
 ",
     );
-    assert_eq!(plan.terms.len(), 3);
+    assert_eq!(plan.terms.len(), 4);
 }
 
 #[test]
@@ -405,10 +406,21 @@ fn mutate(text: &str, changes: &[(prop::sample::Index, u8)]) -> String {
     chars.into_iter().collect()
 }
 
+#[test]
+fn large_tables_read_back() {
+    let entries: String = (0..200_000).map(|i| [" 3", " 1 0"][i % 2]).collect();
+    let text =
+        format!("mesh p=1000\ncut q = 300000 spread{entries}\n%0 = input x : f64[400000/p@q]\n");
+    let plan = parse(&text).unwrap();
+    assert_eq!(parse(&print(&plan)).unwrap(), plan);
+    assert!(plan.to_string().contains("cut q = 300000 spread 3 1 0 .. (300000)"));
+}
+
 proptest! {
     #[test]
     fn plans_read_back(plan in plans()) {
         let text = print(&plan);
+        prop_assert!(text.lines().all(|line| line.chars().count() <= 80), "{}", text);
         let read = parse(&text).map_err(|e| TestCaseError::fail(format!("{e}\n{text}")))?;
         prop_assert_eq!(&read, &plan, "{}", text);
         prop_assert_eq!(print(&read), text);
