@@ -126,3 +126,18 @@ fn split(slice: SliceMut<'_>, n: usize) -> (SliceMut<'_>, SliceMut<'_>) {
         SliceMut::C128(s) => halves!(s, C128),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emptied_lists_keep_their_memory() {
+        let held = [0..1];
+        let patches = vec![Patch { data: Slice::F64(&[1.0]), held: &held }; 3];
+        let (at, capacity) = (patches.as_ptr().cast::<u8>(), patches.capacity());
+        let empty: Vec<Patch<'static>> = emptied(patches);
+        assert_eq!((empty.len(), empty.capacity()), (0, capacity));
+        assert_eq!(empty.as_ptr().cast::<u8>(), at);
+    }
+}
