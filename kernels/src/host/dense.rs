@@ -1,0 +1,212 @@
+//! Products with a dense matrix: `y (+)= A x` and `z (+)= Aᴴ y`, for one or several columns.
+
+use super::{Acc, Scalar, combine, dot};
+use std::array::from_fn;
+use std::ops::Range;
+
+/// A row-major matrix whose rows are `stride` elements apart, or its conjugate.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a, S> {
+    /// The elements; the last row need not be filled up to the stride.
+    pub data: &'a [S],
+    /// The number of rows.
+    pub rows: usize,
+    /// The number of columns.
+    pub cols: usize,
+    /// The distance between the starts of two rows.
+    pub stride: usize,
+    /// Whether the matrix is the conjugate of the data.
+    pub conj: bool,
+}
+
+impl<'a, S: Scalar> Matrix<'a, S> {
+    /// The matrix whose rows lie one after the other in `data`.
+    pub fn new(data: &'a [S], rows: usize, cols: usize) -> Matrix<'a, S> {
+        assert_eq!(data.len(), rows * cols, "a matrix of {rows} rows and {cols} columns");
+        Matrix { data, rows, cols, stride: cols, conj: false }
+    }
+
+    /// The complex conjugate.
+    pub fn conj(self) -> Matrix<'a, S> {
+        Matrix { conj: !self.conj, ..self }
+    }
+
+    /// The rows in `range`.
+    pub fn panel(self, range: Range<usize>) -> Matrix<'a, S> {
+        assert!(range.start <= range.end && range.end <= self.rows, "rows of the matrix");
+        let start = (range.start * self.stride).min(self.data.len());
+        Matrix { data: &self.data[start..], rows: range.len(), ..self }
+    }
+
+    fn row(&self, i: usize, columns: Range<usize>) -> &'a [S] {
+        &self.data[i * self.stride + columns.start..i * self.stride + columns.end]
+    }
+
+    fn check(&self) {
+        if self.rows == 0 || self.cols == 0 {
+            return;
+        }
+        let start = (self.rows - 1).checked_mul(self.stride);
+        let end = start.and_then(|start| start.checked_add(self.cols));
+        assert!(end.is_some_and(|end| end <= self.data.len()), "the data hold the matrix");
+    }
+}
+
+/// `y (+)= A x`, with `x` of `cols × k` and `y` of `rows × k`.
+pub fn apply<S: Scalar>(a: Matrix<'_, S>, k: usize, x: &[S], y: &mut [S], acc: Acc) {
+    assert_eq!((x.len(), y.len()), (a.cols * k, a.rows * k), "the columns fit the matrix");
+    a.check();
+    match k {
+        0 => {}
+        1 => gemv(a, x, y, acc),
+        _ => gemm(a, false, k, x, y, acc),
+    }
+}
+
+/// `z (+)= Aᴴ y`, with `y` of `rows × k` and `z` of `cols × k`.
+pub fn adjoint<S: Scalar>(a: Matrix<'_, S>, k: usize, y: &[S], z: &mut [S], acc: Acc) {
+    assert_eq!((y.len(), z.len()), (a.rows * k, a.cols * k), "the columns fit the matrix");
+    a.check();
+    match k {
+        0 => {}
+        1 => gemv_adjoint(a, y, z, acc),
+        _ => gemm(a.conj(), true, k, y, z, acc),
+    }
+}
+
+fn gemv<S: Scalar>(a: Matrix<'_, S>, x: &[S], y: &mut [S], acc: Acc) {
+    let mut i = 0;
+    while i < a.rows {
+        i += match (a.rows - i, S::COMPLEX) {
+            (4.., false) => gemv_rows::<S, 4>(a, i, x, y, acc),
+            (2.., _) => gemv_rows::<S, 2>(a, i, x, y, acc),
+            _ => gemv_rows::<S, 1>(a, i, x, y, acc),
+        };
+    }
+}
+
+fn gemv_rows<S: Scalar, const ROWS: usize>(
+    a: Matrix<'_, S>,
+    i: usize,
+    x: &[S],
+    y: &mut [S],
+    acc: Acc,
+) -> usize {
+    let rows: [&[S]; ROWS] = from_fn(|r| a.row(i + r, 0..a.cols));
+    let sums = dot::row_dots(rows, x, a.conj);
+    y[i..i + ROWS].iter_mut().zip(sums).for_each(|(slot, sum)| acc.put(slot, sum));
+    ROWS
+}
+
+fn gemv_adjoint<S: Scalar>(a: Matrix<'_, S>, y: &[S], z: &mut [S], acc: Acc) {
+    /// Columns whose sums stay in the first-level cache.
+    const COLUMNS: usize = 2048;
+    acc.prepare(z);
+    for start in (0..a.cols).step_by(COLUMNS) {
+        let columns = start..a.cols.min(start + COLUMNS);
+        let out = &mut z[columns.clone()];
+        for i in (0..a.rows).step_by(8) {
+            let count = (a.rows - i).min(8);
+            let rows: [&[S]; 8] = from_fn(|r| a.row(i + r.min(count - 1), columns.clone()));
+            combine::linear_conj(&y[i..i + count], &rows[..count], !a.conj, out, Acc::Add);
+        }
+    }
+}
+
+/// `y (+)= M x` for `k > 1` columns, with `M` the matrix or its transpose.
+fn gemm<S: Scalar>(a: Matrix<'_, S>, transpose: bool, k: usize, x: &[S], y: &mut [S], acc: Acc) {
+    let (m, n) = if transpose { (a.cols, a.rows) } else { (a.rows, a.cols) };
+    if m == 0 || n == 0 {
+        return acc.prepare(y);
+    }
+    let stride = a.stride as isize;
+    let (row, col) = if transpose { (1, stride) } else { (stride, 1) };
+    let (wide, one) = (k as isize, S::ONE);
+    let add = acc == Acc::Add;
+    // SAFETY: `check` and the length assertions of the callers make every element of the three
+    // strided matrices lie in its slice, `y` is borrowed exclusively, and `S` is one of the four
+    // types that gemm knows.
+    unsafe {
+        gemm::gemm(
+            m,
+            k,
+            n,
+            y.as_mut_ptr(),
+            1,
+            wide,
+            add,
+            a.data.as_ptr(),
+            col,
+            row,
+            x.as_ptr(),
+            1,
+            wide,
+            one,
+            one,
+            false,
+            a.conj,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+#[cfg(test)]
+mod checks {
+    use super::*;
+    use crate::host::testing::{assert_close, assert_dots, values};
+
+    const SHAPES: [(usize, usize); 8] =
+        [(0, 3), (3, 0), (1, 1), (5, 7), (8, 16), (13, 33), (21, 2100), (40, 3)];
+
+    fn naive<S: Scalar>(a: Matrix<'_, S>, k: usize, x: &[S], y: &mut [S]) {
+        for i in 0..a.rows {
+            for j in 0..a.cols {
+                let value = a.data[i * a.stride + j].conj_if(a.conj);
+                (0..k).for_each(|c| y[i * k + c] += value * x[j * k + c]);
+            }
+        }
+    }
+
+    pub fn products_and_their_adjoints<S: Scalar>() {
+        for ((m, n), k) in SHAPES.into_iter().flat_map(|s| [0, 1, 2, 5].map(|k| (s, k))) {
+            let stride = n + 3;
+            let data: Vec<S> = values(1, m * stride);
+            for conj in [false, true] {
+                let a = Matrix { data: &data, rows: m, cols: n, stride, conj };
+                let (x, u): (Vec<S>, Vec<S>) = (values(2, n * k), values(3, m * k));
+                let mut want: Vec<S> = values(4, m * k);
+                let mut added = want.clone();
+                apply(a, k, &x, &mut added, Acc::Add);
+                naive(a, k, &x, &mut want);
+                assert_close(&added, &want);
+                let (mut y, mut z): (Vec<S>, Vec<S>) = (values(5, m * k), values(6, n * k));
+                let mut z_added = z.clone();
+                adjoint(a, k, &u, &mut z_added, Acc::Add);
+                z_added.iter_mut().zip(&z).for_each(|(p, q)| *p -= *q);
+                apply(a, k, &x, &mut y, Acc::Set);
+                adjoint(a, k, &u, &mut z, Acc::Set);
+                assert_close(&z_added, &z);
+                assert_dots(&x, &y, &u, &z);
+            }
+        }
+    }
+
+    pub fn panels_are_parts_of_the_whole<S: Scalar>() {
+        let (m, n, k) = (11, 6, 3);
+        let (data, x): (Vec<S>, Vec<S>) = (values(1, m * n), values(2, n * k));
+        let a = Matrix::new(&data, m, n);
+        let (mut whole, mut parts) = (vec![S::ZERO; m * k], vec![S::ONE; m * k]);
+        apply(a, k, &x, &mut whole, Acc::Set);
+        for range in [0..4, 4..4, 4..10, 10..11] {
+            let out = &mut parts[range.start * k..range.end * k];
+            apply(a.panel(range), k, &x, out, Acc::Set);
+        }
+        assert_close(&parts, &whole);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    crate::host::testing::each_type!(products_and_their_adjoints panels_are_parts_of_the_whole);
+}
