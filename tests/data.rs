@@ -6,6 +6,7 @@ use adjoin::data::{Array, DataError, Element, Region, Sink, Source, Tile, bytes_
 use num_complex::Complex;
 use proptest::prelude::*;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -345,8 +346,46 @@ fn damaged_archives_are_told_by_name() {
         "m.npz cannot be read as an .npz archive: it is an .npy file, which Source::npy reads"
     );
     assert_eq!(told(&good[64..], "a"), "m.npz cannot be read as an .npz archive: it is truncated");
+    let mut longer = good.clone();
+    let entry = good.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    longer[entry + 24 + 1] = 0x10;
+    assert_eq!(
+        told(&longer, "a"),
+        "m.npz cannot be read as an .npz archive: a ends after the file"
+    );
     let missing = folder.told(Source::npz(folder.path("none.npz"), "a"));
     assert_eq!(missing, "cannot open none.npz: No such file or directory (os error 2)");
+}
+
+#[test]
+fn no_header_makes_a_huge_buffer() {
+    let folder = Folder::new();
+    let long = format!("'<f8'{}", " ".repeat(2 << 20));
+    let path = folder.write("x.npy", &npy(2, &long, false, "()", &le([1.0])));
+    let told = folder.told(Source::npy(path));
+    assert_eq!(told, "the .npy header of x.npy is damaged: it is 2097268 bytes long");
+
+    // The end of an archive that claims almost all of a file of 512 MiB as its directory.
+    let mut end = zip(&[]);
+    end[12..16].copy_from_slice(&(500_u32 << 20).to_le_bytes());
+    let path = folder.path("m.npz");
+    let file = fs::File::create(&path).unwrap();
+    file.set_len((512 << 20) - end.len() as u64).unwrap();
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&end).unwrap();
+    let told = folder.told(Source::npz(path, "a"));
+    let want = "m.npz cannot be read as an .npz archive: its directory is 524288000 bytes long";
+    assert_eq!(told, want);
+}
+
+#[test]
+fn functions_are_asked_for_what_is_needed() {
+    let source = Source::function([4, 5], |region| {
+        assert!(!region.is_empty(), "an empty box needs no function");
+        vec![region.start()[0] as f64; region.len()]
+    });
+    assert_eq!(source.read_vec::<f64>(&[3..4, 0..2].into()).unwrap(), [3.0, 3.0]);
+    assert_eq!(source.bytes_read(), 16);
+    assert_eq!(source.read_vec::<f64>(&[3..3, 0..2].into()).unwrap(), []);
 }
 
 #[test]
@@ -686,19 +725,22 @@ proptest! {
     }
 
     #[test]
-    fn reshaped_tiles_are_the_naive_ones((dims, region) in any_region(), fortran: bool, fold in 0_usize..5) {
+    fn reshaped_tiles_are_the_naive_ones((dims, region) in any_region(), fortran: bool) {
         let folder = Folder::new();
         let want = naive(&dims, &region);
-        // Other dims of the same size: all axes up to one are merged.
-        let axis = fold.min(dims.len());
-        let merged = [&[dims[..axis].iter().product()], &dims[axis..]].concat();
-        let file = numbered(&folder, "<f8", fortran, &merged);
-        prop_assert_eq!(&file.reshape(dims.clone()).unwrap().read_vec::<f64>(&region).unwrap(), &want);
-        let split = numbered(&folder, "<f8", fortran, &dims).reshape(merged.clone()).unwrap();
-        let all: Vec<f64> = split.read_vec(&Region::all(&merged)).unwrap();
-        prop_assert!(all.into_iter().eq((0..split.len()).map(|i| i as f64)));
-        let back = split.reshape(dims.clone()).unwrap();
-        prop_assert_eq!(&back.read_vec::<f64>(&region).unwrap(), &want);
+        // The same lengths in another order, so that boxes of one are none of the other.
+        let other: Vec<usize> = dims.iter().rev().copied().collect();
+        for base in [&other, &vec![dims.iter().product()]] {
+            let file = numbered(&folder, "<f8", fortran, base);
+            let view = file.reshape(dims.clone()).unwrap();
+            prop_assert_eq!(view.dims(), &dims[..]);
+            prop_assert_eq!(&view.read_vec::<f64>(&region).unwrap(), &want);
+            prop_assert_eq!(file.bytes_read(), 8 * want.len() as u64);
+            let memory = Source::array(file.load().unwrap()).reshape(dims.clone()).unwrap();
+            prop_assert_eq!(&memory.read_vec::<f64>(&region).unwrap(), &want);
+            let back = view.reshape(other.clone()).unwrap().load().unwrap();
+            prop_assert!(back.into_vec::<f64>().unwrap().into_iter().eq((0..view.len()).map(|i| i as f64)));
+        }
     }
 
     #[test]
@@ -731,16 +773,25 @@ proptest! {
 }
 
 #[test]
-fn long_reads_are_made_in_pieces() {
+fn long_tiles_are_made_in_pieces() {
     let folder = Folder::new();
-    let (rows, columns) = (700_usize, 500_usize);
-    let number = |k: usize| (k % 1000) as i16;
-    let column_major = (0..rows * columns).map(|k| number(k % rows * columns + k / rows));
-    let data: Vec<u8> = column_major.flat_map(i16::to_be_bytes).collect();
-    let path = folder.write("x.npy", &npy(1, "'>i2'", true, "(700, 500)", &data));
-    let values: Vec<Complex<f64>> =
-        Source::npy(path).unwrap().read_vec(&Region::all(&[rows, columns])).unwrap();
-    assert!(values.into_iter().eq((0..rows * columns).map(|k| f64::from(number(k)).into())));
+    let dims = [700_usize, 500];
+    let all = Region::all(&dims);
+    let number = |k: usize| (k % 997) as i16;
+    let rows: Vec<i16> = (0..all.len()).map(number).collect();
+    let columns: Vec<i16> = (0..all.len()).map(|k| rows[k % 700 * 500 + k / 700]).collect();
+    let want: Vec<f64> = rows.iter().copied().map(f64::from).collect();
+    for (fortran, values) in [(false, rows), (true, columns)] {
+        let data: Vec<u8> = values.into_iter().flat_map(i16::to_be_bytes).collect();
+        let path = folder.write("x.npy", &npy(1, "'>i2'", fortran, "(700, 500)", &data));
+        let source = Source::npy(path).unwrap();
+        assert!(source.read_vec::<f64>(&all).unwrap() == want);
+        let complex: Vec<Complex<f64>> = source.read_vec(&all).unwrap();
+        assert!(complex.into_iter().eq(want.iter().map(Complex::from)));
+    }
+    let sink = Sink::in_memory(dims, Dtype::C128).unwrap();
+    sink.write(&all, &want).unwrap();
+    assert!(sink.memory().unwrap().real_part().as_slice() == Some(&want[..]));
 }
 
 #[test]
