@@ -4,6 +4,8 @@ pub mod elements;
 pub mod data;
 pub mod ops;
 pub mod expr;
+pub mod solve;
+pub mod planned;
 pub mod problem;
 
 pub use adjoin_passes::Dtype;
