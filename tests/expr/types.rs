@@ -2,7 +2,7 @@
 
 use crate::operators::{dense, fourier, typed};
 use adjoin::Dtype::{C64, C128, F32, F64};
-use adjoin::expr::{Op, hstack, input, lower_operator, param, stack, vstack};
+use adjoin::expr::{Op, block_diag, hstack, input, lower_operator, param, stack, vstack};
 use adjoin_passes::ir::Elementwise;
 use num_complex::Complex64;
 
@@ -87,6 +87,9 @@ fn elements_that_change_parts_keep_their_imaginary_part() {
     let sum = other + &x;
     assert_eq!(sum.dtypes(), [C64, C64]);
     let lowered = adjoin::expr::lower(&sum).unwrap();
+    assert_eq!(lowered.outputs.iter().map(|o| o.dtype).collect::<Vec<_>>(), [C64, C64]);
+    let y = block_diag([typed(F32, 2, 2), typed(F32, 3, 3)]).unwrap() * &x;
+    let lowered = adjoin::expr::lower(&y).unwrap();
     assert_eq!(lowered.outputs.iter().map(|o| o.dtype).collect::<Vec<_>>(), [C64, C64]);
     let h = hstack([dense(3, [2]), fourier(3).h()]).unwrap();
     assert_eq!((&h * &x).dtypes(), [C64]);
