@@ -55,8 +55,6 @@ pub struct CallBlock {
 pub struct Port {
     /// Its name, if it has one.
     pub name: String,
-    /// The global shape.
-    pub dims: Vec<usize>,
     /// Where it is on this rank.
     pub view: View,
     /// Whether this rank is the one that writes its tile: replicated parts are written once.
@@ -70,6 +68,8 @@ pub struct View {
     pub buffer: usize,
     /// The element type.
     pub dtype: Dtype,
+    /// The global shape.
+    pub dims: Vec<usize>,
     /// The global indices that are held, ghost cells included.
     pub held: Region,
 }
@@ -195,6 +195,18 @@ impl View {
             r.start.saturating_sub(h.start)..r.end.saturating_sub(h.start)
         });
         Slab { buffer: self.buffer, extents: self.extents(), region: local.collect() }
+    }
+
+    /// The global row-major index of the element at a position of the local array.
+    pub fn global(&self, position: usize) -> usize {
+        let mut rest = position;
+        let (mut index, mut stride) = (0, 1);
+        for (held, &n) in self.held.iter().zip(&self.dims).rev() {
+            index += (held.start + rest % held.len().max(1)) * stride;
+            rest /= held.len().max(1);
+            stride *= n;
+        }
+        index
     }
 
     /// Everything that is held, as one flat box.

@@ -6,7 +6,7 @@
 use crate::dtype::Dtype;
 use crate::ir::{Coefficient, Elementwise, Plan, Term, TermId};
 use crate::placement::Type;
-use crate::signature::Signature;
+use crate::signature::{Linearity, Signature};
 
 /// The shapes of a list of parts.
 pub type Shapes = Vec<Vec<usize>>;
@@ -174,4 +174,26 @@ fn blocks(
         rest = others;
     }
     out
+}
+
+/// Whether complex scalars pass through the term.
+pub fn is_complex_linear(plan: &Plan, term: TermId) -> bool {
+    match &plan[term] {
+        Term::Leaf(leaf) => plan[*leaf].signature.linearity == Linearity::Complex,
+        Term::Adjoint(t)
+        | Term::Transpose(t)
+        | Term::Conj(t)
+        | Term::Scale(_, t)
+        | Term::Lift(t, _) => is_complex_linear(plan, *t),
+        Term::Sum(ts)
+        | Term::Product(ts)
+        | Term::VStack(ts)
+        | Term::HStack(ts)
+        | Term::BlockDiag(ts) => ts.iter().all(|&t| is_complex_linear(plan, t)),
+        Term::Element(map, _) => match map {
+            Elementwise::Identity | Elementwise::Zero => true,
+            Elementwise::Real | Elementwise::Conj => false,
+        },
+        Term::Regroup(..) => true,
+    }
 }

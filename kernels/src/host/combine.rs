@@ -79,50 +79,31 @@ multiversion! {
     }
 }
 
-/// Reals that a complex loop takes at once.
-const LANES: usize = 16;
-
 multiversion! {
     /// `y (+)= Σ c[k] x[k]` of complex numbers as pairs of reals, of conjugates if `conj`.
-    ///
-    /// With `s` the pairs of `x` swapped, a product is `p x + q s` for constants that alternate.
     fn complex_terms {R: Real, const K: usize} {R, K}
     (re: [R; K], im: [R; K], x: [&[R]; K], conj: bool, y: &mut [R], set: bool) {
-        let n = y.len();
-        let mut rows: [&[R]; K] = [&[]; K];
-        let mut p = [[R::ZERO; LANES]; K];
-        let mut q = [[R::ZERO; LANES]; K];
+        let pairs = y.as_chunks_mut::<2>().0;
+        let n = pairs.len();
+        let mut rows: [&[[R; 2]]; K] = [&[]; K];
+        // What a part of `x` adds to a part of `y`: real to real, imaginary to real, and so on.
+        let (rr, mut ir, ri, mut ii) = (re, im, im, re);
         for k in 0..K {
-            rows[k] = &x[k][..n];
-            for l in 0..LANES {
-                let odd = l % 2 == 1;
-                p[k][l] = if conj && odd { -re[k] } else { re[k] };
-                q[k][l] = if conj || odd { im[k] } else { -im[k] };
+            rows[k] = &x[k].as_chunks::<2>().0[..n];
+            if conj {
+                ii[k] = -re[k];
+            } else {
+                ir[k] = -im[k];
             }
         }
-        let mut at = 0;
-        while at + LANES <= n {
-            let mut sum = [R::ZERO; LANES];
-            if !set {
-                sum.copy_from_slice(&y[at..at + LANES]);
-            }
+        for (j, out) in pairs.iter_mut().enumerate() {
+            let [mut real, mut imaginary] = if set { [R::ZERO; 2] } else { *out };
             for k in 0..K {
-                let row = &rows[k][at..at + LANES];
-                for l in 0..LANES {
-                    sum[l] = p[k][l].fused::<FMA>(row[l], sum[l]);
-                    sum[l] = q[k][l].fused::<FMA>(row[l ^ 1], sum[l]);
-                }
+                let [p, q] = rows[k][j];
+                real = ir[k].fused::<FMA>(q, rr[k].fused::<FMA>(p, real));
+                imaginary = ii[k].fused::<FMA>(q, ri[k].fused::<FMA>(p, imaginary));
             }
-            y[at..at + LANES].copy_from_slice(&sum);
-            at += LANES;
-        }
-        for j in at..n {
-            let mut sum = if set { R::ZERO } else { y[j] };
-            for k in 0..K {
-                sum = p[k][j % 2].fused::<FMA>(rows[k][j], sum);
-                sum = q[k][j % 2].fused::<FMA>(rows[k][j ^ 1], sum);
-            }
-            y[j] = sum;
+            *out = [real, imaginary];
         }
     }
 }

@@ -226,9 +226,12 @@ impl<R: Real> RealFft<R> {
                 let frequencies = &mut self.frequencies[..width * half];
                 // The inverse counts a frequency twice that stands for two, and the imaginary
                 // parts of the others do not matter.
-                from.load(columns, y, frequencies, |f, v| match is_double(f, nfft) {
-                    true => v.mul_real(double),
-                    false => Complex::new(v.re, R::ZERO),
+                from.load(columns, y, frequencies, |f, v| {
+                    if is_double(f, nfft) {
+                        v.mul_real(double)
+                    } else {
+                        Complex::new(v.re, R::ZERO)
+                    }
                 });
                 for (y, z) in frequencies.chunks_exact_mut(half).zip(samples.chunks_exact_mut(nfft))
                 {

@@ -29,6 +29,8 @@ pub mod fft;
 
 pub mod index;
 
+pub mod boxes;
+
 pub use scalar::{Acc, Real, Scalar, reals, reals_mut};
 
 #[cfg(test)]

@@ -1,0 +1,96 @@
+//! Bounds of one rank's calls: every box lies in its buffer, every peer in its group.
+
+use crate::calls::{Call, Calls, Kind, Packet, Slab, Transfer, View};
+use crate::interpret::CallError;
+use crate::placement::volume;
+
+/// Checks the calls of one rank without looking at the others.
+pub fn check(calls: &Calls) -> Result<(), CallError> {
+    let broken =
+        |rule, message: String| Err(CallError::Mismatch { rule, rank: calls.rank, message });
+    for call in calls.blocks.iter().flat_map(|b| &b.calls) {
+        for view in views(call) {
+            if !view_fits(calls, view) {
+                return broken("inside its buffer", format!("buffer {} is too small", view.buffer));
+            }
+        }
+        for slab in slabs(call) {
+            if !slab_fits(calls, slab) {
+                let text = format!("a box {:?} lies outside buffer {}", slab.region, slab.buffer);
+                return broken("inside its buffer", text);
+            }
+        }
+        match call {
+            Call::Copy { moves, .. } => {
+                if moves.iter().any(|(from, to)| from.len() != to.len()) {
+                    return broken("same count", "a copy between boxes of different sizes".into());
+                }
+            }
+            Call::Start { transfer, .. } => {
+                if let Some(text) = packets(calls, transfer) {
+                    return broken("whole packets", text);
+                }
+            }
+            Call::Kernel { .. } | Call::Local { .. } | Call::Wait { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+fn views(call: &Call) -> Vec<&View> {
+    match call {
+        Call::Kernel { inputs, outputs, .. } => inputs.iter().chain(outputs).collect(),
+        Call::Local { args, out, .. } => args.iter().chain([out]).collect(),
+        Call::Copy { clear, .. } => clear.iter().collect(),
+        Call::Start { .. } | Call::Wait { .. } => Vec::new(),
+    }
+}
+
+fn slabs(call: &Call) -> Vec<&Slab> {
+    match call {
+        Call::Copy { moves, .. } => moves.iter().flat_map(|(from, to)| [from, to]).collect(),
+        Call::Start { transfer, .. } => {
+            transfer.sends.iter().chain(&transfer.recvs).flat_map(|p| &p.slabs).collect()
+        }
+        Call::Kernel { .. } | Call::Local { .. } | Call::Wait { .. } => Vec::new(),
+    }
+}
+
+fn view_fits(calls: &Calls, view: &View) -> bool {
+    calls.buffers.get(view.buffer).is_some_and(|b| volume(&view.held) <= b.len)
+}
+
+fn slab_fits(calls: &Calls, slab: &Slab) -> bool {
+    let inside =
+        slab.region.iter().zip(&slab.extents).all(|(r, &n)| r.start <= r.end && r.end <= n);
+    let whole = slab.extents.iter().product::<usize>();
+    slab.is_empty()
+        || (inside
+            && slab.region.len() == slab.extents.len()
+            && calls.buffers.get(slab.buffer).is_some_and(|b| whole <= b.len))
+}
+
+/// What is wrong with the packets of a transfer, if anything is.
+fn packets(calls: &Calls, transfer: &Transfer) -> Option<String> {
+    let Some(group) = calls.groups.get(transfer.group) else {
+        return Some(format!("transfer {} names no group", transfer.tag));
+    };
+    let everyone = |packets: &[Packet]| {
+        packets.len() == group.len() && packets.iter().enumerate().all(|(i, p)| p.peer == i)
+    };
+    let complete = match transfer.kind {
+        Kind::AllReduce => transfer.sends.len() == 1 && transfer.recvs.len() == 1,
+        Kind::ReduceScatter => everyone(&transfer.sends) && transfer.recvs.len() == 1,
+        Kind::AllGather => transfer.sends.len() == 1 && everyone(&transfer.recvs),
+        Kind::AllToAll => everyone(&transfer.sends) && everyone(&transfer.recvs),
+        Kind::Exchange => {
+            let me = group.iter().position(|&r| r == calls.rank);
+            let good = |ps: &[Packet]| {
+                ps.iter().all(|p| p.peer < group.len() && Some(p.peer) != me)
+                    && ps.windows(2).all(|w| w[0].peer < w[1].peer)
+            };
+            good(&transfer.sends) && good(&transfer.recvs)
+        }
+    };
+    (!complete).then(|| format!("transfer {} lacks a packet or has one too many", transfer.tag))
+}

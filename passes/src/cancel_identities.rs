@@ -1,0 +1,177 @@
+//! Drops what cancels.
+//!
+//! ```text
+//! A @ 1 @ B       ⟶   A @ B
+//! F.H @ F         ⟶   1              F an isometry
+//! F @ F.H         ⟶   1              F a co-isometry
+//! conj @ conj     ⟶   1
+//! ```
+//! An isometry of real vectors leaves the real part.
+//! Nested sums and products are flattened, regroupings that follow each other merge.
+//! Numerics class: F, as an isometry is one only up to rounding.
+
+use crate::error::PlanError;
+use crate::ir::{Elementwise, LeafId, Plan, Term, TermId};
+use crate::pipeline::{Context, Numerics, Pass};
+use crate::push_adjoints::terms_rewritten;
+use crate::signature::Typing;
+use crate::terms;
+
+/// The pass.
+pub struct CancelIdentities;
+
+impl Pass for CancelIdentities {
+    fn name(&self) -> &'static str {
+        "cancel-identities"
+    }
+
+    fn numerics(&self) -> Numerics {
+        Numerics::Reassociate
+    }
+
+    fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
+        terms_rewritten(plan, cancel)
+    }
+}
+
+fn cancel(from: &Plan, to: &mut Plan, term: TermId) -> TermId {
+    let each = |to: &mut Plan, ts: &[TermId]| -> Vec<TermId> {
+        ts.iter().map(|&t| cancel(from, to, t)).collect()
+    };
+    let term = match &from[term] {
+        Term::Leaf(leaf) if from[*leaf].signature.laws.identity => {
+            Term::Element(Elementwise::Identity, from[*leaf].signature.domain.clone())
+        }
+        Term::Leaf(leaf) => Term::Leaf(*leaf),
+        Term::Adjoint(t) => match cancel(from, to, *t) {
+            t if matches!(to[t], Term::Element(Elementwise::Identity, _)) => return t,
+            t => Term::Adjoint(t),
+        },
+        Term::Transpose(t) => Term::Transpose(cancel(from, to, *t)),
+        Term::Conj(t) => Term::Conj(cancel(from, to, *t)),
+        Term::Scale(c, t) => match cancel(from, to, *t) {
+            t if c.is_one() => return t,
+            t => Term::Scale(c.clone(), t),
+        },
+        Term::Sum(ts) => {
+            let ts = each(to, ts);
+            let ts = flat(to, ts, |t| if let Term::Sum(ts) = t { Some(ts) } else { None });
+            let zero = |t: &TermId| matches!(to[*t], Term::Element(Elementwise::Zero, _));
+            let kept: Vec<_> = ts.iter().copied().filter(|t| !zero(t)).collect();
+            match kept.as_slice() {
+                [] => return ts[0],
+                [one] => return *one,
+                _ => Term::Sum(kept),
+            }
+        }
+        Term::Product(ts) => {
+            let ends = (terms::domain(from, ts[ts.len() - 1]), terms::range(from, ts[0]));
+            let ts = each(to, ts);
+            let ts = flat(to, ts, |t| if let Term::Product(ts) = t { Some(ts) } else { None });
+            return product(to, ts, ends);
+        }
+        Term::VStack(ts) => Term::VStack(each(to, ts)),
+        Term::HStack(ts) => Term::HStack(each(to, ts)),
+        Term::BlockDiag(ts) => Term::BlockDiag(each(to, ts)),
+        Term::Element(map, shapes) => Term::Element(*map, shapes.clone()),
+        Term::Regroup(a, b) if a == b => Term::Element(Elementwise::Identity, a.clone()),
+        Term::Regroup(a, b) => Term::Regroup(a.clone(), b.clone()),
+        Term::Lift(t, extra) => match cancel(from, to, *t) {
+            t if matches!(to[t], Term::Element(Elementwise::Identity, _)) => {
+                let lift = |s: &Vec<usize>| [s.as_slice(), extra].concat();
+                let shapes = terms::domain(to, t).iter().map(lift).collect();
+                Term::Element(Elementwise::Identity, shapes)
+            }
+            t => Term::Lift(t, extra.clone()),
+        },
+    };
+    to.term(term)
+}
+
+fn flat(to: &Plan, ts: Vec<TermId>, inner: impl Fn(&Term) -> Option<&Vec<TermId>>) -> Vec<TermId> {
+    ts.into_iter().flat_map(|t| inner(&to[t]).cloned().unwrap_or_else(|| vec![t])).collect()
+}
+
+/// Multiplies factors one after the other, each cancelling with the one before if it can.
+fn product(to: &mut Plan, ts: Vec<TermId>, ends: (terms::Shapes, terms::Shapes)) -> TermId {
+    let mut kept: Vec<TermId> = Vec::new();
+    for t in ts {
+        let mut next = Some(t);
+        while let (Some(t), Some(&last)) = (next, kept.last()) {
+            match meet(to, last, t) {
+                Meeting::Keep => break,
+                Meeting::One(both) => {
+                    kept.pop();
+                    next = both;
+                }
+            }
+        }
+        kept.extend(next.filter(|&t| !matches!(to[t], Term::Element(Elementwise::Identity, _))));
+    }
+    match kept.as_slice() {
+        [] => to.term(Term::Element(Elementwise::Identity, ends.0)),
+        [one] => *one,
+        _ => to.term(Term::Product(kept)),
+    }
+}
+
+enum Meeting {
+    /// Nothing cancels.
+    Keep,
+    /// Both become this, or nothing at all.
+    One(Option<TermId>),
+}
+
+/// What becomes of `left @ right`.
+fn meet(to: &mut Plan, left: TermId, right: TermId) -> Meeting {
+    let adjoint_of = |t: &Term| if let Term::Adjoint(l) = t { Some(*l) } else { None };
+    let leaf = |to: &Plan, t: TermId| -> Option<LeafId> {
+        if let Term::Leaf(l) = to[t] { Some(l) } else { None }
+    };
+    let (a, b) = (to[left].clone(), to[right].clone());
+    if let (Some(l), Some(r)) = (adjoint_of(&a).and_then(|t| leaf(to, t)), leaf(to, right))
+        && l == r
+        && to[l].signature.laws.isometry
+    {
+        return unity(to, l, right);
+    }
+    if let (Some(l), Some(r)) = (leaf(to, left), adjoint_of(&b).and_then(|t| leaf(to, t)))
+        && l == r
+        && to[l].signature.laws.co_isometry
+        && to[l].signature.typing == Typing::Same
+    {
+        return Meeting::One(None);
+    }
+    if let (Some(l), Some(r)) = (leaf(to, left), leaf(to, right))
+        && l == r
+        && to[l].signature.laws.self_adjoint
+        && to[l].signature.laws.isometry
+    {
+        return Meeting::One(None);
+    }
+    match (a, b) {
+        (Term::Element(Elementwise::Conj, _), Term::Element(Elementwise::Conj, _)) => {
+            Meeting::One(None)
+        }
+        (Term::Element(Elementwise::Real, _), Term::Element(Elementwise::Real, _)) => {
+            Meeting::One(Some(right))
+        }
+        (Term::Regroup(_, end), Term::Regroup(begin, _)) if begin == end => Meeting::One(None),
+        (Term::Regroup(_, end), Term::Regroup(begin, _)) => {
+            Meeting::One(Some(to.term(Term::Regroup(begin, end))))
+        }
+        _ => Meeting::Keep,
+    }
+}
+
+/// `FᴴF` for an isometry F.
+fn unity(to: &mut Plan, leaf: LeafId, right: TermId) -> Meeting {
+    match to[leaf].signature.typing {
+        Typing::Same => Meeting::One(None),
+        Typing::RealToComplex => {
+            let domain = terms::domain(to, right);
+            Meeting::One(Some(to.term(Term::Element(Elementwise::Real, domain))))
+        }
+        Typing::ComplexToReal => Meeting::Keep,
+    }
+}

@@ -1,0 +1,93 @@
+//! Gathers scalars: one coefficient for each product.
+//!
+//! ```text
+//! scale a (scale b A)      ⟶   scale a b A
+//! A @ (scale a B)          ⟶   scale a (A @ B)
+//! ```
+//! A complex scalar passes only complex-linear operators; a real one passes all.
+//! Numerics class: F, as one rounding moves.
+
+use crate::error::PlanError;
+use crate::ir::{Coefficient, Plan, Term, TermId};
+use crate::pipeline::{Context, Numerics, Pass};
+use crate::push_adjoints::terms_rewritten;
+use crate::terms;
+
+/// The pass.
+pub struct FoldScalars;
+
+impl Pass for FoldScalars {
+    fn name(&self) -> &'static str {
+        "fold-scalars"
+    }
+
+    fn numerics(&self) -> Numerics {
+        Numerics::Reassociate
+    }
+
+    fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
+        terms_rewritten(plan, |from, to, t| {
+            let (c, t) = fold(from, to, t);
+            scale(to, c, t)
+        })
+    }
+}
+
+fn scale(to: &mut Plan, c: Coefficient, t: TermId) -> TermId {
+    if c.is_one() { t } else { to.term(Term::Scale(c, t)) }
+}
+
+/// The term as a coefficient and what is left.
+fn fold(from: &Plan, to: &mut Plan, term: TermId) -> (Coefficient, TermId) {
+    let each = |to: &mut Plan, ts: &[TermId]| -> Vec<TermId> {
+        let mut one = |&t: &TermId| {
+            let (c, t) = fold(from, to, t);
+            scale(to, c, t)
+        };
+        ts.iter().map(&mut one).collect()
+    };
+    let one = |to: &mut Plan, t: TermId| {
+        let (c, t) = fold(from, to, t);
+        scale(to, c, t)
+    };
+    let plain = match &from[term] {
+        Term::Scale(c, t) => {
+            let (inner, t) = fold(from, to, *t);
+            return (c.times(&inner), t);
+        }
+        Term::Product(ts) => return product(from, to, ts),
+        Term::Leaf(leaf) => Term::Leaf(*leaf),
+        Term::Adjoint(t) => Term::Adjoint(one(to, *t)),
+        Term::Transpose(t) => Term::Transpose(one(to, *t)),
+        Term::Conj(t) => Term::Conj(one(to, *t)),
+        Term::Sum(ts) => Term::Sum(each(to, ts)),
+        Term::VStack(ts) => Term::VStack(each(to, ts)),
+        Term::HStack(ts) => Term::HStack(each(to, ts)),
+        Term::BlockDiag(ts) => Term::BlockDiag(each(to, ts)),
+        Term::Element(map, shapes) => Term::Element(*map, shapes.clone()),
+        Term::Regroup(a, b) => Term::Regroup(a.clone(), b.clone()),
+        Term::Lift(t, extra) => {
+            let (c, t) = fold(from, to, *t);
+            return (c, to.term(Term::Lift(t, extra.clone())));
+        }
+    };
+    (Coefficient::default(), to.term(plain))
+}
+
+/// Takes the scalars of factors out to the left as far as linearity allows.
+fn product(from: &Plan, to: &mut Plan, ts: &[TermId]) -> (Coefficient, TermId) {
+    let mut outer = Coefficient::default();
+    let mut factors = Vec::new();
+    let mut linear = true;
+    for &t in ts {
+        let (c, t) = fold(from, to, t);
+        if linear || !terms::is_complex(to, &c) {
+            outer = outer.times(&c);
+            factors.push(t);
+        } else {
+            factors.push(scale(to, c, t));
+        }
+        linear = linear && terms::is_complex_linear(to, t);
+    }
+    (outer, to.term(Term::Product(factors)))
+}

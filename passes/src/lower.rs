@@ -1,0 +1,428 @@
+//! Lowering, the last pass: a placed plan becomes the calls of each rank.
+//!
+//! Everything that depends on the rank is computed here, from mesh coordinates.
+//! A transfer is derived from boxes alone: what each rank owns before, and what it holds after.
+
+use crate::calls::{Buffer, Call, CallBlock, Calls, Kind, Packet, Port, Slab, Transfer, View};
+use crate::dtype::Dtype;
+use crate::ir::{Applied, Block, Node, Op, Plan, Reduction, Target, Value};
+use crate::mesh::Axis;
+use crate::placement::{Region, Type, intersect, volume};
+use std::ops::Range;
+
+/// The calls of one rank.
+pub fn lower(plan: &Plan, rank: usize) -> Calls {
+    let mut lowering = Lowering::new(plan, rank);
+    for (s, state) in plan.states.iter().enumerate() {
+        let view = lowering.view(&state.ty, s);
+        let port = lowering.port(&state.name, &state.ty, view);
+        lowering.calls.states.push(port);
+    }
+    for block in &plan.blocks {
+        lowering.block(block);
+    }
+    lowering.calls
+}
+
+/// The calls of all ranks.
+pub fn lower_all(plan: &Plan) -> Vec<Calls> {
+    (0..plan.mesh.ranks()).map(|rank| lower(plan, rank)).collect()
+}
+
+/// Whether an operation may write where its argument stands: element by element, same layout.
+pub fn works_in_place(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Add
+            | Op::Sub
+            | Op::Neg
+            | Op::Scale
+            | Op::Axpy
+            | Op::Conj
+            | Op::Map(_)
+            | Op::Reshape
+            | Op::AllReduce(_)
+            | Op::Put
+    )
+}
+
+struct Lowering<'a> {
+    plan: &'a Plan,
+    at: Vec<usize>,
+    calls: Calls,
+}
+
+/// One block while it is lowered: the buffer of each value.
+struct Scope<'a> {
+    block: &'a Block,
+    buffers: Vec<usize>,
+    out: CallBlock,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(plan: &'a Plan, rank: usize) -> Self {
+        let at = plan.mesh.coordinates(rank);
+        let tile = |leaf: &crate::ir::Leaf| {
+            let factors = leaf.signature.rule.factors.iter().zip(&leaf.tile);
+            factors.map(|(f, split)| split.interval(f.size, &plan.mesh, &at)).collect()
+        };
+        let calls = Calls {
+            rank,
+            groups: vec![(0..plan.mesh.ranks()).collect()],
+            tiles: plan.leaves.iter().map(tile).collect(),
+            ..Calls::default()
+        };
+        Lowering { plan, at, calls }
+    }
+
+    fn block(&mut self, block: &'a Block) {
+        let states = self.plan.states.len();
+        let buffers = match &block.buffers {
+            Some(buffers) => buffers.iter().map(|&b| b as usize).collect(),
+            None => (states..states + block.types.len()).collect(),
+        };
+        let out = CallBlock { name: block.name.clone(), ..CallBlock::default() };
+        let mut scope = Scope { block, buffers, out };
+        for (tag, node) in block.nodes.iter().enumerate() {
+            self.node(&mut scope, node, tag as u32);
+        }
+        for r in &block.returns {
+            self.give(&mut scope, &r.target, r.value);
+        }
+        self.calls.blocks.push(scope.out);
+    }
+
+    /// The view of a type in a buffer, which is made large enough.
+    fn view(&mut self, ty: &Type, buffer: usize) -> View {
+        let held = ty.held(&self.plan.mesh, &self.at);
+        let buffers = &mut self.calls.buffers;
+        while buffers.len() <= buffer {
+            buffers.push(Buffer { dtype: ty.dtype, len: 0 });
+        }
+        let memory = &mut buffers[buffer];
+        if memory.len == 0 {
+            memory.dtype = ty.dtype;
+        }
+        memory.len = memory.len.max(volume(&held));
+        View { buffer, dtype: ty.dtype, dims: ty.dims.clone(), held }
+    }
+
+    fn value(&mut self, scope: &Scope, v: Value) -> View {
+        self.view(scope.block.ty(v), scope.buffers[v.index()])
+    }
+
+    fn port(&self, name: &str, ty: &Type, view: View) -> Port {
+        let used = ty.placement.split_axes();
+        let primary = (0..self.at.len()).all(|axis| used.contains(&axis) || self.at[axis] == 0);
+        Port { name: name.into(), view, primary }
+    }
+
+    fn give(&mut self, scope: &mut Scope, target: &Target, v: Value) {
+        let view = self.value(scope, v);
+        let ty = scope.block.ty(v);
+        match target {
+            Target::State(s) => {
+                let state = self.calls.states[*s as usize].view.clone();
+                if state.buffer != view.buffer {
+                    let moves = vec![(view.flat(), state.flat())];
+                    scope.out.calls.push(Call::Copy { clear: None, moves });
+                }
+            }
+            Target::Output => {
+                let port = self.port("", ty, view);
+                scope.out.outputs.push(port);
+            }
+            Target::Control(name) => {
+                let port = self.port(name, ty, view);
+                scope.out.controls.push(port);
+            }
+        }
+    }
+
+    fn node(&mut self, scope: &mut Scope, node: &Node, tag: u32) {
+        let args: Vec<_> = node.args.iter().map(|&v| self.value(scope, v)).collect();
+        let outs: Vec<_> = node.results.iter().map(|&v| self.value(scope, v)).collect();
+        let types = (
+            node.args.iter().map(|&v| scope.block.ty(v)).collect::<Vec<_>>(),
+            node.results.iter().map(|&v| scope.block.ty(v)).collect::<Vec<_>>(),
+        );
+        let calls = &mut scope.out.calls;
+        match &node.op {
+            Op::Input(name) => {
+                let port = self.port(name, types.1[0], outs[0].clone());
+                scope.out.inputs.push(port);
+            }
+            Op::Get(state) => {
+                let from = &self.calls.states[*state as usize].view;
+                if from.buffer != outs[0].buffer {
+                    calls.push(copy(vec![(from.flat(), outs[0].flat())]));
+                }
+            }
+            Op::Apply(applied) => calls.push(kernel(*applied, args, outs)),
+            Op::Reshape | Op::Copy => {
+                if args[0].buffer != outs[0].buffer {
+                    calls.push(copy(vec![(args[0].flat(), outs[0].flat())]));
+                }
+            }
+            Op::Concat => calls.push(concat(&args, &outs[0])),
+            Op::Part(start) => calls.push(part(&args[0], &outs[0], *start)),
+            Op::Slice => calls.push(copy(vec![(args[0].slab(&outs[0].held), outs[0].flat())])),
+            Op::Pad(_) => {
+                let to = outs[0].slab(&args[0].held);
+                let clear = Some(outs[0].clone());
+                calls.push(Call::Copy { clear, moves: vec![(args[0].flat(), to)] });
+            }
+            Op::Partial(axes) => {
+                let first = axes.iter().all(|&a| self.at[a] == 0);
+                let moves = if first { vec![(args[0].flat(), outs[0].flat())] } else { Vec::new() };
+                let clear = (!first).then(|| outs[0].clone());
+                calls.push(Call::Copy { clear, moves });
+            }
+            Op::AllReduce(axes) => self.all_reduce(calls, axes, &args, &outs, tag),
+            Op::ReduceScatter(axes) => {
+                self.reduce_scatter(calls, axes, &args, &outs, types.1[0], tag)
+            }
+            Op::AllGather(axes) => self.all_gather(calls, axes, &args, &outs, types.0[0], tag),
+            Op::AllToAll(axis) => {
+                self.boxes(
+                    calls,
+                    Kind::AllToAll,
+                    &[*axis],
+                    &args,
+                    &outs,
+                    types.0[0],
+                    types.1[0],
+                    tag,
+                );
+            }
+            Op::Exchange | Op::Halo => {
+                let axes = types.1[0].placement.split_axes();
+                self.boxes(calls, Kind::Exchange, &axes, &args, &outs, types.0[0], types.1[0], tag);
+            }
+            Op::HaloSum => self.halo_sum(calls, &args, &outs, types.0[0], types.1[0], tag),
+            Op::Reduce(reduction) => {
+                let axes = types.0[0].placement.split_axes();
+                self.reduce(calls, *reduction, &axes, &args[0], &outs[0], tag);
+            }
+            Op::Slot(_)
+            | Op::Zero
+            | Op::Add
+            | Op::Sub
+            | Op::Neg
+            | Op::Scale
+            | Op::Axpy
+            | Op::Conj
+            | Op::Cast
+            | Op::Dot { .. }
+            | Op::Map(_)
+            | Op::Call(_)
+            | Op::Take
+            | Op::Put
+            | Op::Combine
+            | Op::Dots
+            | Op::OneHot => {
+                calls.push(Call::Local { op: node.op.clone(), args, out: outs[0].clone() });
+            }
+        }
+    }
+
+    /// The ranks along some axes, their coordinates, and the index of the group.
+    fn group(&mut self, axes: &[Axis]) -> (usize, Vec<Vec<usize>>) {
+        let ranks = self.plan.mesh.group(self.calls.rank, axes);
+        let at = ranks.iter().map(|&r| self.plan.mesh.coordinates(r)).collect();
+        let known = self.calls.groups.iter().position(|g| *g == ranks);
+        let group = known.unwrap_or_else(|| {
+            self.calls.groups.push(ranks);
+            self.calls.groups.len() - 1
+        });
+        (group, at)
+    }
+
+    fn all_reduce(
+        &mut self,
+        calls: &mut Vec<Call>,
+        axes: &[Axis],
+        args: &[View],
+        outs: &[View],
+        tag: u32,
+    ) {
+        let (group, members) = self.group(axes);
+        let from: Vec<_> = args.iter().map(View::flat).collect();
+        let to: Vec<_> = outs.iter().map(View::flat).collect();
+        if members.len() == 1 {
+            calls.push(copy(from.into_iter().zip(to).collect()));
+            return;
+        }
+        let sends = vec![Packet { peer: 0, slabs: from }];
+        let recvs = vec![Packet { peer: 0, slabs: to }];
+        start(calls, Kind::AllReduce, group, args[0].dtype, sends, recvs, tag);
+    }
+
+    fn reduce_scatter(
+        &mut self,
+        calls: &mut Vec<Call>,
+        axes: &[Axis],
+        args: &[View],
+        outs: &[View],
+        result: &Type,
+        tag: u32,
+    ) {
+        let (group, members) = self.group(axes);
+        let piece = |at: &Vec<usize>| args[0].slab(&result.owned(&self.plan.mesh, at));
+        let sends = members.iter().enumerate();
+        let sends = sends.map(|(peer, at)| Packet { peer, slabs: vec![piece(at)] }).collect();
+        let recvs = vec![Packet { peer: 0, slabs: vec![outs[0].flat()] }];
+        start(calls, Kind::ReduceScatter, group, args[0].dtype, sends, recvs, tag);
+    }
+
+    fn all_gather(
+        &mut self,
+        calls: &mut Vec<Call>,
+        axes: &[Axis],
+        args: &[View],
+        outs: &[View],
+        arg: &Type,
+        tag: u32,
+    ) {
+        let (group, members) = self.group(axes);
+        let piece = |at: &Vec<usize>| outs[0].slab(&arg.owned(&self.plan.mesh, at));
+        let sends = vec![Packet { peer: 0, slabs: vec![args[0].flat()] }];
+        let recvs = members.iter().enumerate();
+        let recvs = recvs.map(|(peer, at)| Packet { peer, slabs: vec![piece(at)] }).collect();
+        start(calls, Kind::AllGather, group, args[0].dtype, sends, recvs, tag);
+    }
+
+    /// Moves what each rank owns before to whoever holds it afterwards.
+    #[allow(clippy::too_many_arguments)] // The six kinds of facts are what a transfer is.
+    fn boxes(
+        &mut self,
+        calls: &mut Vec<Call>,
+        kind: Kind,
+        axes: &[Axis],
+        args: &[View],
+        outs: &[View],
+        arg: &Type,
+        result: &Type,
+        tag: u32,
+    ) {
+        let (group, members) = self.group(axes);
+        let mesh = &self.plan.mesh;
+        let mine = arg.owned(mesh, &self.at);
+        let (mut sends, mut recvs) = (Vec::new(), Vec::new());
+        for (peer, at) in members.iter().enumerate() {
+            let outgoing = args[0].slab(&intersect(&mine, &result.held(mesh, at)));
+            let incoming = outs[0].slab(&intersect(&arg.owned(mesh, at), &outs[0].held));
+            if kind == Kind::Exchange && *at == self.at {
+                calls.push(copy(vec![(outgoing, incoming)]));
+                continue;
+            }
+            sends.push(Packet { peer, slabs: vec![outgoing] });
+            recvs.push(Packet { peer, slabs: vec![incoming] });
+        }
+        start(calls, kind, group, args[0].dtype, sends, recvs, tag);
+    }
+
+    /// The adjoint of a halo: ghosts travel back to their owners and are added there.
+    fn halo_sum(
+        &mut self,
+        calls: &mut Vec<Call>,
+        args: &[View],
+        outs: &[View],
+        arg: &Type,
+        result: &Type,
+        tag: u32,
+    ) {
+        let (group, members) = self.group(&result.placement.split_axes());
+        let mesh = &self.plan.mesh;
+        let (mut sends, mut recvs) = (Vec::new(), Vec::new());
+        for (peer, at) in members.iter().enumerate() {
+            let outgoing = args[0].slab(&intersect(&args[0].held, &result.owned(mesh, at)));
+            let incoming = outs[0].slab(&intersect(&arg.held(mesh, at), &outs[0].held));
+            if *at == self.at {
+                calls.push(copy(vec![(outgoing, incoming)]));
+                continue;
+            }
+            sends.push(Packet { peer, slabs: vec![outgoing] });
+            recvs.push(Packet { peer, slabs: vec![incoming] });
+        }
+        start(calls, Kind::Exchange, group, args[0].dtype, sends, recvs, tag);
+        if let Some(Call::Start { transfer, .. }) = calls.iter_mut().rev().nth(1) {
+            transfer.add = true;
+        }
+    }
+
+    /// Each rank's best pair of value and index, all of them on every rank, and the best of those.
+    fn reduce(
+        &mut self,
+        calls: &mut Vec<Call>,
+        reduction: Reduction,
+        axes: &[Axis],
+        arg: &View,
+        out: &View,
+        tag: u32,
+    ) {
+        let (group, members) = self.group(axes);
+        let pair = self.temporary(2);
+        let all = self.temporary(2 * members.len());
+        let op = Op::Reduce(reduction);
+        calls.push(Call::Local { op: op.clone(), args: vec![arg.clone()], out: pair.clone() });
+        let sends = vec![Packet { peer: 0, slabs: vec![pair.flat()] }];
+        let at = |peer| all.slab(&vec![2 * peer..2 * peer + 2]);
+        let recvs = (0..members.len()).map(|peer| Packet { peer, slabs: vec![at(peer)] }).collect();
+        start(calls, Kind::AllGather, group, Dtype::F64, sends, recvs, tag);
+        calls.push(Call::Local { op, args: vec![all.clone(), all], out: out.clone() });
+    }
+
+    fn temporary(&mut self, len: usize) -> View {
+        self.calls.buffers.push(Buffer { dtype: Dtype::F64, len });
+        let held: Region = std::iter::once(0..len).collect();
+        View { buffer: self.calls.buffers.len() - 1, dtype: Dtype::F64, dims: vec![len], held }
+    }
+}
+
+fn kernel(applied: Applied, inputs: Vec<View>, outputs: Vec<View>) -> Call {
+    match applied {
+        Applied::Leaf(leaf) => Call::Kernel { leaf, adjoint: false, inputs, outputs },
+        Applied::Adjoint(leaf) => Call::Kernel { leaf, adjoint: true, inputs, outputs },
+        Applied::Term(term) => {
+            unreachable!("term {} is not expanded: the verifier saw to it", term.0)
+        }
+    }
+}
+
+fn copy(moves: Vec<(Slab, Slab)>) -> Call {
+    Call::Copy { clear: None, moves }
+}
+
+fn concat(args: &[View], out: &View) -> Call {
+    let mut begin = 0;
+    let place = |arg: &View| {
+        let region: Vec<Range<usize>> = std::iter::once(begin..begin + arg.len()).collect();
+        begin += arg.len();
+        (arg.flat(), out.slab(&region))
+    };
+    copy(args.iter().map(place).collect())
+}
+
+fn part(arg: &View, out: &View, begin: usize) -> Call {
+    let region: Vec<Range<usize>> = std::iter::once(begin..begin + out.len()).collect();
+    copy(vec![(arg.slab(&region), out.flat())])
+}
+
+fn start(
+    calls: &mut Vec<Call>,
+    kind: Kind,
+    group: usize,
+    dtype: Dtype,
+    mut sends: Vec<Packet>,
+    mut recvs: Vec<Packet>,
+    tag: u32,
+) {
+    if kind == Kind::Exchange {
+        sends.retain(|p| !p.is_empty());
+        recvs.retain(|p| !p.is_empty());
+    }
+    let transfer = Transfer { kind, group, tag, dtype: dtype.real(), sends, recvs, add: false };
+    calls.push(Call::Start { id: tag, transfer });
+    calls.push(Call::Wait { id: tag });
+}

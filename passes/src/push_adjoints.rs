@@ -1,0 +1,116 @@
+//! Moves adjoints, transposes and conjugates down to the leaves.
+//!
+//! ```text
+//! term t0 = A @ B             term t0 = B.H @ A.H
+//! apply t0.H             ⟶   apply t0
+//! ```
+//! (A B)ᴴ = Bᴴ Aᴴ, (A + B)ᴴ = Aᴴ + Bᴴ, (cA)ᴴ = Aᴴ c̄, VStackᴴ = HStack of adjoints, Aᴴᴴ = A;
+//! Aᵀ = conj(Aᴴ), and conj(A) = conj ∘ A ∘ conj, which is A itself for real operators.
+//! Numerics class: E.
+
+use crate::error::PlanError;
+use crate::ir::{Coefficient, Elementwise, LeafId, Plan, Term, TermId};
+use crate::pipeline::{Context, Numerics, Pass};
+use crate::signature::{Linearity, Typing};
+use crate::terms;
+
+/// The pass.
+pub struct PushAdjoints;
+
+impl Pass for PushAdjoints {
+    fn name(&self) -> &'static str {
+        "push-adjoints"
+    }
+
+    fn numerics(&self) -> Numerics {
+        Numerics::Exact
+    }
+
+    fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
+        terms_rewritten(plan, |from, to, t| push(from, to, t, false, false))
+    }
+}
+
+/// Rebuilds the terms of all `apply` nodes with a function from the old plan to the new one.
+pub(crate) fn terms_rewritten(
+    plan: &Plan,
+    mut rewrite: impl FnMut(&Plan, &mut Plan, TermId) -> TermId,
+) -> Result<Plan, PlanError> {
+    use crate::ir::{Applied, Op};
+    let mut out = Plan { terms: Vec::new(), blocks: Vec::new(), ..plan.clone() };
+    let mut blocks = plan.blocks.clone();
+    for node in blocks.iter_mut().flat_map(|b| &mut b.nodes) {
+        if let Op::Apply(Applied::Term(t)) = &mut node.op {
+            *t = rewrite(plan, &mut out, *t);
+        }
+    }
+    out.blocks = blocks;
+    Ok(out)
+}
+
+fn push(from: &Plan, to: &mut Plan, term: TermId, adjoint: bool, conj: bool) -> TermId {
+    let each = |to: &mut Plan, ts: &[TermId]| -> Vec<TermId> {
+        ts.iter().map(|&t| push(from, to, t, adjoint, conj)).collect()
+    };
+    let term = match &from[term] {
+        Term::Adjoint(t) => return push(from, to, *t, !adjoint, conj),
+        Term::Transpose(t) => return push(from, to, *t, !adjoint, !conj),
+        Term::Conj(t) => return push(from, to, *t, adjoint, !conj),
+        Term::Leaf(leaf) => return leaf_term(to, *leaf, adjoint, conj),
+        Term::Scale(c, t) => {
+            let inner = push(from, to, *t, adjoint, conj);
+            let flipped = adjoint != conj;
+            let c = if flipped { c.conj(|s| !from[s].dtype.is_complex()) } else { c.clone() };
+            return scaled(to, c, inner, adjoint);
+        }
+        Term::Sum(ts) => Term::Sum(each(to, ts)),
+        Term::Product(ts) => {
+            let mut ts = each(to, ts);
+            if adjoint {
+                ts.reverse();
+            }
+            Term::Product(ts)
+        }
+        Term::VStack(ts) if adjoint => Term::HStack(each(to, ts)),
+        Term::HStack(ts) if adjoint => Term::VStack(each(to, ts)),
+        Term::VStack(ts) => Term::VStack(each(to, ts)),
+        Term::HStack(ts) => Term::HStack(each(to, ts)),
+        Term::BlockDiag(ts) => Term::BlockDiag(each(to, ts)),
+        Term::Element(map, shapes) => Term::Element(*map, shapes.clone()),
+        Term::Regroup(a, b) if adjoint => Term::Regroup(b.clone(), a.clone()),
+        Term::Regroup(a, b) => Term::Regroup(a.clone(), b.clone()),
+        Term::Lift(t, extra) => {
+            let inner = push(from, to, *t, adjoint, conj);
+            Term::Lift(inner, extra.clone())
+        }
+    };
+    to.term(term)
+}
+
+fn leaf_term(to: &mut Plan, leaf: LeafId, adjoint: bool, conj: bool) -> TermId {
+    let s = to[leaf].signature.clone();
+    let mut term = to.term(Term::Leaf(leaf));
+    if adjoint && !s.laws.self_adjoint {
+        term = to.term(Term::Adjoint(term));
+    }
+    let real =
+        !s.dtype.is_complex() && s.typing == Typing::Same && s.linearity == Linearity::Complex;
+    if !conj || real {
+        return term;
+    }
+    let (domain, range) = terms::sides(to, term);
+    let before = to.term(Term::Element(Elementwise::Conj, domain));
+    let after = to.term(Term::Element(Elementwise::Conj, range));
+    to.term(Term::Product(vec![after, term, before]))
+}
+
+/// `c A`, or `A c` where that is not the same.
+fn scaled(to: &mut Plan, c: Coefficient, inner: TermId, adjoint: bool) -> TermId {
+    if !adjoint || !terms::is_complex(to, &c) || terms::is_complex_linear(to, inner) {
+        return to.term(Term::Scale(c, inner));
+    }
+    let domain = terms::domain(to, inner);
+    let identity = to.term(Term::Element(Elementwise::Identity, domain));
+    let scale = to.term(Term::Scale(c, identity));
+    to.term(Term::Product(vec![inner, scale]))
+}
