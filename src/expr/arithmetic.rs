@@ -251,12 +251,7 @@ mod vectors {
                 format!("{} has {n} and {} has {m}: they cannot be added", quote(x), quote(y));
             return Err(Wrong::new(message));
         }
-        let theirs = if x.dtypes().len() == y.dtypes().len() {
-            y.dtypes().to_vec()
-        } else {
-            let all = y.dtypes().iter().copied().reduce(Dtype::promote).unwrap_or(Dtype::F32);
-            vec![all; x.dtypes().len()]
-        };
+        let theirs = y.parts().regrouped(x.parts(), y.dtypes());
         let dtypes = x.dtypes().iter().zip(theirs).map(|(a, b)| a.promote(b)).collect();
         Ok((x.parts().clone(), dtypes))
     }

@@ -47,10 +47,13 @@ impl Fields {
             Kind::Adjoint(a) | Kind::Transpose(a) => {
                 Fields { forward: ADJOINT(a).clone(), adjoint: FORWARD(a).clone() }
             }
-            Kind::Named(_, a) | Kind::Conj(a) | Kind::Neg(a) | Kind::Lift(a, _) => {
-                a.0.fields.clone()
-            }
-            Kind::Rows(_, a) | Kind::Kronecker(_, _, a) => a.0.fields.clone(),
+            Kind::Named(_, a)
+            | Kind::Conj(a)
+            | Kind::Neg(a)
+            | Kind::Lift(a, _)
+            | Kind::Power(a, 1)
+            | Kind::Rows(_, a)
+            | Kind::Kronecker(_, _, a) => a.0.fields.clone(),
             Kind::Flat(a) => both(&|of, n, m| of(a).aligned(n, m)),
             Kind::Scale(c, a) | Kind::Divide(a, c) => {
                 both(&|of, _, _| of(a).scaled(c.is_complex()))
@@ -64,7 +67,6 @@ impl Fields {
                 adjoint: Side::chain(ops.iter().map(ADJOINT), m, n),
             },
             Kind::Power(_, 0) => both(&|_, _, _| Side::element(Elementwise::Identity, n)),
-            Kind::Power(a, 1) => a.0.fields.clone(),
             Kind::Power(a, _) => both(&|of, n, m| Side::chain([of(a), of(a)].into_iter(), n, m)),
             Kind::Stack(how, blocks) => {
                 let ops: Vec<&Op> = blocks.iter().map(|b| &b.op).collect();

@@ -96,7 +96,10 @@ impl LowerContext {
 
     fn literal_name(&self) -> String {
         let taken = |name: &String| self.plan.slots.iter().any(|s| s.name == *name);
-        (0..).map(|k| format!("c{k}")).find(|name| !taken(name)).unwrap_or_default()
+        (0..=self.slots.len())
+            .map(|k| format!("c{k}"))
+            .find(|name| !taken(name))
+            .unwrap_or_default()
     }
 
     fn push_slot(&mut self, name: String, dtype: Dtype, value: Complex64, literal: bool) -> SlotId {
@@ -131,9 +134,8 @@ impl LowerContext {
     /// `cA`, a sum if the scalar is one.
     pub(super) fn scaled(&mut self, scalar: &Scalar, term: TermId) -> Result<TermId, Wrong> {
         let coefficients = self.coefficients(scalar)?;
-        let scale = |c: Coefficient| match c.is_one() {
-            true => term,
-            false => self.plan.term(Term::Scale(c, term)),
+        let scale = |c: Coefficient| {
+            if c.is_one() { term } else { self.plan.term(Term::Scale(c, term)) }
         };
         let terms: Vec<_> = coefficients.into_iter().map(scale).collect();
         Ok(self.joined(Term::Sum, terms))

@@ -235,8 +235,18 @@ impl LowerContext {
 
     /// What stands between parts of equal size and other shapes.
     pub(super) fn regroup(&mut self, from: &Parts, to: &Parts) -> Option<TermId> {
-        let term = || Term::Regroup(from.shapes(), to.shapes());
-        (!from.alike(to)).then(|| self.plan.term(term()))
+        if from.alike(to) {
+            return None;
+        }
+        let mut regroup =
+            |from: &Parts, to: &Parts| self.plan.term(Term::Regroup(from.shapes(), to.shapes()));
+        if from.len() != to.len() || from.in_step(to) {
+            return Some(regroup(from, to));
+        }
+        // Elements change parts, so that all parts must get the type that holds them all.
+        let flat = Parts::one([from.size()]);
+        let terms = vec![regroup(&flat, to), regroup(from, &flat)];
+        Some(self.plan.term(Term::Product(terms)))
     }
 }
 

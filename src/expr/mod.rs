@@ -27,6 +27,7 @@ mod text;
 
 mod fields;
 mod op;
+mod print;
 mod shape;
 mod stack;
 

@@ -1,5 +1,7 @@
 //! The shapes of domains, ranges and vectors: parts with dims and perhaps names.
 
+use adjoin_passes::Dtype;
+
 /// One array of a domain, a range or a vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -81,6 +83,21 @@ impl Parts {
     /// Whether the shapes are equal, whatever the names.
     pub(super) fn alike(&self, other: &Parts) -> bool {
         self.len() == other.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.dims == b.dims)
+    }
+
+    /// Whether parts stand for parts of the same sizes, perhaps of other dims.
+    pub(super) fn in_step(&self, other: &Parts) -> bool {
+        self.len() == other.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.size() == b.size())
+    }
+
+    /// The element types after regrouping to other parts: their own if parts stay in step, else
+    /// the one that holds them all.
+    pub(super) fn regrouped(&self, to: &Parts, dtypes: &[Dtype]) -> Vec<Dtype> {
+        if self.in_step(to) {
+            return dtypes.to_vec();
+        }
+        let all = dtypes.iter().copied().reduce(Dtype::promote).unwrap_or(Dtype::F32);
+        vec![all; to.len()]
     }
 
     /// Whether there are more elements than any memory has.

@@ -6,6 +6,7 @@ use super::op::Op;
 use super::parts::Parts;
 use super::text::{count, quote};
 use super::vector::Vector;
+use adjoin_passes::Dtype;
 
 type Sides = Result<(Parts, Parts), Wrong>;
 
@@ -27,7 +28,10 @@ pub(super) fn product(a: &Op, b: &Op, at: usize) -> Sides {
         );
         return Err(Wrong::new(message).at(at));
     }
-    if loses(&b.0.fields.forward.complex, &a.0.fields.forward.real_only) {
+    let complex = &b.0.fields.forward.complex;
+    let together = vec![complex.contains(&true); a.0.domain.len()];
+    let complex = if b.range().in_step(a.domain()) { complex } else { &together };
+    if loses(complex, &a.0.fields.forward.real_only) {
         let message = format!(
             "{} takes real vectors and {} gives complex ones: an imaginary part would be lost",
             quote(a),
@@ -108,6 +112,12 @@ fn batch(parts: &Parts) -> Option<usize> {
     last.all(|k| k == Some(first)).then_some(first)
 }
 
+/// The element types of a vector in the parts of the domain.
+pub(super) fn taken(a: &Op, x: &Vector) -> Vec<Dtype> {
+    let domain = fit(a.domain(), x.parts()).map(|fit| a.domain().lifted(&fit.extra));
+    x.parts().regrouped(&domain.unwrap_or_default(), x.dtypes())
+}
+
 /// The parts of `A @ x`.
 pub(super) fn apply(a: &Op, x: &Vector) -> Result<Parts, Wrong> {
     let Some(fit) = fit(&a.0.domain, x.parts()) else {
@@ -120,7 +130,7 @@ pub(super) fn apply(a: &Op, x: &Vector) -> Result<Parts, Wrong> {
         ))
         .at(1));
     };
-    let complex: Vec<_> = x.dtypes().iter().map(|d| d.is_complex()).collect();
+    let complex: Vec<_> = taken(a, x).iter().map(|d| d.is_complex()).collect();
     if loses(&complex, &a.0.fields.forward.real_only) {
         let message = format!(
             "{} takes real vectors and {} is complex: its imaginary part would be lost",

@@ -184,13 +184,13 @@ impl LocalOperator for LocalFamily {
 struct Shared {
     acc: Acc,
     /// Whether all blocks write to the same elements.
-    shared: bool,
+    common: bool,
     empty: bool,
 }
 
 impl Shared {
     fn new(acc: Acc, side: Option<&BlockSide>) -> Self {
-        Shared { acc, shared: side.is_some_and(|s| s.offset.is_none()), empty: side.is_none() }
+        Shared { acc, common: side.is_some_and(|s| s.offset.is_none()), empty: side.is_none() }
     }
 
     /// Without a block nobody else would replace what the output holds.
@@ -202,7 +202,7 @@ impl Shared {
 
     fn next(&mut self) -> Acc {
         let acc = self.acc;
-        if self.shared {
+        if self.common {
             self.acc = Acc::Add;
         }
         acc

@@ -222,17 +222,15 @@ fn sum(block: &mut Block, whole: &Vector, terms: &[(bool, Vec<Value>)]) -> Vec<V
     for (i, ty) in types.into_iter().enumerate() {
         let args: Vec<_> =
             terms.iter().map(|(minus, values)| (*minus, cast(block, values[i], &ty))).collect();
-        parts.push(match args[..] {
-            [(false, x), (true, y)] => block.push(ir::Op::Sub, &[x, y], ty),
-            _ => {
-                let signed = |(minus, v): (bool, Value)| match minus {
-                    true => map(block, &ir::Op::Neg, &[v])[0],
-                    false => v,
-                };
-                let args: Vec<_> = args.into_iter().map(signed).collect();
-                block.push(ir::Op::Add, &args, ty)
-            }
-        });
+        if let [(false, x), (true, y)] = args[..] {
+            parts.push(block.push(ir::Op::Sub, &[x, y], ty));
+            continue;
+        }
+        let signed = |(minus, v): (bool, Value)| {
+            if minus { map(block, &ir::Op::Neg, &[v])[0] } else { v }
+        };
+        let args: Vec<_> = args.into_iter().map(signed).collect();
+        parts.push(block.push(ir::Op::Add, &args, ty));
     }
     parts
 }

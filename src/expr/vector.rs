@@ -2,8 +2,9 @@
 
 use super::error::{ExprError, Fault, Wrong};
 use super::lowering::LowerContext;
-use super::op::{self, DEEPEST, Op, fresh_id, too_deep};
+use super::op::{DEEPEST, Op, fresh_id, too_deep};
 use super::parts::{Parts, is_name};
+use super::print;
 use super::scalar::Scalar;
 use super::shape;
 use super::text::{self, Level, Text, Writer, count, quote};
@@ -135,13 +136,8 @@ impl Vector {
         Vector::make_under(fault, Kind::Apply(a.clone(), x.clone()), || {
             let parts = shape::apply(a, x)?;
             let mut context = LowerContext::new();
-            let term = context.inner(a).map_err(|fault| fault.wrong)?;
-            let dtypes = if x.parts().len() == a.domain().len() {
-                x.dtypes().to_vec()
-            } else {
-                let all = x.dtypes().iter().copied().reduce(Dtype::promote);
-                vec![all.unwrap_or(Dtype::F32); a.domain().len()]
-            };
+            let term = context.inner(a).map_err(|fault| fault.wrong.at(0))?;
+            let dtypes = shape::taken(a, x);
             Ok((parts, terms::forward(&context.plan, term, &dtypes)))
         })
     }
@@ -214,9 +210,12 @@ impl Kind {
         match self {
             Kind::Input(_) | Kind::Zeros | Kind::Deep => Vec::new(),
             Kind::Stack(pieces) => pieces.iter().map(|p| &p.vector).collect(),
-            Kind::Apply(_, x) => vec![x],
             Kind::Sum(terms) => terms.iter().map(|(_, x)| x).collect(),
-            Kind::Neg(x) | Kind::Conj(x) | Kind::Scale(_, x) | Kind::Divide(x, _) => vec![x],
+            Kind::Apply(_, x)
+            | Kind::Neg(x)
+            | Kind::Conj(x)
+            | Kind::Scale(_, x)
+            | Kind::Divide(x, _) => vec![x],
         }
     }
 }
@@ -252,14 +251,14 @@ impl Text for Vector {
                 w.push(" @ ");
                 w.operand(id, 1, Level::Sign, x);
             }
-            Kind::Sum(terms) => op::sum(w, id, terms),
-            Kind::Neg(x) => op::negative(w, id, x),
+            Kind::Sum(terms) => print::sum(w, id, terms),
+            Kind::Neg(x) => print::negative(w, id, x),
             Kind::Conj(x) => {
                 w.operand(id, 0, Level::Atom, x);
                 w.push(".conj()");
             }
-            Kind::Scale(c, x) => op::scaled(w, id, c, x),
-            Kind::Divide(x, c) => op::divided(w, id, x, c),
+            Kind::Scale(c, x) => print::scaled(w, id, c, x),
+            Kind::Divide(x, c) => print::divided(w, id, x, c),
             Kind::Deep => w.push("…"),
         }
     }

@@ -1,5 +1,7 @@
 //! Families: signatures, errors, and tiles that hold some of the blocks.
 
+#![allow(clippy::single_range_in_vec_init)] // What a patch of one dim holds.
+
 use crate::operators::{dense, matrix};
 use adjoin::Dtype::F64;
 use adjoin::elements::{Slice, SliceMut};
@@ -81,10 +83,8 @@ fn run(
 ) {
     let x = [Patch { data: Slice::F64(from), held: held_from }];
     let mut y = [PatchMut { data: SliceMut::F64(into), held: held_into }];
-    match adjoint {
-        false => local.forward(0, &x, &mut y, acc).unwrap(),
-        true => local.adjoint(0, &x, &mut y, acc).unwrap(),
-    }
+    let run = if adjoint { LocalOperator::adjoint } else { LocalOperator::forward };
+    run(local, 0, &x, &mut y, acc).unwrap();
 }
 
 #[test]

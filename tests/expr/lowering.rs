@@ -62,6 +62,22 @@ fn numbers_become_slots() {
 }
 
 #[test]
+fn a_literal_is_no_parameter_of_the_same_value() {
+    let a = dense(3, [3]).named("A");
+    assert_eq!(lowered(&(param("e", 2.0) * &a + 2 * &a)), "(e A + c0 A)");
+}
+
+#[test]
+fn only_complex_parameters_are_conjugated() {
+    let a = dense(3, [3]).named("A");
+    let c = param("z", Complex64::new(1.0, 1.0)) * param("e", 2.0);
+    assert_eq!((c.conj() * &a).to_string(), "e * z.conj() * A");
+    assert_eq!(lowered(&(c.conj() * &a)), "e z* A");
+    let y = c.conj() * input("x", [3], F32);
+    assert!(show(&lower(&y).unwrap()).contains("= conj %3 : c128[]"));
+}
+
+#[test]
 fn a_parameter_may_have_the_name_of_a_literal() {
     let a = dense(3, [3]).named("A");
     assert_eq!(lowered(&(2 * &a + param("c0", 1.0) * &a)), "(c1 A + c0 A)");

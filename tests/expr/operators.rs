@@ -81,7 +81,6 @@ struct LocalTiny(fn(usize, usize) -> f64, usize, usize);
 
 impl LocalTiny {
     fn run(
-        &self,
         from: &[Patch<'_>],
         into: &mut [PatchMut<'_>],
         (m, n): (usize, usize),
@@ -109,7 +108,7 @@ impl LocalOperator for LocalTiny {
         y: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError> {
-        self.run(x, y, (self.1, self.2), self.0, acc);
+        Self::run(x, y, (self.1, self.2), self.0, acc);
         Ok(())
     }
 
@@ -120,7 +119,8 @@ impl LocalOperator for LocalTiny {
         x: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError> {
-        self.run(y, x, (self.2, self.1), |i, j| (self.0)(j, i), acc);
+        let matrix = self.0;
+        Self::run(y, x, (self.2, self.1), |i, j| matrix(j, i), acc);
         Ok(())
     }
 }
@@ -137,16 +137,20 @@ pub fn show(lowered: &Lowered) -> String {
             ir::Op::Slot(id) => format!("slot {}", plan[*id].name),
             other => format!("{other:?}").to_lowercase(),
         };
-        let list = |values: &[ir::Value]| -> String {
-            values.iter().map(|v| format!(" %{}", v.0)).collect()
-        };
         let types = node.results.iter().map(|v| block.ty(*v).text(&plan.mesh));
         let types = types.collect::<Vec<_>>().join(", ");
-        lines.push(format!("{} = {op}{} : {types}", list(&node.results).trim(), list(&node.args)));
+        lines.push(format!(
+            "{} = {op}{} : {types}",
+            names(node.results.iter()).trim(),
+            names(node.args.iter())
+        ));
     }
-    let outputs = block.returns.iter().map(|r| format!(" %{}", r.value.0));
-    lines.push(format!("return{}", outputs.collect::<String>()));
+    lines.push(format!("return{}", names(block.returns.iter().map(|r| &r.value))));
     lines.join("\n")
+}
+
+fn names<'a>(values: impl Iterator<Item = &'a ir::Value>) -> String {
+    values.fold(String::new(), |text, v| format!("{text} %{}", v.0))
 }
 
 /// A term in the words of the plan.
@@ -172,9 +176,7 @@ pub fn term(plan: &Plan, id: TermId) -> String {
 
 fn coefficient(plan: &Plan, c: &Coefficient) -> String {
     let sign = if c.negative { "-" } else { "" };
-    let slots = c
-        .slots
-        .iter()
-        .map(|&(slot, conj)| format!("{}{} ", plan[slot].name, if conj { "*" } else { "" }));
-    format!("{sign}{}", slots.collect::<String>())
+    c.slots.iter().fold(sign.to_string(), |text, &(slot, conj)| {
+        format!("{text}{}{} ", plan[slot].name, if conj { "*" } else { "" })
+    })
 }

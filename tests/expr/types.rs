@@ -2,7 +2,7 @@
 
 use crate::operators::{dense, fourier, typed};
 use adjoin::Dtype::{C64, C128, F32, F64};
-use adjoin::expr::{Op, hstack, input, lower_operator, param, stack, vstack};
+use adjoin::expr::{Op, block_diag, hstack, input, lower_operator, param, stack, vstack};
 use adjoin_passes::ir::Elementwise;
 use num_complex::Complex64;
 
@@ -78,4 +78,21 @@ fn an_operator_is_lowered_for_the_types_of_its_parts() {
     let lowered = lower_operator(&h, &[F64, F32]).unwrap();
     assert_eq!(lowered.outputs[0].dtype, C128);
     assert!(lower_operator(&h, &[F64, F32, F32]).is_err());
+}
+
+#[test]
+fn elements_that_change_parts_keep_their_imaginary_part() {
+    let x = stack([input("p", [3], C64), input("q", [2], F32)]).unwrap();
+    let other = stack([input("r", [2], C64), input("s", [3], F32)]).unwrap();
+    let sum = other + &x;
+    assert_eq!(sum.dtypes(), [C64, C64]);
+    let lowered = adjoin::expr::lower(&sum).unwrap();
+    assert_eq!(lowered.outputs.iter().map(|o| o.dtype).collect::<Vec<_>>(), [C64, C64]);
+    let y = block_diag([typed(F32, 2, 2), typed(F32, 3, 3)]).unwrap() * &x;
+    let lowered = adjoin::expr::lower(&y).unwrap();
+    assert_eq!(lowered.outputs.iter().map(|o| o.dtype).collect::<Vec<_>>(), [C64, C64]);
+    let h = hstack([dense(3, [2]), fourier(3).h()]).unwrap();
+    assert_eq!((&h * &x).dtypes(), [C64]);
+    let h = hstack([dense(3, [2]), fourier(3)]).unwrap();
+    assert!((&h * &x).check().is_err());
 }
