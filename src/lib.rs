@@ -1,7 +1,9 @@
 //! adjoin: a compiler for distributed linear operators.
 
-pub mod data;
 pub mod elements;
+pub mod data;
 pub mod ops;
+pub mod expr;
+pub mod problem;
 
 pub use adjoin_passes::Dtype;

@@ -3,34 +3,49 @@
 //! This crate knows no kernels, threads, MPI, CUDA or files.
 //! Modules are declared in the order in which to read them.
 
-pub mod associate_products;
-mod bounds;
-pub mod calls;
-pub mod cancel_identities;
-pub mod certify;
+// What a plan is.
 pub mod dtype;
-pub mod eliminate;
-pub mod error;
-pub mod exact;
-pub mod field;
-pub mod fold_scalars;
-pub mod interpret;
-pub mod ir;
-pub mod lower;
-pub mod machine;
-pub mod mesh;
-pub mod pipeline;
-pub mod placement;
-pub mod push_adjoints;
-pub mod reference;
-pub mod route;
-pub mod share_values;
 pub mod signature;
-pub mod stand_in;
+pub mod mesh;
+pub mod placement;
+pub mod ir;
 pub mod terms;
+pub mod text;
+pub mod traffic;
+pub mod verify;
+pub mod error;
+
+// How a plan is made: the pipeline, and one file for each pass.
+pub mod pipeline;
+pub mod push_adjoints;
+pub mod fold_scalars;
+pub mod cancel_identities;
+pub mod associate_products;
+pub mod share_values;
+pub mod machine;
+pub mod route;
+pub mod eliminate;
+pub mod search;
+pub mod insert_collectives;
+pub mod merge_sums;
+pub mod drop_replicated_dots;
+pub mod merge_dots;
+pub mod plan_buffers;
+
+// What the ranks do, and the proof that it is right.
+pub mod calls;
+pub mod lower;
+mod bounds;
+pub mod interpret;
+pub mod field;
+pub mod stand_in;
+pub mod reference;
+pub mod exact;
+pub mod certify;
 
 pub use dtype::Dtype;
 pub use ir::{Block, Plan};
 pub use mesh::Mesh;
+pub use pipeline::{Compiled, Context, compile};
 pub use placement::{Placement, Split, Type};
 pub use signature::Signature;

@@ -1,29 +1,242 @@
-//! stub while growing
+//! The pipeline: the ordered list of passes, and the driver that runs them.
+//!
+//! Passes are pure functions from plan to plan.
+//! Only the driver verifies after each of them, checks that inputs and results keep their shapes
+//! and types, drops dead nodes, renumbers, and records the trace.
+
+use crate::associate_products::AssociateProducts;
+use crate::cancel_identities::CancelIdentities;
+use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
-use crate::ir::Plan;
-/// N
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+use crate::fold_scalars::FoldScalars;
+use crate::insert_collectives::InsertCollectives;
+use crate::ir::{Block, Op, Plan, Return, Target, Value};
+use crate::machine::Machine;
+use crate::merge_dots::MergeDots;
+use crate::merge_sums::MergeSums;
+use crate::mesh::Mesh;
+use crate::placement::{Cut, Split};
+use crate::plan_buffers::PlanBuffers;
+use crate::push_adjoints::PushAdjoints;
+use crate::share_values::ShareValues;
+use crate::verify::verify;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What a pass may do to the numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Numerics {
-    /// E
+    /// E: every bit stays. As the user's contract: `strict`.
     Exact,
-    /// F
+    /// F: the order of sums may change. As the user's contract: `reassociate`.
+    #[default]
     Reassociate,
-    /// N
+    /// N: a recurrence may change. As the user's contract: `recurrence`.
     Recurrence,
 }
-/// C
+
+/// What passes may know besides the plan.
+#[derive(Clone, Debug, Default)]
 pub struct Context {
-    /// mesh
-    pub mesh: crate::mesh::Mesh,
-    /// machine
-    pub machine: crate::machine::Machine,
+    /// The ranks to plan for.
+    pub mesh: Mesh,
+    /// What things cost.
+    pub machine: Machine,
+    /// What the user allows.
+    pub numerics: Numerics,
 }
-/// P
+
+/// One transformation of plans.
 pub trait Pass: Sync {
-    /// n
+    /// Verb and object, as in traces and file names.
     fn name(&self) -> &'static str;
-    /// n
+    /// What it does to the numbers.
     fn numerics(&self) -> Numerics;
-    /// r
+    /// The transformed plan; an equal one where the pass does not apply.
     fn run(&self, plan: &Plan, cx: &Context) -> Result<Plan, PlanError>;
+}
+
+/// A pass, and why it stands where it does.
+pub type Stage = (&'static dyn Pass, &'static str);
+
+/// All passes in their order.
+pub static PIPELINE: &[Stage] = &[
+    (&PushAdjoints, "all that follows knows leaves and their adjoints only"),
+    (&FoldScalars, "scalars between factors hide what cancels"),
+    (&CancelIdentities, "on flat products without scalars, before they become nodes"),
+    (&AssociateProducts, "from terms to nodes: the last pass that sees composite operators"),
+    (&ShareValues, "equal subexpressions are visible as equal nodes now"),
+    (&InsertCollectives, "decides and writes placements; the passes below never change one"),
+    (&ShareValues, "redistributions of one value may have become equal"),
+    (&MergeSums, "fewer reductions, before they are merged into calls"),
+    (&DropReplicatedDots, "a reduction that is not needed must not hold up others"),
+    (&MergeDots, "the reductions that are left share calls"),
+    (&PlanBuffers, "liveness is final once no node moves any more"),
+];
+
+/// A finished plan and how it came about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Compiled {
+    /// The plan before any pass.
+    pub source: Plan,
+    /// The finished plan.
+    pub plan: Plan,
+    /// Each pass that changed something, with the plan after it.
+    pub trace: Vec<(&'static str, Plan)>,
+}
+
+/// Runs the whole pipeline.
+pub fn compile(source: &Plan, cx: &Context) -> Result<Compiled, PlanError> {
+    compile_prefix(source, cx, PIPELINE.len())
+}
+
+/// Runs the first passes of the pipeline only.
+pub fn compile_prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Compiled, PlanError> {
+    let source = tidy(source);
+    check("lowering", &source)?;
+    let mut plan = source.clone();
+    let mut trace = Vec::new();
+    let mut placed = false;
+    for (pass, _) in &PIPELINE[..passes] {
+        if placed && pass.numerics() > cx.numerics {
+            continue;
+        }
+        placed = placed || pass.name() == InsertCollectives.name();
+        let next = run(*pass, &plan, cx)?;
+        if next != plan {
+            trace.push((pass.name(), next.clone()));
+        }
+        plan = next;
+    }
+    Ok(Compiled { source, plan, trace })
+}
+
+/// Runs one pass as the driver does.
+pub fn run(pass: &dyn Pass, plan: &Plan, cx: &Context) -> Result<Plan, PlanError> {
+    let next = tidy(&pass.run(plan, cx)?);
+    check(pass.name(), &next)?;
+    if face(plan) != face(&next) {
+        return Err(PlanError::Broken {
+            pass: pass.name(),
+            rule: "same face",
+            message: "inputs or results have changed".into(),
+            plan: next.to_string(),
+        });
+    }
+    Ok(next)
+}
+
+fn check(pass: &'static str, plan: &Plan) -> Result<(), PlanError> {
+    verify(plan).map_err(|v| PlanError::Broken {
+        pass,
+        rule: v.rule,
+        message: format!("{v}"),
+        plan: plan.to_string(),
+    })
+}
+
+/// Inputs and results with shapes and types: what no pass may change.
+fn face(plan: &Plan) -> Vec<(String, Vec<usize>, crate::Dtype)> {
+    let mut out = Vec::new();
+    for block in &plan.blocks {
+        for node in &block.nodes {
+            if let Op::Input(name) = &node.op {
+                let ty = block.ty(node.results[0]);
+                out.push((format!("{}.{name}", block.name), ty.dims.clone(), ty.dtype));
+            }
+        }
+        out.sort();
+        for r in &block.returns {
+            let ty = block.ty(r.value);
+            let target = match &r.target {
+                Target::State(s) => format!("state {s}"),
+                Target::Output => "output".into(),
+                Target::Control(name) => name.clone(),
+            };
+            out.push((target, ty.dims.clone(), ty.dtype));
+        }
+    }
+    out
+}
+
+/// Drops nodes whose results nobody uses, renumbers values and names cuts in order.
+pub fn tidy(plan: &Plan) -> Plan {
+    let mut out = plan.clone();
+    out.blocks = plan.blocks.iter().map(tidy_block).collect();
+    let mut cuts: Vec<Arc<Cut>> = Vec::new();
+    for leaf in &mut out.leaves {
+        leaf.tile.iter_mut().for_each(|s| name_cut(s, &mut cuts));
+    }
+    for state in &mut out.states {
+        state.ty.placement.splits.iter_mut().for_each(|s| name_cut(s, &mut cuts));
+    }
+    for ty in out.blocks.iter_mut().flat_map(|b| &mut b.types) {
+        ty.placement.splits.iter_mut().for_each(|s| name_cut(s, &mut cuts));
+    }
+    out
+}
+
+fn name_cut(split: &mut Split, cuts: &mut Vec<Arc<Cut>>) {
+    let Some(cut) = &split.cut else { return };
+    let same =
+        |c: &Arc<Cut>| c.size == cut.size && c.weights == cut.weights && c.spread == cut.spread;
+    let at = cuts.iter().position(same).unwrap_or_else(|| {
+        let name = format!("q{}", cuts.len());
+        cuts.push(Arc::new(Cut { name, ..Cut::clone(cut) }));
+        cuts.len() - 1
+    });
+    split.cut = Some(cuts[at].clone());
+}
+
+fn tidy_block(block: &Block) -> Block {
+    let mut live = vec![false; block.types.len()];
+    for r in &block.returns {
+        live[r.value.index()] = true;
+    }
+    let mut keep = vec![false; block.nodes.len()];
+    for (n, node) in block.nodes.iter().enumerate().rev() {
+        keep[n] = matches!(node.op, Op::Input(_)) || node.results.iter().any(|r| live[r.index()]);
+        if keep[n] {
+            node.args.iter().for_each(|a| live[a.index()] = true);
+        }
+    }
+    let mut out = Block::new(&block.name);
+    let mut map = vec![Value(0); block.types.len()];
+    let mut buffers = block.buffers.as_ref().map(|_| Vec::new());
+    for (node, _) in block.nodes.iter().zip(&keep).filter(|(_, keep)| **keep) {
+        let args: Vec<_> = node.args.iter().map(|v| map[v.index()]).collect();
+        let types = node.results.iter().map(|&r| block.ty(r).clone()).collect();
+        let made = out.push_many(node.op.clone(), &args, types);
+        for (r, v) in node.results.iter().zip(made) {
+            map[r.index()] = v;
+            if let (Some(new), Some(old)) = (&mut buffers, &block.buffers) {
+                new.push(old[r.index()]);
+            }
+        }
+    }
+    out.buffers = buffers;
+    out.returns = block
+        .returns
+        .iter()
+        .map(|r| Return { target: r.target.clone(), value: map[r.value.index()] })
+        .collect();
+    out
+}
+
+/// A block whose nodes follow `nodes`, reordered so that every value is defined before its use.
+/// Among nodes that could come next the first in the list does.
+pub(crate) fn reordered(block: &Block, nodes: Vec<crate::ir::Node>) -> Block {
+    let mut defined = vec![false; block.types.len()];
+    let mut left: Vec<Option<crate::ir::Node>> = nodes.into_iter().map(Some).collect();
+    let mut order = Vec::with_capacity(left.len());
+    while order.len() < left.len() {
+        let ready = left
+            .iter_mut()
+            .find(|n| n.as_ref().is_some_and(|n| n.args.iter().all(|a| defined[a.index()])));
+        let Some(node) = ready.and_then(Option::take) else { break };
+        node.results.iter().for_each(|r| defined[r.index()] = true);
+        order.push(node);
+    }
+    Block { nodes: order, ..block.clone() }
 }

@@ -1,0 +1,105 @@
+//! Writes the search's decisions down: tiles of leaves, placements, and communication nodes.
+//!
+//! ```text
+//! mesh 1 rank                         mesh p=2 (2 ranks)
+//! %1 = dot %0 %0 : f64[]         ⟶   %1 = dot %0 %0   : f64[] +p
+//!                                     %2 = all_reduce p %1 : f64[]
+//! ```
+//! The only pass that inserts communication.
+//! A value that several nodes need in the same placement is redistributed once.
+//! Numerics class: F.
+
+use crate::error::PlanError;
+use crate::ir::{Block, Op, Plan, Return, Value};
+use crate::pipeline::{Context, Numerics, Pass};
+use crate::placement::{Placement, Type};
+use crate::route::Router;
+use crate::search::{Decisions, decide};
+use std::collections::BTreeMap;
+
+/// The pass.
+pub struct InsertCollectives;
+
+impl Pass for InsertCollectives {
+    fn name(&self) -> &'static str {
+        "insert-collectives"
+    }
+
+    fn numerics(&self) -> Numerics {
+        Numerics::Reassociate
+    }
+
+    fn run(&self, plan: &Plan, cx: &Context) -> Result<Plan, PlanError> {
+        if plan.mesh == cx.mesh {
+            return Ok(plan.clone());
+        }
+        write(plan, cx, &decide(plan, cx)?)
+    }
+}
+
+/// The plan with given decisions.
+pub fn write(plan: &Plan, cx: &Context, decisions: &Decisions) -> Result<Plan, PlanError> {
+    let router = Router::new(&cx.mesh, &cx.machine);
+    let mut out = Plan { mesh: cx.mesh.clone(), blocks: Vec::new(), ..plan.clone() };
+    for (leaf, tile) in out.leaves.iter_mut().zip(&decisions.tiles) {
+        leaf.tile.clone_from(tile);
+    }
+    for (state, placement) in out.states.iter_mut().zip(&decisions.states) {
+        state.ty.placement = placement.clone();
+    }
+    for (b, block) in plan.blocks.iter().enumerate() {
+        let mut writer = Writer {
+            router: &router,
+            block: Block::new(&block.name),
+            map: vec![Value(0); block.types.len()],
+            moved: BTreeMap::new(),
+        };
+        for (node, sides) in block.nodes.iter().zip(&decisions.nodes[b]) {
+            let args = writer.take(&node.args, &sides.args)?;
+            let types = node.results.iter().zip(&sides.results);
+            let types = types.map(|(&v, p)| block.ty(v).placed(p.clone())).collect();
+            let made = writer.block.push_many(node.op.clone(), &args, types);
+            for (r, v) in node.results.iter().zip(made) {
+                writer.map[r.index()] = v;
+            }
+        }
+        for (r, placement) in block.returns.iter().zip(&decisions.returns[b]) {
+            let value = writer.take(&[r.value], std::slice::from_ref(placement))?[0];
+            writer.block.returns.push(Return { target: r.target.clone(), value });
+        }
+        out.blocks.push(writer.block);
+    }
+    Ok(out)
+}
+
+struct Writer<'a> {
+    router: &'a Router<'a>,
+    block: Block,
+    map: Vec<Value>,
+    /// What a value becomes by one step.
+    moved: BTreeMap<(Value, Op, Type), Value>,
+}
+
+impl Writer<'_> {
+    /// The values in the placements that are asked for.
+    fn take(&mut self, values: &[Value], wanted: &[Placement]) -> Result<Vec<Value>, PlanError> {
+        let mut out = Vec::new();
+        for (v, placement) in values.iter().zip(wanted) {
+            let mut at = self.map[v.index()];
+            let from = self.block.ty(at).clone();
+            let path = self.router.path(&from, placement).ok_or_else(|| {
+                PlanError::Impossible("a value cannot be brought to where it is needed".into())
+            })?;
+            for (op, ty) in &path.1 {
+                let key = (at, op.clone(), ty.clone());
+                let block = &mut self.block;
+                at = *self
+                    .moved
+                    .entry(key)
+                    .or_insert_with(|| block.push(op.clone(), &[at], ty.clone()));
+            }
+            out.push(at);
+        }
+        Ok(out)
+    }
+}

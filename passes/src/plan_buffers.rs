@@ -1,0 +1,192 @@
+//! Gives every value a buffer: dead values make room, updates happen in place.
+//!
+//! ```text
+//! %1 = neg %0             store 0 = %0 %1
+//! %2 = add %1 %0     ⟶   store 1 = ..
+//! ```
+//! The first buffers are those of the state variables.
+//! A state's old value is read where it lies, and its new value is written there as soon as the
+//! old one is not needed any more.
+//! Numerics class: E.
+
+use crate::error::PlanError;
+use crate::ir::{Block, Node, Op, Plan, Target, Value};
+use crate::lower::works_in_place;
+use crate::pipeline::{Context, Numerics, Pass};
+use crate::placement::Type;
+
+/// The pass.
+pub struct PlanBuffers;
+
+impl Pass for PlanBuffers {
+    fn name(&self) -> &'static str {
+        "plan-buffers"
+    }
+
+    fn numerics(&self) -> Numerics {
+        Numerics::Exact
+    }
+
+    fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
+        let mut out = plan.clone();
+        let mut pool = plan.states.iter().map(|s| Room { ty: s.ty.clone(), free: false }).collect();
+        for block in &mut out.blocks {
+            block.buffers = Some(planned(block, plan.states.len(), &mut pool));
+        }
+        Ok(out)
+    }
+}
+
+/// A buffer: the largest type that it held, and whether it is free.
+struct Room {
+    ty: Type,
+    free: bool,
+}
+
+const END: usize = usize::MAX;
+
+struct Planner<'a> {
+    block: &'a Block,
+    states: usize,
+    /// The node that defines each value, and the last that uses it.
+    defined: Vec<usize>,
+    last: Vec<usize>,
+    buffers: Vec<Option<u32>>,
+}
+
+fn planned(block: &Block, states: usize, pool: &mut Vec<Room>) -> Vec<u32> {
+    let mut planner = Planner {
+        block,
+        states,
+        defined: block.definitions(),
+        last: last_uses(block),
+        buffers: vec![None; block.types.len()],
+    };
+    pool[states..].iter_mut().for_each(|room| room.free = true);
+    planner.read_states();
+    planner.write_states();
+    for (n, node) in block.nodes.iter().enumerate() {
+        planner.node(n, node, pool);
+    }
+    planner.buffers.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+fn last_uses(block: &Block) -> Vec<usize> {
+    let mut last = block.definitions();
+    for (n, node) in block.nodes.iter().enumerate() {
+        node.args.iter().for_each(|a| last[a.index()] = n);
+    }
+    block.returns.iter().for_each(|r| last[r.value.index()] = END);
+    last
+}
+
+impl Planner<'_> {
+    /// A state is read where it lies, unless its old value is handed on at the end.
+    fn read_states(&mut self) {
+        for node in &self.block.nodes {
+            if let Op::Get(s) = node.op {
+                let v = node.results[0];
+                let elsewhere =
+                    self.block.returns.iter().any(|r| r.value == v && r.target != Target::State(s));
+                if !elsewhere {
+                    self.buffers[v.index()] = Some(s);
+                }
+            }
+        }
+    }
+
+    /// A new value is written to its state at once if the old one is dead by then.
+    fn write_states(&mut self) {
+        for r in &self.block.returns {
+            let Target::State(s) = r.target else { continue };
+            let v = r.value.index();
+            if self.buffers[v].is_some() {
+                continue;
+            }
+            let n = self.defined[v];
+            let node = &self.block.nodes[n];
+            let old = self.block.nodes.iter().filter(|m| m.op == Op::Get(s)).map(|m| m.results[0]);
+            let dead = |old: Value| {
+                let last = self.last[old.index()];
+                last < n || (last == n && self.in_place(node, old, r.value))
+            };
+            let source = matches!(node.op, Op::Get(_) | Op::Input(_));
+            if !source && old.into_iter().all(dead) {
+                self.buffers[v] = Some(s);
+            }
+        }
+    }
+
+    /// Whether a node may write `result` where `arg` stands.
+    fn in_place(&self, node: &Node, arg: Value, result: Value) -> bool {
+        let (a, r) = (self.block.ty(arg), self.block.ty(result));
+        let aligned = match node.op {
+            // Each operand of a reduction belongs to one result.
+            Op::AllReduce(_) => {
+                let at = node.results.iter().position(|&v| v == result);
+                at.is_some_and(|k| node.args[k] == arg)
+                    && node.args.iter().filter(|&&v| v == arg).count() == 1
+            }
+            Op::Put => node.args[0] == arg && node.args[2] != arg,
+            _ => true,
+        };
+        let same = a.dtype == r.dtype
+            && a.placement.splits.len() == r.placement.splits.len()
+            && a.dims == r.dims
+            && a.placement.splits == r.placement.splits
+            && a.placement.ghosts == r.placement.ghosts;
+        let reshape = node.op == Op::Reshape && a.dtype == r.dtype;
+        works_in_place(&node.op) && aligned && (same || reshape)
+    }
+
+    fn node(&mut self, n: usize, node: &Node, pool: &mut Vec<Room>) {
+        let free = |buffers: &[Option<u32>], pool: &mut Vec<Room>, v: Value, states: usize| {
+            if let Some(b) = buffers[v.index()].filter(|&b| b as usize >= states) {
+                pool[b as usize].free = true;
+            }
+        };
+        for &r in &node.results {
+            if self.buffers[r.index()].is_some() {
+                continue;
+            }
+            let taken = |b: u32| node.results.iter().any(|o| self.buffers[o.index()] == Some(b));
+            let reuse = node.args.iter().copied().find_map(|a| {
+                let b = self.buffers[a.index()].filter(|&b| b as usize >= self.states)?;
+                let fits = self.last[a.index()] == n && self.in_place(node, a, r) && !taken(b);
+                fits.then_some(b)
+            });
+            let b = reuse.unwrap_or_else(|| room(pool, self.states, self.block.ty(r)));
+            self.buffers[r.index()] = Some(b);
+        }
+        for &v in node.args.iter().filter(|v| self.last[v.index()] == n) {
+            let b = self.buffers[v.index()];
+            if !node.results.iter().any(|r| self.buffers[r.index()] == b) {
+                free(&self.buffers, pool, v, self.states);
+            }
+        }
+        for &r in node.results.iter().filter(|r| self.last[r.index()] == n) {
+            free(&self.buffers, pool, r, self.states);
+        }
+    }
+}
+
+/// A free buffer of the element type, the smallest that is large enough or else the largest;
+/// a new one if there is none.
+fn room(pool: &mut Vec<Room>, states: usize, ty: &Type) -> u32 {
+    let need = ty.len();
+    let candidates = (states..pool.len()).filter(|&b| pool[b].free && pool[b].ty.dtype == ty.dtype);
+    let best = candidates.min_by_key(|&b| {
+        let have = pool[b].ty.len();
+        let other = pool[b].ty.placement.splits != ty.placement.splits;
+        (other, if have >= need { have - need } else { usize::MAX - have }, b)
+    });
+    let b = best.unwrap_or_else(|| {
+        pool.push(Room { ty: ty.clone(), free: true });
+        pool.len() - 1
+    });
+    pool[b].free = false;
+    if pool[b].ty.len() < need {
+        pool[b].ty = ty.clone();
+    }
+    b as u32
+}

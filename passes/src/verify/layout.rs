@@ -1,0 +1,124 @@
+//! The same elements in other shapes.
+
+use super::Outcome;
+use super::compare::{expect, no_dual, no_ghosts, same_split};
+use super::node::{At, ensure};
+use crate::ir::Op;
+use crate::mesh::{Axis, Mesh};
+use crate::placement::{Placement, Split, Type};
+
+/// `regroup-types`
+pub(super) fn types(at: &At) -> Outcome {
+    let out = at.result(0);
+    for k in 0..at.node.args.len() {
+        ensure(at.arg(k).dtype == out.dtype, || {
+            format!("{} and {} should have one type", at.say_arg(k), at.say_result(0))
+        })?;
+    }
+    let given: usize = at.args().map(Type::len).sum();
+    match at.node.op {
+        Op::Part(offset) => {
+            ensure(at.arg(0).dims.len() == 1, || format!("{} should be flat", at.say_arg(0)))?;
+            ensure(offset.checked_add(out.len()).is_some_and(|end| end <= given), || {
+                format!("{} ends behind {}", at.say_result(0), at.say_arg(0))
+            })
+        }
+        Op::Concat => ensure(out.dims == [given], || {
+            format!("{} should be flat and have {given} elements", at.say_result(0))
+        }),
+        _ => ensure(out.len() == given, || {
+            format!("{} should have {given} elements", at.say_result(0))
+        }),
+    }
+}
+
+/// `concat-place`
+pub(super) fn concat(at: &At) -> Outcome {
+    let pending = &at.arg(0).placement.pending;
+    for (k, ty) in at.args().enumerate() {
+        let axes = ty.placement.split_axes();
+        ensure(axes.is_empty(), || format!("{} should not be split", at.say_arg(k)))?;
+        ensure(ty.placement.pending == *pending, || {
+            format!("{} and {} should be pending alike", at.say_arg(0), at.say_arg(k))
+        })?;
+    }
+    let replicated = Placement::replicated(at.result(0).dims.len());
+    expect(at, 0, &Placement { pending: pending.clone(), ..replicated })
+}
+
+/// `reshape-place`
+pub(super) fn reshape(at: &At) -> Outcome {
+    let (from, to) = (at.arg(0), at.result(0));
+    no_dual(at, 0)?;
+    if from.dims == to.dims {
+        return expect(at, 0, &from.placement);
+    }
+    ensure(from.placement.pending == to.placement.pending, || {
+        format!("{} and {} should be pending alike", at.say_arg(0), at.say_result(0))
+    })?;
+    let common = from.dims.iter().zip(&to.dims).take_while(|(a, b)| a == b).count();
+    leading(at, common)?;
+    ensure(same_elements(&at.plan.mesh, common, from, to), || {
+        format!("{} and {} are cut at different elements", at.say_arg(0), at.say_result(0))
+    })?;
+    for (ty, said) in [(from, at.say_arg(0)), (to, at.say_result(0))] {
+        let trailing = ty.placement.splits.iter().skip(common + 1);
+        let unsplit = trailing.into_iter().all(|s| s.axes.is_empty());
+        ensure(unsplit, || format!("{said} is split on a dim that the reshape mixes"))?;
+    }
+    if from.placement.ghosts.iter().skip(common).any(|&g| g != (0, 0)) {
+        return no_ghosts(at, 0);
+    }
+    Ok(())
+}
+
+/// The dims with which both shapes begin are placed alike, ghosts included.
+fn leading(at: &At, common: usize) -> Outcome {
+    let (from, to) = (at.arg(0), at.result(0));
+    let (p, q) = (&from.placement, &to.placement);
+    for d in 0..common {
+        let alike = same_split(&p.splits[d], &q.splits[d], from.dims[d]);
+        ensure(alike && p.ghosts[d] == q.ghosts[d], || {
+            format!("{} and {} differ on dim {d}", at.say_arg(0), at.say_result(0))
+        })?;
+    }
+    let more = q.ghosts.iter().skip(common).any(|&g| g != (0, 0)) || q.dual;
+    ensure(!more, || format!("{} has ghosts that nothing filled", at.say_result(0)))
+}
+
+/// Whether the first differing dim of both is split over the same axes, at the same elements.
+fn same_elements(mesh: &Mesh, d: usize, from: &Type, to: &Type) -> bool {
+    let none = Split::none();
+    let a = from.placement.splits.get(d).unwrap_or(&none);
+    let b = to.placement.splits.get(d).unwrap_or(&none);
+    if a.axes != b.axes {
+        return false;
+    }
+    let flat = |ty: &Type, split: &Split, at: &[usize]| {
+        let stride: usize = ty.dims.iter().skip(d + 1).product();
+        let own = split.interval(ty.dims.get(d).copied().unwrap_or(1), mesh, at);
+        own.start * stride..own.end * stride
+    };
+    coordinates(mesh, &a.axes).all(|at| {
+        let (a, b) = (flat(from, a, &at), flat(to, b, &at));
+        a == b || (a.is_empty() && b.is_empty())
+    })
+}
+
+/// How many coordinates are compared at most.
+const SAMPLES: usize = 4096;
+
+/// Coordinates along some axes, zero along the others: all, or evenly spaced up to the last.
+fn coordinates<'a>(mesh: &'a Mesh, axes: &'a [Axis]) -> impl Iterator<Item = Vec<usize>> + 'a {
+    let total = mesh.sizes(axes);
+    let samples = total.min(SAMPLES);
+    (0..samples).map(move |s| {
+        let mut rest = if samples < 2 { 0 } else { s * (total - 1) / (samples - 1) };
+        let mut at = vec![0; mesh.axes.len()];
+        for &axis in axes.iter().rev() {
+            at[axis] = rest % mesh.size(axis);
+            rest /= mesh.size(axis);
+        }
+        at
+    })
+}

@@ -1,0 +1,54 @@
+//! Problem files and their expression language, from text to a resolved tree.
+//!
+//! ```text
+//! text ──▶ value ──▶ file ──▶ resolve
+//!            └─ expressions ─▶ text
+//! ```
+//!
+//! Nothing here knows operators or plans: a resolved problem is data that a later step builds from.
+//! Modules are declared in the order in which to read them.
+
+pub mod diagnostic;
+
+pub mod suggest;
+
+pub mod text;
+
+pub mod value;
+
+pub mod file;
+
+pub mod catalog;
+
+pub mod resolve;
+
+pub use catalog::Catalog;
+pub use diagnostic::{Diagnostic, Document, Result, Span, Spanned};
+pub use file::Problem;
+pub use resolve::Resolved;
+pub use text::Formula;
+
+/// What a fuzz target calls: no bytes may make it panic.
+#[doc(hidden)]
+pub fn fuzz_entry(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    for name in ["fuzz.toml", "fuzz.json"] {
+        let resolved = Problem::parse(name, text)
+            .and_then(|problem| Resolved::new(problem, &Catalog::standard(), Vec::new()));
+        if let Err(error) = resolved {
+            assert!(!error.message().is_empty() && !error.render().is_empty());
+        }
+    }
+    match Formula::parse("EXPR", text) {
+        Ok(formula) => {
+            let printed = formula.expr.to_string();
+            match Formula::parse("EXPR", &printed) {
+                Ok(again) => assert_eq!(again.expr.to_string(), printed),
+                Err(error) => assert!(error.message().contains("at most"), "{printed}"),
+            }
+        }
+        Err(error) => assert!(!error.render().is_empty()),
+    }
+}
