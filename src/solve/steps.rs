@@ -59,7 +59,8 @@ impl Program {
 
     /// The types of `A x`.
     pub fn results(&self, term: TermId, args: &[Type]) -> Result<Vec<Type>, ExprError> {
-        terms::results(&self.context.plan, term, args).map_err(ExprError::new)
+        terms::results(&self.context.plan, term, args)
+            .map_err(|message| ExprError::about(&"the operator", message))
     }
 
     /// The types of `Aᴴ x`.
@@ -106,7 +107,11 @@ impl Steps<'_> {
     /// A parameter that is read at run time.
     pub fn slot(&mut self, name: &str, default: f64) -> Result<Value, ExprError> {
         let default = Complex64::new(default, 0.0);
-        let slot = self.program.context.slot(name, default).map_err(ExprError::new)?;
+        let slot = self
+            .program
+            .context
+            .slot(name, default)
+            .map_err(|message| ExprError::about(&name, message))?;
         let dtype = self.program.context.plan[slot].dtype;
         Ok(self.block.push(ir::Op::Slot(slot), &[], Type::scalar(dtype)))
     }
