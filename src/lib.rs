@@ -4,3 +4,5 @@ pub mod data;
 pub mod problem;
 
 pub use adjoin_passes::Dtype;
+
+pub mod runtime;

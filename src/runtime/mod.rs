@@ -1,0 +1,3 @@
+//! The run time: what executes a lowered plan on real ranks.
+
+pub mod comm;
