@@ -1,8 +1,10 @@
 //! adjoin: a compiler for distributed linear operators.
 
+pub mod elements;
 pub mod data;
+pub mod ops;
+pub mod expr;
 pub mod problem;
+pub mod runtime;
 
 pub use adjoin_passes::Dtype;
-
-pub mod runtime;

@@ -77,7 +77,9 @@ fn eliminate(v: usize, tables: &[Table], sizes: &[usize]) -> (Table, Vec<usize>)
         for c in 0..sizes[v] {
             choice[v] = c;
             let cost = total(tables, &choice, sizes);
-            if cost < best.0 {
+            if cost < best.0 - best.0.abs().min(1.0) * 1e-12
+                || best.0.is_infinite() && cost < best.0
+            {
                 best = (cost, c);
             }
         }

@@ -29,12 +29,12 @@ pub struct Machine {
 impl Default for Machine {
     fn default() -> Self {
         Machine {
-            name: "a core of a server, shared memory".into(),
-            latency: 1e-6,
-            byte: 1e-10,
-            memory: 1e-10,
+            name: "a core of a cluster node".into(),
+            latency: 2e-6,
+            byte: 2e-10,
+            memory: 4e-11,
             flop: 5e-11,
-            launch: 2e-7,
+            launch: 1e-7,
         }
     }
 }
@@ -78,7 +78,7 @@ impl Machine {
     /// One application of an operator of which the largest tile is the fraction `share`, to
     /// vectors of `bytes` on that rank.
     pub fn apply(&self, signature: &Signature, share: f64, batch: f64, bytes: f64) -> f64 {
-        let cost = &signature.cost;
+        let cost = signature.cost_or_estimate();
         let flops = cost.flops * batch * share * self.flop;
         let traffic = (cost.reads * share + bytes) * self.memory;
         self.launch + flops.max(traffic)

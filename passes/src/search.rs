@@ -49,6 +49,9 @@ enum Use {
     Batch(usize),
 }
 
+/// Seconds that decide between equals and nothing else.
+const NEGLIGIBLE: f64 = 1e-13;
+
 /// One choice for a leaf: what each axis splits.
 type Tile = Vec<Option<Use>>;
 
@@ -516,7 +519,7 @@ impl Search<'_> {
     }
 
     fn tables(&self) -> Vec<Table> {
-        let mut tables = Vec::new();
+        let mut tables: Vec<_> = (0..self.plan.leaves.len()).map(|l| self.order(l)).collect();
         for (b, block) in self.plan.blocks.iter().enumerate() {
             let producer = block.definitions();
             let weight = weight(block);
@@ -537,6 +540,12 @@ impl Search<'_> {
             }
         }
         tables
+    }
+
+    /// Among equally cheap tiles the first one wins: rows over the first axis, then columns.
+    fn order(&self, leaf: usize) -> Table {
+        let costs = (0..self.variables[leaf].len()).map(|k| k as f64 * NEGLIGIBLE).collect();
+        Table { variables: vec![leaf], costs }
     }
 
     fn handed(&self, b: usize, k: usize, choice: &dyn Fn(usize) -> usize) -> Placement {

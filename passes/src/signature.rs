@@ -274,6 +274,19 @@ impl Signature {
         }
     }
 
+    /// The declared cost, or what the rule alone suggests where nothing was declared.
+    pub fn cost_or_estimate(&self) -> Cost {
+        if self.cost != Cost::default() || self.laws.zero || self.laws.identity {
+            return self.cost;
+        }
+        let all: f64 = self.rule.factors.iter().map(|f| f.size as f64).product();
+        let reach: usize = self.rule.domain.iter().flatten().map(|b| b.halo.0 + b.halo.1).sum();
+        let dense =
+            (0..self.rule.factors.len()).any(|f| self.rule.in_domain(f) != self.rule.in_range(f));
+        let reads = if dense { all * self.dtype.size() as f64 } else { 0.0 };
+        Cost { flops: 2.0 * all * (1 + reach) as f64, reads, holds: reads, ..Cost::default() }
+    }
+
     /// Elements of the domain.
     pub fn columns(&self) -> usize {
         self.domain.iter().map(|d| d.iter().product::<usize>()).sum()

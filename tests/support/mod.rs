@@ -1,12 +1,12 @@
-//! The conformance suite of communicators, and the ways to run it.
-
-// Each test binary uses a part of it.
-#![allow(dead_code)]
+//! What the integration tests share.
+#![allow(dead_code)] // Each test binary uses a part of it.
 
 pub mod cases;
 pub mod exchanges;
 #[cfg(feature = "mpi")]
 pub mod mpiexec;
+pub mod reference;
+pub mod tiles;
 
 use adjoin::runtime::comm::{Comm, Elem, Operation, ReduceOp};
 use std::time::{Duration, Instant};

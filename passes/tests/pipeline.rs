@@ -1,0 +1,59 @@
+//! Whole pipelines on plan text, certified.
+
+use adjoin_passes::certify::{Verdict, certify};
+use adjoin_passes::{Context, Mesh, Plan, compile, text};
+
+fn finished(source: &str, mesh: &str) -> Plan {
+    let source = text::parse(source).unwrap_or_else(|e| panic!("{e}"));
+    let mesh = Mesh::parse(mesh).unwrap();
+    let cx = Context { mesh, ..Context::default() };
+    let compiled = compile(&source, &cx).unwrap_or_else(|e| panic!("{e}"));
+    compiled.plan
+}
+
+const NORMAL: &str = "
+mesh 1 rank
+let A[0] = (i) <- (j) : f64[1024, 4096]
+let A[1] = (i) <- (j) : f64[3072, 4096]
+term t0 = vstack A[0] A[1]
+term t1 = t0.H
+%0 = input x : f64[4096]
+%1, %2 = apply t0 %0 : f64[1024], f64[3072]
+%3 = apply t1 %1 %2 : f64[4096]
+return %3
+";
+
+#[test]
+fn the_normal_operator_of_two_dense_blocks_on_a_grid_is_the_plan_of_the_design() {
+    insta::assert_snapshot!(finished(NORMAL, "r=2,c=2"), @"
+    mesh r=2 c=2 (4 ranks)
+    let A[0] = (i) <- (j)           : f64[1024/r, 4096/c]
+    let A[1] = (i) <- (j)           : f64[3072/r, 4096/c]
+    %0 = input x                    : f64[4096/c]
+    %1 = apply A[0] %0              : f64[1024/r] +c
+    %2 = apply A[1] %0              : f64[3072/r] +c
+    %3, %4 = all_reduce c %1 %2     : f64[1024/r], f64[3072/r]
+    %5 = apply A[0].H %3            : f64[4096/c] +r
+    %6 = apply A[1].H %4            : f64[4096/c] +r
+    %7 = add %5 %6                  : f64[4096/c] +r
+    %8 = all_reduce r %7            : f64[4096/c]
+    return %8
+    comm 2 calls, 32 KiB per rank
+    ");
+}
+
+#[test]
+fn small_plans_are_proven_on_every_mesh() {
+    let small = NORMAL.replace("1024", "5").replace("3072", "7").replace("4096", "9");
+    for mesh in ["p=1", "p=2", "p=3", "p=4", "p=7", "p=12", "r=2,c=2", "r=2,c=3", "r=3,c=2"] {
+        let source = text::parse(&small).unwrap();
+        let cx = Context { mesh: Mesh::parse(mesh).unwrap(), ..Context::default() };
+        let compiled = compile(&source, &cx).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(
+            certify(&compiled.source, &compiled.plan),
+            Verdict::Proven,
+            "{mesh}\n{}",
+            compiled.plan
+        );
+    }
+}
