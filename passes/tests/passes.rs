@@ -1,0 +1,121 @@
+//! The whole pipeline over a collection of plans and meshes, pass by pass.
+//!
+//! Each file of `plans` is the plan of an expression or of a solver, before any pass.
+//! After every pass the plan is that of the same expression, and the pass finds nothing more to
+//! do: a new pass or a new plan is tested without a line here.
+
+use adjoin_passes::certify::{Verdict, certify};
+use adjoin_passes::exact::{Exact, random_array};
+use adjoin_passes::pipeline::{Numerics, PIPELINE, compile_prefix, run, tidy};
+use adjoin_passes::reference::{Given, evaluate};
+use adjoin_passes::{Context, Mesh, Plan, text};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+const MESHES: [&str; 8] = ["p=1", "p=2", "p=3", "p=4", "p=7", "p=12", "r=2,c=2", "r=2,c=3"];
+
+/// The plans and their names, ascending.
+fn plans() -> Vec<(String, Plan)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files.collect();
+    files.sort();
+    let read = |file: &std::path::PathBuf| {
+        let name = file.file_stem().unwrap().to_str().unwrap().to_string();
+        let text = fs::read_to_string(file).unwrap();
+        let plan = text::parse(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        (name, plan)
+    };
+    files.iter().map(read).collect()
+}
+
+fn context(mesh: &str) -> Context {
+    Context { mesh: Mesh::parse(mesh).unwrap(), ..Context::default() }
+}
+
+/// Whether two unplaced plans compute the same on random vectors; the first block that does not.
+fn differs(a: &Plan, b: &Plan) -> Result<(), String> {
+    for (index, block) in a.blocks.iter().enumerate() {
+        let outcome = |plan: &Plan| {
+            let mut exact = Exact::new(plan);
+            let slots = exact.slots().to_vec();
+            let states: Vec<_> = plan
+                .states
+                .iter()
+                .map(|s| random_array(&s.name, &s.ty.dims, s.ty.dtype.is_complex()))
+                .collect();
+            let input = |name: &str, dims: &[usize]| random_array(name, dims, true);
+            let given = Given { inputs: &input, states: &states, slots: &slots };
+            evaluate(plan, &plan.blocks[index], &given, &mut exact)
+        };
+        if outcome(a)? != outcome(b)? {
+            return Err(format!("block `{}` computes something else", block.name));
+        }
+    }
+    Ok(())
+}
+
+fn proof(source: &Plan, plan: &Plan) -> Result<(), String> {
+    if plan.mesh.axes.is_empty() {
+        return differs(source, plan);
+    }
+    match certify(source, plan) {
+        Verdict::Proven => Ok(()),
+        Verdict::Refuted(reason) => Err(reason),
+        Verdict::Assumed(nodes) => Err(format!("assumes {nodes:?}")),
+    }
+}
+
+/// Runs every pass twice, and proves what it made.
+fn through(source: &Plan, mesh: &str) -> Result<(), String> {
+    let cx = context(mesh);
+    let source = tidy(source);
+    let mut plan = source.clone();
+    for (pass, _) in PIPELINE {
+        let name = pass.name();
+        let next = run(*pass, &plan, &cx).map_err(|e| format!("{name}: {e}\n{plan}"))?;
+        let again = run(*pass, &next, &cx).map_err(|e| format!("{name}, again: {e}"))?;
+        if next != again {
+            return Err(format!("{name} is not done after one run:\n{next}\n{again}"));
+        }
+        if next != plan {
+            proof(&source, &next).map_err(|e| format!("{name}: {e}\n{plan}\n{next}"))?;
+        }
+        plan = next;
+    }
+    Ok(())
+}
+
+/// Runs all plans on one mesh, and says which fail.
+fn all(mesh: &str) {
+    let mut report = String::new();
+    for (name, source) in plans() {
+        if let Err(reason) = through(&source, mesh) {
+            let _ = write!(report, "\n== {name} on {mesh}\n{reason}\n");
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+macro_rules! meshes {
+    ($($name:ident: $mesh:expr;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                all($mesh);
+            }
+        )*
+    };
+}
+
+meshes! {
+    every_pass_on_p1: MESHES[0];
+    every_pass_on_p2: MESHES[1];
+    every_pass_on_p3: MESHES[2];
+    every_pass_on_p4: MESHES[3];
+    every_pass_on_p7: MESHES[4];
+    every_pass_on_p12: MESHES[5];
+    every_pass_on_r2_c2: MESHES[6];
+    every_pass_on_r2_c3: MESHES[7];
+}
