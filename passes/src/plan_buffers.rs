@@ -65,6 +65,7 @@ fn planned(block: &Block, states: usize, pool: &mut Vec<Room>) -> Vec<u32> {
     pool[states..].iter_mut().for_each(|room| room.free = true);
     planner.read_states();
     planner.write_states();
+    planner.inputs(pool);
     for (n, node) in block.nodes.iter().enumerate() {
         planner.node(n, node, pool);
     }
@@ -113,6 +114,15 @@ impl Planner<'_> {
             let source = matches!(node.op, Op::Get(_) | Op::Input(_));
             if !source && old.into_iter().all(dead) {
                 self.buffers[v] = Some(s);
+            }
+        }
+    }
+
+    /// Inputs are loaded before the block begins, wherever it names them.
+    fn inputs(&mut self, pool: &mut Vec<Room>) {
+        for node in self.block.nodes.iter().filter(|n| matches!(n.op, Op::Input(_))) {
+            for &v in &node.results {
+                self.buffers[v.index()] = Some(room(pool, self.states, self.block.ty(v)));
             }
         }
     }
