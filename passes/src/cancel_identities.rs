@@ -30,7 +30,7 @@ impl Pass for CancelIdentities {
     }
 
     fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
-        terms_rewritten(plan, cancel)
+        Ok(terms_rewritten(plan, cancel))
     }
 }
 

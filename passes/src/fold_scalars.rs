@@ -26,10 +26,10 @@ impl Pass for FoldScalars {
     }
 
     fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
-        terms_rewritten(plan, |from, to, t| {
+        Ok(terms_rewritten(plan, |from, to, t| {
             let (c, t) = fold(from, to, t);
             scale(to, c, t)
-        })
+        }))
     }
 }
 
