@@ -6,7 +6,8 @@
 
 use adjoin_passes::certify::{Verdict, certify};
 use adjoin_passes::exact::{Exact, random_array};
-use adjoin_passes::pipeline::{Numerics, PIPELINE, compile_prefix, run, tidy};
+use adjoin_passes::machine::Machine;
+use adjoin_passes::pipeline::{PIPELINE, run, tidy};
 use adjoin_passes::reference::{Given, evaluate};
 use adjoin_passes::{Context, Mesh, Plan, text};
 use std::fmt::Write as _;
@@ -30,8 +31,19 @@ fn plans() -> Vec<(String, Plan)> {
     files.iter().map(read).collect()
 }
 
-fn context(mesh: &str) -> Context {
-    Context { mesh: Mesh::parse(mesh).unwrap(), ..Context::default() }
+/// Machines on which small plans are worth splitting, each for a reason of its own.
+/// On the default one everything of this size stays replicated.
+fn machines() -> [Machine; 3] {
+    let cheap = Machine { latency: 1e-9, byte: 1e-10, launch: 0.0, ..Machine::default() };
+    [
+        Machine { name: "slow cores".into(), flop: 1e-6, ..cheap.clone() },
+        Machine { name: "slow memory".into(), memory: 1e-7, ..cheap.clone() },
+        Machine { name: "slow wires".into(), flop: 1e-6, memory: 1e-8, byte: 1e-7, ..cheap },
+    ]
+}
+
+fn context(mesh: &str, machine: Machine) -> Context {
+    Context { mesh: Mesh::parse(mesh).unwrap(), machine, ..Context::default() }
 }
 
 /// Whether two unplaced plans compute the same on random vectors; the first block that does not.
@@ -68,14 +80,13 @@ fn proof(source: &Plan, plan: &Plan) -> Result<(), String> {
 }
 
 /// Runs every pass twice, and proves what it made.
-fn through(source: &Plan, mesh: &str) -> Result<(), String> {
-    let cx = context(mesh);
+fn through(source: &Plan, cx: &Context) -> Result<Plan, String> {
     let source = tidy(source);
     let mut plan = source.clone();
     for (pass, _) in PIPELINE {
         let name = pass.name();
-        let next = run(*pass, &plan, &cx).map_err(|e| format!("{name}: {e}\n{plan}"))?;
-        let again = run(*pass, &next, &cx).map_err(|e| format!("{name}, again: {e}"))?;
+        let next = run(*pass, &plan, cx).map_err(|e| format!("{name}: {e}\n{plan}"))?;
+        let again = run(*pass, &next, cx).map_err(|e| format!("{name}, again: {e}"))?;
         if next != again {
             return Err(format!("{name} is not done after one run:\n{next}\n{again}"));
         }
@@ -84,15 +95,29 @@ fn through(source: &Plan, mesh: &str) -> Result<(), String> {
         }
         plan = next;
     }
-    Ok(())
+    Ok(plan)
 }
 
 /// Runs all plans on one mesh, and says which fail.
 fn all(mesh: &str) {
     let mut report = String::new();
     for (name, source) in plans() {
-        if let Err(reason) = through(&source, mesh) {
-            let _ = write!(report, "\n== {name} on {mesh}\n{reason}\n");
+        let mut split = mesh == "p=1";
+        for machine in machines() {
+            let cx = context(mesh, machine);
+            match through(&source, &cx) {
+                Ok(plan) => {
+                    let mut types = plan.blocks.iter().flat_map(|b| &b.types);
+                    split = split || types.any(|ty| !ty.placement.split_axes().is_empty());
+                }
+                Err(reason) => {
+                    let at = format!("{name} on {mesh}, {}", cx.machine.name);
+                    let _ = write!(report, "\n== {at}\n{reason}\n");
+                }
+            }
+        }
+        if !split {
+            let _ = write!(report, "\n== {name} on {mesh}: splits nothing on any machine\n");
         }
     }
     assert!(report.is_empty(), "{report}");
