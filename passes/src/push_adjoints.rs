@@ -1,8 +1,26 @@
 //! Moves adjoints, transposes and conjugates down to the leaves.
 //!
-//! ```text
-//! term t0 = A @ B             term t0 = B.H @ A.H
-//! apply t0.H             ⟶   apply t0
+//! ```before
+//! mesh 1 rank
+//! let A = (i) <- (j) : f64[2, 3]
+//! let B = (i) <- (j) : f64[3, 4]
+//! term t0 = A @ B
+//! term t1 = t0.H
+//! %0 = input y : f64[2]
+//! %1 = apply t1 %0 : f64[4]
+//! return %1
+//! ```
+//! ```after
+//! mesh 1 rank
+//! let A = (i) <- (j)              : f64[2, 3]
+//! let B = (i) <- (j)              : f64[3, 4]
+//! term t0 = B.H
+//! term t1 = A.H
+//! term t2 = t0 @ t1
+//! %0 = input y                    : f64[2]
+//! %1 = apply t2 %0                : f64[4]
+//! return %1
+//! comm 0 calls, 0 B per rank
 //! ```
 //! (A B)ᴴ = Bᴴ Aᴴ, (A + B)ᴴ = Aᴴ + Bᴴ, (cA)ᴴ = Aᴴ c̄, VStackᴴ = HStack of adjoints, Aᴴᴴ = A;
 //! Aᵀ = conj(Aᴴ), and conj(A) = conj ∘ A ∘ conj, which is A itself for real operators.
