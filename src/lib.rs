@@ -7,5 +7,6 @@ pub mod expr;
 pub mod solve;
 pub mod planned;
 pub mod problem;
+pub mod runtime;
 
 pub use adjoin_passes::Dtype;
