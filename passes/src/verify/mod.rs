@@ -48,7 +48,8 @@
 //! | place | `elementwise-place` | operands of a linear map of elements and its result are placed alike |
 //! | place | `scale-place` | a factor is settled and placed as the trailing dims of what it scales |
 //! | place | `map-place` | operands of a map are settled, without ghosts and placed alike |
-//! | place | `whole-place` | calls, one_hot and terms take and give replicated values |
+//! | place | `whole-place` | calls and terms take and give replicated values |
+//! | place | `one-hot-place` | one_hot takes a replicated index and gives a settled value |
 //! | place | `reduce-place` | a reduction of a settled value is replicated |
 //! | place | `dot-place` | a dot of settled, equal operands is pending over the axes it contracts |
 //! | place | `index-place` | the leading dim is unsplit, the others are placed alike |

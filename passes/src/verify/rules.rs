@@ -260,8 +260,14 @@ pub static RULES: &[Rule] = &[
     rule(
         Stage::Place,
         "whole-place",
-        "calls, one_hot and terms take and give replicated values",
-        Check::Node(&[Call, OneHot, Term], local::whole),
+        "calls and terms take and give replicated values",
+        Check::Node(&[Call, Term], local::whole),
+    ),
+    rule(
+        Stage::Place,
+        "one-hot-place",
+        "one_hot takes a replicated index and gives a settled value",
+        Check::Node(&[OneHot], local::one_hot),
     ),
     rule(
         Stage::Place,
