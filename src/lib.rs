@@ -11,3 +11,7 @@ pub mod runtime;
 pub mod run;
 
 pub use adjoin_passes::Dtype;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
