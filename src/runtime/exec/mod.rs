@@ -13,8 +13,8 @@ mod steps;
 
 pub use bind::Binding;
 pub(crate) use bind::check;
-pub(crate) use ports::region;
 pub use ports::TileView;
+pub(crate) use ports::region;
 
 use super::comm::{Comm, Traffic};
 use super::device::{Device, Task};

@@ -153,6 +153,5 @@ fn check_arguments(op: &Op, args: &[View]) -> Result<(), String> {
     Ok(())
 }
 
-
 #[cfg(test)]
 mod tests;
