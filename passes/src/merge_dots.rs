@@ -25,7 +25,9 @@
 
 use crate::error::PlanError;
 use crate::ir::{Block, Node, Op, Plan};
-use crate::pipeline::{Context, Numerics, Pass, reordered};
+use crate::pipeline::{Context, Numerics, Pass, dependences, reordered};
+use petgraph::algo::has_path_connecting;
+use petgraph::graph::NodeIndex;
 
 /// The pass.
 pub struct MergeDots;
@@ -52,14 +54,17 @@ impl Pass for MergeDots {
 
 /// The block with one more pair of reductions merged, if there is one.
 fn merged(block: &Block) -> Option<Block> {
-    let needs = needs(block);
+    let graph = dependences(block);
     let reductions: Vec<usize> =
         (0..block.nodes.len()).filter(|&n| matches!(block.nodes[n].op, Op::AllReduce(_))).collect();
     for (k, &j) in reductions.iter().enumerate().skip(1) {
         for &i in &reductions[..k] {
             let (a, b) = (&block.nodes[i], &block.nodes[j]);
             let double = |n: &Node| block.ty(n.args[0]).dtype.is_double();
-            if a.op == b.op && double(a) == double(b) && !needs[j][i] {
+            if a.op == b.op
+                && double(a) == double(b)
+                && !has_path_connecting(&graph, NodeIndex::new(i), NodeIndex::new(j), None)
+            {
                 return Some(joined(block, i, j));
             }
         }
@@ -78,22 +83,4 @@ fn joined(block: &Block, i: usize, j: usize) -> Block {
     };
     nodes.insert(j - 1, both);
     reordered(block, nodes)
-}
-
-/// For each node the earlier nodes whose results it needs, directly or not.
-fn needs(block: &Block) -> Vec<Vec<bool>> {
-    let defined = block.definitions();
-    let mut out: Vec<Vec<bool>> = Vec::with_capacity(block.nodes.len());
-    for node in &block.nodes {
-        let mut mine = vec![false; block.nodes.len()];
-        for arg in &node.args {
-            let at = defined[arg.index()];
-            mine[at] = true;
-            for (m, n) in mine.iter_mut().zip(&out[at]) {
-                *m = *m || *n;
-            }
-        }
-        out.push(mine);
-    }
-    out
 }
