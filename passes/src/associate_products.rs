@@ -323,3 +323,134 @@ impl Expansion<'_> {
 fn size(dims: &[usize]) -> usize {
     dims.iter().product()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::{after, nodes, unchanged};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn a_scalar_goes_where_there_are_fewer_elements() {
+        let plan = after(
+            &AssociateProducts,
+            "mesh 1 rank
+            let A = (i) <- (j) : f64[4, 2]
+            slot a : f64
+            term t0 = A.H
+            term t1 = scale a A
+            term t2 = scale -a t0
+            %0 = input x : f64[2]
+            %1 = apply t1 %0 : f64[4]
+            %2 = apply t2 %1 : f64[2]
+            return %2",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[2]
+        %1 = slot a                     : f64[]
+        %2 = scale %1 %0                : f64[2]
+        %3 = apply A %2                 : f64[4]
+        %4 = apply A.H %3               : f64[2]
+        %5 = slot a                     : f64[]
+        %6 = neg %5                     : f64[]
+        %7 = scale %6 %4                : f64[2]
+        ");
+    }
+
+    #[test]
+    fn a_complex_scalar_stays_behind_an_operator_that_takes_reals() {
+        let plan = after(
+            &AssociateProducts,
+            "mesh 1 rank
+            let F = (i!) <- (j!) real r2c : f64[5, 4]
+            slot a : c128
+            term t0 = scale a F
+            %0 = input x : f64[4]
+            %1 = apply t0 %0 : c128[5]
+            return %1",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[4]
+        %1 = apply F %0                 : c128[5]
+        %2 = slot a                     : c128[]
+        %3 = scale %2 %1                : c128[5]
+        ");
+    }
+
+    #[test]
+    fn minus_becomes_a_difference_and_types_are_cast() {
+        let plan = after(
+            &AssociateProducts,
+            "mesh 1 rank
+            let A = (i) <- (j) : f32[2, 3]
+            let B = (i) <- (j) : c64[2, 3]
+            term t0 = scale - A
+            term t1 = sum B t0 B
+            %0 = input x : f32[3]
+            %1 = apply t1 %0 : c64[2]
+            return %1",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f32[3]
+        %1 = cast %0                    : c64[3]
+        %2 = apply B %1                 : c64[2]
+        %3 = apply A %0                 : f32[2]
+        %4 = cast %0                    : c64[3]
+        %5 = apply B %4                 : c64[2]
+        %6 = cast %3                    : c64[2]
+        %7 = add %2 %5                  : c64[2]
+        %8 = sub %7 %6                  : c64[2]
+        ");
+    }
+
+    #[test]
+    fn parts_of_other_shapes_are_cut_from_one_flat_part() {
+        let plan = after(
+            &AssociateProducts,
+            "mesh 1 rank
+            term t0 = regroup [2, 3] [4] -> [5] [5]
+            %0 = input x : f64[2, 3]
+            %1 = input y : f64[4]
+            %2, %3 = apply t0 %0 %1 : f64[5], f64[5]
+            return %2 %3",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[2, 3]
+        %1 = input y                    : f64[4]
+        %2 = reshape %0                 : f64[6]
+        %3 = concat %2 %1               : f64[10]
+        %4 = part 0 %3                  : f64[5]
+        %5 = part 5 %3                  : f64[5]
+        ");
+    }
+
+    #[test]
+    fn parts_of_the_same_sizes_are_reshaped_each_with_its_batch() {
+        let plan = after(
+            &AssociateProducts,
+            "mesh 1 rank
+            term t0 = regroup [2, 3] [4] -> [6] [2, 2]
+            %0 = input x : f64[2, 3, 7]
+            %1 = input y : f64[4, 7]
+            %2, %3 = apply t0 %0 %1 : f64[6, 7], f64[2, 2, 7]
+            return %2 %3",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[2, 3, 7]
+        %1 = input y                    : f64[4, 7]
+        %2 = reshape %0                 : f64[6, 7]
+        %3 = reshape %1                 : f64[2, 2, 7]
+        ");
+    }
+
+    #[test]
+    fn applications_of_leaves_stay() {
+        let plan = "mesh 1 rank
+            let A = (i) <- (j) : f64[2, 3]
+            %0 = input x : f64[3]
+            %1 = apply A %0 : f64[2]
+            %2 = apply A.H %1 : f64[3]
+            return %2";
+        assert!(unchanged(&AssociateProducts, plan));
+    }
+}
