@@ -7,7 +7,6 @@
 use crate::expr::{ExprError, LowerContext, Op};
 use adjoin_passes::ir::{self, Applied, Map, State, Target, TermId, Value};
 use adjoin_passes::{Block, Dtype, Type, terms};
-use num_complex::Complex64;
 
 /// The parts of a vector, or a single number.
 pub type Vector = Vec<Value>;
@@ -106,7 +105,6 @@ impl Steps<'_> {
 
     /// A parameter that is read at run time.
     pub fn slot(&mut self, name: &str, default: f64) -> Result<Value, ExprError> {
-        let default = Complex64::new(default, 0.0);
         let slot = self
             .program
             .context
