@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! text ──▶ value ──▶ file ──▶ resolve
-//!            └─ expressions ─▶ text
+//!            └─ expressions ─▶ text       │
+//!                                       build ──▶ expressions, systems, sources
 //! ```
 //!
-//! Nothing here knows operators or plans: a resolved problem is data that a later step builds from.
+//! Only `build` and the catalogue know operators, and nothing here knows plans.
 //! Modules are declared in the order in which to read them.
 
 pub mod diagnostic;
@@ -22,6 +23,9 @@ pub mod catalog;
 
 pub mod resolve;
 
+pub mod build;
+
+pub use build::Model;
 pub use catalog::Catalog;
 pub use diagnostic::{Diagnostic, Document, Result, Span, Spanned};
 pub use file::Problem;

@@ -22,17 +22,15 @@ mod task;
 
 use super::diagnostic::{Diagnostic, Result};
 use super::file::{Array, Origin};
-use super::resolve::{Body, Entity, Resolved, Sort, used_by};
+use super::resolve::{Body, Entity, Resolved, Sort, uses};
 use super::text::Formula;
 use crate::Dtype;
 use crate::data::{DataError, Source};
 use crate::expr::{Op, Vector, input_parts};
-pub use lazy::Evaluate;
 pub use outputs::{Content, Wanted};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 pub use task::Task;
 
 /// How an array of the file becomes a source.
@@ -45,8 +43,6 @@ pub struct Model<'a> {
     operators: Vec<Option<Op>>,
     /// What `x` is, once the types of the solution are known.
     solution: Option<Vector>,
-    /// Evaluates expressions that stand where values are needed.
-    evaluate: Arc<Evaluate>,
     /// The inputs that were named so far, so that each is one node.
     inputs: RefCell<BTreeMap<usize, Vector>>,
 }
@@ -62,24 +58,19 @@ pub enum Expression {
 impl<'a> Model<'a> {
     /// Opens the arrays, relative to `folder`, and builds the operators that are needed for the
     /// given expressions, or for all that the file asks for if there are none.
-    pub fn open(resolved: &'a Resolved, folder: &Path, evaluate: Arc<Evaluate>) -> Result<Self> {
+    pub fn open(resolved: &'a Resolved, folder: &Path) -> Result<Self> {
         let dtype = resolved.dtype.unwrap_or(Dtype::F64);
-        Model::with(resolved, evaluate, &|array| open(array, folder, dtype))
+        Model::with(resolved, &|array| open(array, folder, dtype))
     }
 
     /// The same with arrays from somewhere else.
-    pub fn with(
-        resolved: &'a Resolved,
-        evaluate: Arc<Evaluate>,
-        open: &Open<'_>,
-    ) -> Result<Self> {
-        let needed = used_by(resolved, &roots(resolved));
+    pub fn with(resolved: &'a Resolved, open: &Open<'_>) -> Result<Self> {
+        let needed = uses::used_by(resolved, &roots(resolved));
         let mut model = Model {
             resolved,
             arrays: vec![None; resolved.arrays.len()],
             operators: vec![None; resolved.operators.len()],
             solution: None,
-            evaluate,
             inputs: RefCell::default(),
         };
         for (i, array) in resolved.arrays.iter().enumerate() {
@@ -150,10 +141,10 @@ fn roots(resolved: &Resolved) -> Vec<&Formula> {
         return given;
     }
     let mut all = given;
-    all.extend(super::resolve::of_solve(resolved));
+    all.extend(uses::of_solve(resolved));
     all.extend(resolved.outputs.iter().filter_map(|output| output.expr.as_ref()));
     if resolved.solve.is_none() && resolved.outputs.is_empty() {
-        all.extend(resolved.operators.iter().flat_map(super::resolve::of_operator));
+        all.extend(resolved.operators.iter().flat_map(uses::of_operator));
     }
     all
 }
