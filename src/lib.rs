@@ -8,5 +8,6 @@ pub mod solve;
 pub mod planned;
 pub mod problem;
 pub mod runtime;
+pub mod run;
 
 pub use adjoin_passes::Dtype;

@@ -242,11 +242,7 @@ mod tests {
         memory
     }
 
-    fn slab<const N: usize>(
-        buffer: usize,
-        extents: [usize; N],
-        region: [Range<usize>; N],
-    ) -> Slab {
+    fn slab<const N: usize>(buffer: usize, extents: [usize; N], region: [Range<usize>; N]) -> Slab {
         Slab { buffer, extents: extents.to_vec(), region: region.to_vec() }
     }
 

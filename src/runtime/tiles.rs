@@ -52,8 +52,7 @@ impl Tiles {
         }
         let (from, to) = (call.inputs[0].dtype, call.outputs[0].dtype);
         let (domain, range) = if call.adjoint { (to, from) } else { (from, to) };
-        let known =
-            |b: &&Built| (b.leaf, b.domain, b.range) == (call.leaf, domain, range);
+        let known = |b: &&Built| (b.leaf, b.domain, b.range) == (call.leaf, domain, range);
         if let Some(built) = self.built.iter().find(known) {
             return Ok(Some(built.tile.clone()));
         }

@@ -197,7 +197,8 @@ impl Binder<'_> {
         let states = self.ports("state", &calls.states)?;
         let slots = plan.slots.iter().enumerate().map(|(k, slot)| self.slot(k, slot));
         let slots = slots.collect::<Result<_, _>>()?;
-        let blocks = calls.blocks.iter().map(|block| self.block(block)).collect::<Result<_, _>>()?;
+        let blocks =
+            calls.blocks.iter().map(|block| self.block(block)).collect::<Result<_, _>>()?;
         Ok(Parts { blocks, states, slots })
     }
 
@@ -260,7 +261,8 @@ impl Binder<'_> {
                 Call::Wait { id } => {
                     if let Some(at) = open.iter().position(|(known, _)| known == id) {
                         bound.steps.push(Step::Wait(open.remove(at).1));
-                    } else if k == 0 || !matches!(&block.calls[k - 1], Call::Start { id: s, .. } if s == id)
+                    } else if k == 0
+                        || !matches!(&block.calls[k - 1], Call::Start { id: s, .. } if s == id)
                     {
                         return Err(Why::Here(format!("it waits for {id}, which was not started")));
                     }
@@ -278,7 +280,11 @@ impl Binder<'_> {
                 }
             }
         }
-        if open.is_empty() { Ok(bound) } else { Err(Why::Here("it does not wait for all that it starts".into())) }
+        if open.is_empty() {
+            Ok(bound)
+        } else {
+            Err(Why::Here("it does not wait for all that it starts".into()))
+        }
     }
 
     fn controls(&mut self, ports: &[Port]) -> Result<Controls, Why> {
@@ -355,7 +361,9 @@ impl Binder<'_> {
         let message = |packet: &Packet| Message { peer: packet.peer, tag, count: count(packet) };
         let (sends, recvs) = (&transfer.sends, &transfer.recvs);
         match transfer.kind {
-            Kind::AllReduce => Operation::AllReduce { count: sends.iter().map(count).sum(), elem, op },
+            Kind::AllReduce => {
+                Operation::AllReduce { count: sends.iter().map(count).sum(), elem, op }
+            }
             Kind::ReduceScatter => Operation::ReduceScatter { counts: counts(sends), elem, op },
             Kind::AllGather => Operation::AllGather { counts: counts(recvs), elem },
             Kind::AllToAll => {

@@ -13,8 +13,8 @@ mod steps;
 
 pub use bind::Binding;
 pub(crate) use bind::check;
-pub(crate) use ports::region;
 pub use ports::TileView;
+pub(crate) use ports::region;
 
 use super::comm::{Comm, Traffic};
 use super::device::{Device, Task};
@@ -115,6 +115,18 @@ impl Program {
             return Err(RunError::unknown("control", name, known));
         };
         Ok(&controls.values[range.clone()])
+    }
+
+    /// The names of the numbers that a block leaves, in a list that is reused.
+    pub fn control_names(&self, block: &str, names: &mut Vec<String>) -> Result<(), RunError> {
+        let controls = &self.blocks[self.block(block)?].controls;
+        if names.len() != controls.names.len()
+            || names.iter().zip(&controls.names).any(|(a, (b, _))| a != b)
+        {
+            names.clear();
+            names.extend(controls.names.iter().map(|(name, _)| name.clone()));
+        }
+        Ok(())
     }
 
     /// What this rank has communicated, by all that shares its communicator.

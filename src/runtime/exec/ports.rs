@@ -104,7 +104,8 @@ impl Program {
 
     fn state(&self, name: &str) -> Result<Place, RunError> {
         let found = self.states.iter().position(|port| port.name == name);
-        let known = || RunError::unknown("state", name, self.states.iter().map(|p| p.name.as_str()));
+        let known =
+            || RunError::unknown("state", name, self.states.iter().map(|p| p.name.as_str()));
         Ok(Place::State(found.ok_or_else(known)?))
     }
 
@@ -170,9 +171,7 @@ impl Program {
         let data = tile(mirror.slice(view.dtype, view.len()));
         let written = sink.write(&region(view), data);
         self.mirror = mirror;
-        written.map_err(|error| {
-            self.fail(format!("storing {}: {error}", self.describe(place)))
-        })
+        written.map_err(|error| self.fail(format!("storing {}: {error}", self.describe(place))))
     }
 
     fn describe(&self, place: Place) -> String {

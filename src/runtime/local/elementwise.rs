@@ -186,11 +186,7 @@ pub(super) fn chunks<S: Element, const N: usize>(
 }
 
 /// Computes each element in the widest type from those of at most [`MOST`] arguments.
-pub(super) fn wide(
-    args: &[Arg<'_>],
-    mut y: SliceMut<'_>,
-    f: impl Fn(&[Complex64]) -> Complex64,
-) {
+pub(super) fn wide(args: &[Arg<'_>], mut y: SliceMut<'_>, f: impl Fn(&[Complex64]) -> Complex64) {
     let mut x = [[Complex64::ZERO; WIDTH]; MOST];
     for start in (0..y.len()).step_by(WIDTH) {
         let len = (y.len() - start).min(WIDTH);

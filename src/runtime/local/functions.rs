@@ -72,11 +72,7 @@ impl Functions {
 }
 
 /// Computes a whole value.
-pub(super) fn call(
-    function: &Function,
-    args: &[Arg<'_>],
-    y: SliceMut<'_>,
-) -> Result<(), String> {
+pub(super) fn call(function: &Function, args: &[Arg<'_>], y: SliceMut<'_>) -> Result<(), String> {
     let Function::Whole(function) = function else {
         return Err("the node names no function of whole values".into());
     };

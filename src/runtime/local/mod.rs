@@ -152,4 +152,3 @@ fn check_arguments(op: &Op, args: &[View]) -> Result<(), String> {
     }
     Ok(())
 }
-

@@ -39,7 +39,8 @@ impl Pool {
         &self,
         body: impl Fn(&Arc<dyn Comm>) -> Result<T, RunError> + Sync,
     ) -> Result<Vec<T>, RunError> {
-        let mut comms: MutexGuard<'_, _> = self.comms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut comms: MutexGuard<'_, _> =
+            self.comms.lock().unwrap_or_else(PoisonError::into_inner);
         let (done, finished) = channel();
         let body = &body;
         for (sender, comm) in self.jobs.iter().zip(comms.iter()) {
