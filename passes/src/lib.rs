@@ -42,6 +42,9 @@ pub mod stand_in;
 pub mod reference;
 pub mod exact;
 pub mod certify;
+pub mod agree;
+#[cfg(test)]
+mod examples;
 
 pub use dtype::Dtype;
 pub use ir::{Block, Plan};

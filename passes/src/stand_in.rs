@@ -163,16 +163,26 @@ impl<'a> StandIn<'a> {
         };
         let ((r, rows), (d, columns)) = (own(range, domain), own(domain, range));
         let block = hash(&[&[self.seed, 5][..], &shared(range, domain)].concat());
-        let n = rows.max(columns);
-        let z = |k: usize| random(&[block, k as u64], complex);
-        let norm = (0..n)
-            .fold(0u128, |sum, k| (sum + u128::from(z(k).norm())) % u128::from(crate::field::P));
-        let scale = Gf::real(2) * Gf::real(norm as u64).inverse();
-        let delta = if r == d { Gf::ONE } else { Gf::ZERO };
+        if self.signature.typing == Typing::RealToComplex {
+            // Of real vectors: real and imaginary part of a complex row are two real rows.
+            let n = columns.max(2 * rows);
+            let real = |r: usize| reflection(block, n, (r, d), false).re;
+            return Gf { re: real(2 * r), im: real(2 * r + 1) };
+        }
         let sign = if complex { random(&[block, 7, d as u64], true).unit() } else { Gf::ONE };
-        let reflected = delta - scale * z(r) * z(d).conj();
+        let reflected = reflection(block, rows.max(columns), (r, d), complex);
         if laws_transposed(self.signature) { reflected } else { reflected * sign }
     }
+}
+
+/// An entry of a random Householder reflection of vectors of `n` elements.
+fn reflection(block: u64, n: usize, (r, d): (usize, usize), complex: bool) -> Gf {
+    let z = |k: usize| random(&[block, k as u64], complex);
+    let norm =
+        (0..n).fold(0u128, |sum, k| (sum + u128::from(z(k).norm())) % u128::from(crate::field::P));
+    let scale = Gf::real(2) * Gf::real(norm as u64).inverse();
+    let delta = if r == d { Gf::ONE } else { Gf::ZERO };
+    delta - scale * z(r) * z(d).conj()
 }
 
 /// A co-isometry that is wide keeps rows, and phases of columns would be lost with them.
@@ -271,6 +281,17 @@ mod tests {
                 assert_eq!(apply(&a, tall, &there, n), x, "{rows} {columns} {dtype}");
             }
         }
+    }
+
+    #[test]
+    fn isometries_of_real_vectors_have_fewer_complex_rows() {
+        let laws = Laws { isometry: true, ..Laws::default() };
+        let mut a = leaf(5, 8, Dtype::F64, laws);
+        Arc::make_mut(&mut a.signature).typing = Typing::RealToComplex;
+        let x: Vec<_> = (0..8).map(|k| random(&[k], false)).collect();
+        let there = apply(&a, false, &x, 5);
+        assert!(there.iter().any(|y| y.im != 0));
+        assert_eq!(apply(&a, true, &there, 8), x);
     }
 
     #[test]

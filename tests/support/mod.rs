@@ -7,4 +7,5 @@ pub mod latency;
 #[cfg(feature = "mpi")]
 pub mod mpiexec;
 pub mod reference;
+pub mod systems;
 pub mod tiles;

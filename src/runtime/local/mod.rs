@@ -152,3 +152,6 @@ fn check_arguments(op: &Op, args: &[View]) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

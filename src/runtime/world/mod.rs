@@ -129,7 +129,11 @@ impl World {
         body: impl Fn(&RankContext) -> Result<T, RunError> + Sync,
     ) -> Result<Vec<T>, RunError> {
         match &self.0 {
-            Kind::Threads(pool) => pool.run(|comm| guarded(comm, &body)),
+            Kind::Threads(pool) => pool.run(|comm| {
+                let outcome = guarded(comm, &body);
+                // A rank that has found a user's error alone must not keep the others waiting.
+                outcome.inspect_err(|error| comm.fail(&error.to_string()))
+            }),
             Kind::Rank(comm) => guarded(comm, &body).map(|result| vec![result]),
         }
     }
