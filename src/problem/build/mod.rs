@@ -104,6 +104,11 @@ impl<'a> Model<'a> {
         self.resolved.expressions.iter().map(build).collect()
     }
 
+    /// The named operators that were needed, in the order in which they use each other.
+    pub fn operators(&self) -> impl Iterator<Item = &Op> {
+        self.operators.iter().flatten()
+    }
+
     /// Binds `x` to a vector like the solution.
     pub fn bind_solution(&mut self, solution: Vector) {
         self.solution = Some(solution);
