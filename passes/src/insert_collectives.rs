@@ -2,17 +2,17 @@
 //!
 //! ```before
 //! mesh 1 rank
-//! let A = (i) <- (j) : f64[40, 1000]
-//! %0 = input x : f64[1000]
-//! %1 = apply A %0 : f64[40]
+//! let A = (i) <- (j) : f64[1000, 40]
+//! %0 = input x : f64[40]
+//! %1 = apply A %0 : f64[1000]
 //! %2 = dot %1 %1 : f64[]
 //! return %2
 //! ```
 //! ```after
 //! mesh p=2 (2 ranks)
-//! let A = (i) <- (j)              : f64[40/p, 1000]
-//! %0 = input x                    : f64[1000]
-//! %1 = apply A %0                 : f64[40/p]
+//! let A = (i) <- (j)              : f64[1000/p, 40]
+//! %0 = input x                    : f64[40]
+//! %1 = apply A %0                 : f64[1000/p]
 //! %2 = dot %1 %1                  : f64[] +p
 //! %3 = all_reduce p %2            : f64[]
 //! return %3
@@ -163,8 +163,7 @@ mod tests {
         %1 = apply A %0                 : f64[40/p]
         %2 = all_gather p %1            : f64[40]
         %3 = apply B %2                 : f64[3]
-        %4 = exchange %1                : f64[40/p@q0]
-        %5 = reshape %4                 : f64[5/p, 8]
+        %4 = reshape %2                 : f64[5, 8]
         ");
     }
 
