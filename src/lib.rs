@@ -1,6 +1,13 @@
 //! adjoin: a compiler for distributed linear operators.
 
+pub mod elements;
 pub mod data;
+pub mod ops;
+pub mod expr;
+pub mod solve;
+pub mod planned;
 pub mod problem;
+pub mod runtime;
+pub mod run;
 
 pub use adjoin_passes::Dtype;

@@ -1,9 +1,28 @@
 //! Applies composite operators from the vector outwards, node by node.
 //!
-//! ```text
+//! ```before
+//! mesh 1 rank
+//! let A = (i) <- (j) : f64[4, 3]
+//! let B = (i) <- (j) : f64[3, 4]
+//! slot a : f64
 //! term t0 = A @ B
-//! %1 = apply t0 %0         ⟶   %1 = apply B %0
-//!                              %2 = apply A %1
+//! term t1 = scale a t0
+//! %0 = input x : f64[4]
+//! %1 = apply t1 %0 : f64[4]
+//! return %1
+//! ```
+//! ```after
+//! mesh 1 rank
+//! let A = (i) <- (j)              : f64[4, 3]
+//! let B = (i) <- (j)              : f64[3, 4]
+//! slot a                          : f64
+//! %0 = input x                    : f64[4]
+//! %1 = apply B %0                 : f64[3]
+//! %2 = apply A %1                 : f64[4]
+//! %3 = slot a                     : f64[]
+//! %4 = scale %3 %2                : f64[4]
+//! return %4
+//! comm 0 calls, 0 B per rank
 //! ```
 //! (A B) x = A (B x) costs two applications where forming A B would cost a product; a scalar is
 //! applied on the side that has fewer elements.

@@ -1,12 +1,28 @@
 //! Drops what cancels.
 //!
-//! ```text
-//! A @ 1 @ B       ⟶   A @ B
-//! F.H @ F         ⟶   1              F an isometry
-//! F @ F.H         ⟶   1              F a co-isometry
-//! conj @ conj     ⟶   1
+//! ```before
+//! mesh 1 rank
+//! let A = (i) <- (j) : c128[2, 3]
+//! let F = (i!) <- (j!) isometry : c128[5, 3]
+//! term t0 = F.H
+//! term t1 = identity [2]
+//! term t2 = t1 @ A @ t0 @ F
+//! %0 = input x : c128[3]
+//! %1 = apply t2 %0 : c128[2]
+//! return %1
 //! ```
-//! An isometry of real vectors leaves the real part.
+//! ```after
+//! mesh 1 rank
+//! let A = (i) <- (j)              : c128[2, 3]
+//! let F = (i!) <- (j!) isometry   : c128[5, 3]
+//! term t0 = A
+//! %0 = input x                    : c128[3]
+//! %1 = apply t0 %0                : c128[2]
+//! return %1
+//! comm 0 calls, 0 B per rank
+//! ```
+//! `A @ 1` and `1 @ A` are A, `F.H @ F` is 1 for an isometry and `F @ F.H` for a co-isometry,
+//! `conj @ conj` is 1; an isometry of real vectors leaves the real part.
 //! Nested sums and products are flattened, regroupings that follow each other merge.
 //! Numerics class: F, as an isometry is one only up to rounding.
 
@@ -30,7 +46,7 @@ impl Pass for CancelIdentities {
     }
 
     fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
-        terms_rewritten(plan, cancel)
+        Ok(terms_rewritten(plan, cancel))
     }
 }
 

@@ -1,9 +1,19 @@
 //! Takes scalar products of replicated values where they are, without a reduction.
 //!
-//! ```text
-//! %1 = slice %0                %1 = dot %0 %0
-//! %2 = dot %1 %1          ⟶
-//! %3 = all_reduce p %2
+//! ```before
+//! mesh p=2 (2 ranks)
+//! %0 = input x : f64[5]
+//! %1 = slice %0 : f64[5/p]
+//! %2 = dot %1 %1 : f64[] +p
+//! %3 = all_reduce p %2 : f64[]
+//! return %3
+//! ```
+//! ```after
+//! mesh p=2 (2 ranks)
+//! %0 = input x                    : f64[5]
+//! %1 = dot %0 %0                  : f64[]
+//! return %1
+//! comm 0 calls, 0 B per rank
 //! ```
 //! Numerics class: F.
 

@@ -1,8 +1,30 @@
 //! Gathers scalars: one coefficient for each product.
 //!
-//! ```text
-//! scale a (scale b A)      ⟶   scale a b A
-//! A @ (scale a B)          ⟶   scale a (A @ B)
+//! ```before
+//! mesh 1 rank
+//! let A = (i) <- (j) : f64[2, 3]
+//! let B = (i) <- (j) : f64[3, 4]
+//! slot a : f64
+//! slot b : f64
+//! term t0 = scale a B
+//! term t1 = A @ t0
+//! term t2 = scale -b t1
+//! %0 = input x : f64[4]
+//! %1 = apply t2 %0 : f64[2]
+//! return %1
+//! ```
+//! ```after
+//! mesh 1 rank
+//! let A = (i) <- (j)              : f64[2, 3]
+//! let B = (i) <- (j)              : f64[3, 4]
+//! slot a                          : f64
+//! slot b                          : f64
+//! term t0 = A @ B
+//! term t1 = scale -a b t0
+//! %0 = input x                    : f64[4]
+//! %1 = apply t1 %0                : f64[2]
+//! return %1
+//! comm 0 calls, 0 B per rank
 //! ```
 //! A complex scalar passes only complex-linear operators; a real one passes all.
 //! Numerics class: F, as one rounding moves.
@@ -26,10 +48,10 @@ impl Pass for FoldScalars {
     }
 
     fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
-        terms_rewritten(plan, |from, to, t| {
+        Ok(terms_rewritten(plan, |from, to, t| {
             let (c, t) = fold(from, to, t);
             scale(to, c, t)
-        })
+        }))
     }
 }
 

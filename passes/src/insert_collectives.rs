@@ -1,9 +1,22 @@
 //! Writes the search's decisions down: tiles of leaves, placements, and communication nodes.
 //!
-//! ```text
-//! mesh 1 rank                         mesh p=2 (2 ranks)
-//! %1 = dot %0 %0 : f64[]         ⟶   %1 = dot %0 %0   : f64[] +p
-//!                                     %2 = all_reduce p %1 : f64[]
+//! ```before
+//! mesh 1 rank
+//! let A = (i) <- (j) : f64[40, 1000]
+//! %0 = input x : f64[1000]
+//! %1 = apply A %0 : f64[40]
+//! %2 = dot %1 %1 : f64[]
+//! return %2
+//! ```
+//! ```after
+//! mesh p=2 (2 ranks)
+//! let A = (i) <- (j)              : f64[40/p, 1000]
+//! %0 = input x                    : f64[1000]
+//! %1 = apply A %0                 : f64[40/p]
+//! %2 = dot %1 %1                  : f64[] +p
+//! %3 = all_reduce p %2            : f64[]
+//! return %3
+//! comm 1 call, 8 B per rank
 //! ```
 //! The only pass that inserts communication.
 //! A value that several nodes need in the same placement is redistributed once.

@@ -43,6 +43,9 @@ pub mod reference;
 pub mod exact;
 pub mod shrink;
 pub mod certify;
+pub mod agree;
+#[cfg(test)]
+mod examples;
 
 pub use dtype::Dtype;
 pub use ir::{Block, Plan};

@@ -1,8 +1,24 @@
 //! Lets independent reductions over the same axes share one call.
 //!
-//! ```text
-//! %2 = all_reduce p %0         %2, %3 = all_reduce p %0 %1
-//! %3 = all_reduce p %1    ⟶
+//! ```before
+//! mesh p=2 (2 ranks)
+//! %0 = input x : f64[5/p]
+//! %1 = input y : f64[5/p]
+//! %2 = dot %0 %0 : f64[] +p
+//! %3 = all_reduce p %2 : f64[]
+//! %4 = dot %0 %1 : f64[] +p
+//! %5 = all_reduce p %4 : f64[]
+//! return %3 %5
+//! ```
+//! ```after
+//! mesh p=2 (2 ranks)
+//! %0 = input x                    : f64[5/p]
+//! %1 = input y                    : f64[5/p]
+//! %2 = dot %0 %0                  : f64[] +p
+//! %3 = dot %0 %1                  : f64[] +p
+//! %4, %5 = all_reduce p %2 %3     : f64[], f64[]
+//! return %4 %5
+//! comm 1 call, 16 B per rank
 //! ```
 //! Two reductions are independent if neither needs the other's result.
 //! Numerics class: F, as a library may sum a longer message in another order.

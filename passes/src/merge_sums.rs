@@ -1,9 +1,28 @@
 //! Adds before summing over ranks: one reduction where there were several.
 //!
-//! ```text
-//! %2 = all_reduce p %0         %2 = add %0 %1
-//! %3 = all_reduce p %1    ⟶   %3 = all_reduce p %2
-//! %4 = add %2 %3
+//! ```before
+//! mesh p=2 (2 ranks)
+//! let A = (i) <- (j) : f64[2, 5/p]
+//! let B = (i) <- (j) : f64[2, 5/p]
+//! %0 = input x : f64[5/p]
+//! %1 = apply A %0 : f64[2] +p
+//! %2 = apply B %0 : f64[2] +p
+//! %3 = all_reduce p %1 : f64[2]
+//! %4 = all_reduce p %2 : f64[2]
+//! %5 = sub %3 %4 : f64[2]
+//! return %5
+//! ```
+//! ```after
+//! mesh p=2 (2 ranks)
+//! let A = (i) <- (j)              : f64[2, 5/p]
+//! let B = (i) <- (j)              : f64[2, 5/p]
+//! %0 = input x                    : f64[5/p]
+//! %1 = apply A %0                 : f64[2] +p
+//! %2 = apply B %0                 : f64[2] +p
+//! %3 = sub %1 %2                  : f64[2] +p
+//! %4 = all_reduce p %3            : f64[2]
+//! return %4
+//! comm 1 call, 16 B per rank
 //! ```
 //! Only where the single sums are not needed themselves.
 //! Numerics class: F.

@@ -1,8 +1,30 @@
 //! Gives every value a buffer: dead values make room, updates happen in place.
 //!
-//! ```text
-//! %1 = neg %0             store 0 = %0 %1
-//! %2 = add %1 %0     ⟶   store 1 = ..
+//! ```before
+//! mesh 1 rank
+//! let A = (i) <- (j) : f64[3, 3]
+//! state x : f64[3]
+//! %0 = get x : f64[3]
+//! %1 = apply A %0 : f64[3]
+//! %2 = neg %1 : f64[3]
+//! %3 = apply A %2 : f64[3]
+//! %4 = add %0 %3 : f64[3]
+//! set x %4
+//! ```
+//! ```after
+//! mesh 1 rank
+//! let A = (i) <- (j)              : f64[3, 3]
+//! state x                         : f64[3]
+//! %0 = get x                      : f64[3]
+//! %1 = apply A %0                 : f64[3]
+//! %2 = neg %1                     : f64[3]
+//! %3 = apply A %2                 : f64[3]
+//! %4 = add %0 %3                  : f64[3]
+//! set x %4
+//! store 0 = %0 %4
+//! store 1 = %1 %2
+//! store 2 = %3
+//! comm 0 calls, 0 B per rank
 //! ```
 //! The first buffers are those of the state variables.
 //! A state's old value is read where it lies, and its new value is written there as soon as the
@@ -65,6 +87,7 @@ fn planned(block: &Block, states: usize, pool: &mut Vec<Room>) -> Vec<u32> {
     pool[states..].iter_mut().for_each(|room| room.free = true);
     planner.read_states();
     planner.write_states();
+    planner.inputs(pool);
     for (n, node) in block.nodes.iter().enumerate() {
         planner.node(n, node, pool);
     }
@@ -113,6 +136,15 @@ impl Planner<'_> {
             let source = matches!(node.op, Op::Get(_) | Op::Input(_));
             if !source && old.into_iter().all(dead) {
                 self.buffers[v] = Some(s);
+            }
+        }
+    }
+
+    /// Inputs are loaded before the block begins, wherever it names them.
+    fn inputs(&mut self, pool: &mut Vec<Room>) {
+        for node in self.block.nodes.iter().filter(|n| matches!(n.op, Op::Input(_))) {
+            for &v in &node.results {
+                self.buffers[v.index()] = Some(room(pool, self.states, self.block.ty(v)));
             }
         }
     }

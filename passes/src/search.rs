@@ -5,6 +5,9 @@
 //! Each other node chooses one placement for its operands and its result.
 //! Between a value's producer and its consumer lies a redistribution, whose cost is a shortest
 //! path ([`crate::route`]).
+//! Users that want a value in one placement share its redistribution, and dots on one level share
+//! a reduction: what a neighbour pays already is given back, which keeps the cost a sum of small
+//! tables.
 //! The sum of all costs is minimised exactly by variable elimination ([`crate::eliminate`]).
 
 use crate::eliminate::{Table, minimise};
@@ -54,6 +57,15 @@ const NEGLIGIBLE: f64 = 1e-13;
 
 /// One choice for a leaf: what each axis splits.
 type Tile = Vec<Option<Use>>;
+
+/// Who uses a value.
+#[derive(Clone, Copy, Debug)]
+enum User {
+    /// A node, as one of its arguments.
+    Node(usize, usize),
+    /// A return of the block.
+    Return(usize),
+}
 
 /// A variable of the search.
 #[derive(Clone, Debug)]
@@ -521,23 +533,90 @@ impl Search<'_> {
     fn tables(&self) -> Vec<Table> {
         let mut tables: Vec<_> = (0..self.plan.leaves.len()).map(|l| self.order(l)).collect();
         for (b, block) in self.plan.blocks.iter().enumerate() {
-            let producer = block.definitions();
             let weight = weight(block);
-            for (n, node) in block.nodes.iter().enumerate() {
+            for n in 0..block.nodes.len() {
                 let cost =
                     |choice: &dyn Fn(usize) -> usize| self.work(b, n, &self.sides(b, n, choice));
                 tables.push(self.table(&[self.variable(b, n)], weight, &cost));
-                for (k, &arg) in node.args.iter().enumerate() {
-                    let to =
-                        |choice: &dyn Fn(usize) -> usize| self.sides(b, n, choice).args[k].clone();
-                    tables.push(self.edge(b, arg, &producer, self.variable(b, n), weight, &to));
+            }
+            tables.extend(self.moves(b, weight));
+            tables.extend(self.shared_reductions(b, weight));
+        }
+        tables
+    }
+
+    /// The costs of moving values from where they are made to where they are used.
+    /// Who wants a value in the same placement as the user before pays nothing for it.
+    fn moves(&self, b: usize, weight: f64) -> Vec<Table> {
+        let producer = self.plan.blocks[b].definitions();
+        let mut tables = Vec::new();
+        for (value, mut users) in self.users(b) {
+            users.sort_by_key(|user| self.user_variable(b, *user));
+            let from = (producer[value.index()], value);
+            for (k, &user) in users.iter().enumerate() {
+                tables.push(self.edge(b, from, user, weight));
+                if let Some(&before) = k.checked_sub(1).and_then(|k| users.get(k)) {
+                    tables.push(self.shared_move(b, from, (before, user), weight));
                 }
             }
-            for (k, r) in block.returns.iter().enumerate() {
-                let v = self.ties.returns[b][k];
-                let to = |choice: &dyn Fn(usize) -> usize| self.handed(b, k, choice);
-                tables.push(self.edge(b, r.value, &producer, v, weight, &to));
+        }
+        tables
+    }
+
+    fn users(&self, b: usize) -> BTreeMap<Value, Vec<User>> {
+        let block = &self.plan.blocks[b];
+        let mut users: BTreeMap<Value, Vec<User>> = BTreeMap::new();
+        for (n, node) in block.nodes.iter().enumerate() {
+            for (k, &arg) in node.args.iter().enumerate() {
+                users.entry(arg).or_default().push(User::Node(n, k));
             }
+        }
+        for (k, r) in block.returns.iter().enumerate() {
+            users.entry(r.value).or_default().push(User::Return(k));
+        }
+        users
+    }
+
+    fn user_variable(&self, b: usize, user: User) -> Option<usize> {
+        match user {
+            User::Node(n, _) => self.variable(b, n),
+            User::Return(k) => self.ties.returns[b][k],
+        }
+    }
+
+    /// The placement in which a user wants a value.
+    fn wanted(&self, b: usize, user: User, choice: &dyn Fn(usize) -> usize) -> Placement {
+        match user {
+            User::Node(n, k) => self.sides(b, n, choice).args[k].clone(),
+            User::Return(k) => self.handed(b, k, choice),
+        }
+    }
+
+    /// Dots of which none needs another's result will share a reduction if they are pending over
+    /// the same axes: each gives back what the one before it on its level pays already, or the one
+    /// before that if the former needs no reduction.
+    fn shared_reductions(&self, b: usize, weight: f64) -> Vec<Table> {
+        let block = &self.plan.blocks[b];
+        let mut levels: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (n, level) in levels_of_dots(block) {
+            levels.entry(level).or_default().push(n);
+        }
+        let mut tables = Vec::new();
+        for (dots, k) in levels.values().flat_map(|dots| (1..dots.len()).map(move |k| (dots, k))) {
+            let dots = &dots[k.saturating_sub(2)..=k];
+            let saved = |choice: &dyn Fn(usize) -> usize| {
+                let mut places =
+                    dots.iter().rev().map(|&n| self.sides(b, n, choice).results[0].clone());
+                let mine = places.next().unwrap_or_default();
+                let before = places.find(|p| !p.pending.is_empty());
+                if before.is_none_or(|p| p.pending != mine.pending) {
+                    return 0.0;
+                }
+                let ty = block.ty(block.nodes[dots[dots.len() - 1]].results[0]).placed(mine);
+                -self.router.cost(&ty, &Placement::replicated(ty.dims.len()))
+            };
+            let on: Vec<_> = dots.iter().map(|&n| self.variable(b, n)).collect();
+            tables.push(self.table(&on, weight, &saved));
         }
         tables
     }
@@ -560,24 +639,41 @@ impl Search<'_> {
         }
     }
 
-    /// The cost of moving a value from where it is made to where it is used.
-    fn edge(
+    /// The cost of moving a value from the node that makes it to one user.
+    fn edge(&self, b: usize, (n, value): (usize, Value), user: User, weight: f64) -> Table {
+        let cost = |choice: &dyn Fn(usize) -> usize| {
+            self.router.cost(&self.made(b, n, value, choice), &self.wanted(b, user, choice))
+        };
+        self.table(&[self.variable(b, n), self.user_variable(b, user)], weight, &cost)
+    }
+
+    /// What the second of two users need not pay if the first wants the same.
+    fn shared_move(
         &self,
         b: usize,
-        value: Value,
-        producer: &[usize],
-        consumer: Option<usize>,
+        (n, value): (usize, Value),
+        (first, second): (User, User),
         weight: f64,
-        to: &dyn Fn(&dyn Fn(usize) -> usize) -> Placement,
     ) -> Table {
-        let block = &self.plan.blocks[b];
-        let n = producer[value.index()];
-        let at = block.nodes[n].results.iter().position(|&r| r == value).unwrap_or(0);
-        let cost = |choice: &dyn Fn(usize) -> usize| {
-            let from = self.sides(b, n, choice).results[at].clone();
-            self.router.cost(&block.ty(value).placed(from), &to(choice))
+        let saved = |choice: &dyn Fn(usize) -> usize| {
+            let to = self.wanted(b, second, choice);
+            if self.wanted(b, first, choice) != to {
+                return 0.0;
+            }
+            match self.router.cost(&self.made(b, n, value, choice), &to) {
+                cost if cost.is_finite() => -cost,
+                _ => 0.0,
+            }
         };
-        self.table(&[self.variable(b, n), consumer], weight, &cost)
+        let users = (self.user_variable(b, first), self.user_variable(b, second));
+        self.table(&[self.variable(b, n), users.0, users.1], weight, &saved)
+    }
+
+    /// The type in which a node makes a value.
+    fn made(&self, b: usize, n: usize, value: Value, choice: &dyn Fn(usize) -> usize) -> Type {
+        let block = &self.plan.blocks[b];
+        let at = block.nodes[n].results.iter().position(|&r| r == value).unwrap_or(0);
+        block.ty(value).placed(self.sides(b, n, choice).results[at].clone())
     }
 
     /// The table of a cost over the choices of some variables.
@@ -613,8 +709,11 @@ impl Search<'_> {
         let block = &self.plan.blocks[b];
         let node = &block.nodes[n];
         let mesh = &self.cx.mesh;
+        // The norm of a value reads it once.
+        let first = |vs: &[Value], k: usize| !vs[..k].contains(&vs[k]);
         let moved = |vs: &[Value], ps: &[Placement]| -> f64 {
-            vs.iter().zip(ps).map(|(&v, p)| bytes(&block.ty(v).placed(p.clone()), mesh)).sum()
+            let read = vs.iter().zip(ps).enumerate().filter(|(k, _)| first(vs, *k));
+            read.map(|(_, (&v, p))| bytes(&block.ty(v).placed(p.clone()), mesh)).sum()
         };
         let traffic = moved(&node.args, &sides.args) + moved(&node.results, &sides.results);
         let Some((leaf, adjoint)) = applied(node) else {
@@ -670,6 +769,22 @@ impl Search<'_> {
                 .collect(),
         }
     }
+}
+
+/// The scalar dots of a block, each with how many reductions stand before it.
+fn levels_of_dots(block: &Block) -> Vec<(usize, usize)> {
+    let mut known = vec![0; block.types.len()];
+    let mut out = Vec::new();
+    for (n, node) in block.nodes.iter().enumerate() {
+        let before = node.args.iter().map(|a| known[a.index()]).max().unwrap_or(0);
+        let dot = matches!(node.op, Op::Dot { columns: 0, .. });
+        let reduces = dot || matches!(node.op, Op::Dot { .. } | Op::Dots | Op::Reduce(_));
+        node.results.iter().for_each(|r| known[r.index()] = before + usize::from(reduces));
+        if dot {
+            out.push((n, before));
+        }
+    }
+    out
 }
 
 /// The share of the heaviest piece of a factor.

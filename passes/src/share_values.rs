@@ -1,9 +1,22 @@
 //! Computes equal values once.
 //!
-//! ```text
-//! %1 = apply A %0              %1 = apply A %0
-//! %2 = apply A %0         ⟶   %3 = add %1 %1
-//! %3 = add %1 %2
+//! ```before
+//! mesh 1 rank
+//! let A = (i) <- (j) : f64[2, 3]
+//! %0 = input x : f64[3]
+//! %1 = apply A %0 : f64[2]
+//! %2 = apply A %0 : f64[2]
+//! %3 = add %1 %2 : f64[2]
+//! return %3
+//! ```
+//! ```after
+//! mesh 1 rank
+//! let A = (i) <- (j)              : f64[2, 3]
+//! %0 = input x                    : f64[3]
+//! %1 = apply A %0                 : f64[2]
+//! %2 = add %1 %1                  : f64[2]
+//! return %2
+//! comm 0 calls, 0 B per rank
 //! ```
 //! Numerics class: E.
 

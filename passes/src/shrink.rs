@@ -19,18 +19,27 @@
 mod class;
 mod extents;
 mod link;
+mod nodes;
 mod rewrite;
 mod solve;
 
 use crate::ir::Plan;
 use crate::mesh::Mesh;
-use class::Halos;
+use class::{Halos, Wider};
 
 /// How many different ways to shrink there are, most frugal first.
 pub const ATTEMPTS: usize = WAYS.len();
 
-/// The most ranks of an axis, and by how much halos are wider than their order demands.
-const WAYS: [(usize, usize); 6] = [(3, 0), (3, 1), (3, 3), (4, 0), (5, 0), (5, 2)];
+/// The most ranks of an axis, and how halos are wider than their order demands.
+const WAYS: [(usize, Wider); 7] = [
+    (3, Wider { step: 1, more: 0 }),
+    (3, Wider { step: 1, more: 1 }),
+    (3, Wider { step: 2, more: 0 }),
+    (3, Wider { step: 3, more: 0 }),
+    (4, Wider { step: 1, more: 0 }),
+    (4, Wider { step: 2, more: 0 }),
+    (5, Wider { step: 2, more: 0 }),
+];
 
 /// A small pair: the unplaced and the placed plan.
 pub struct Small {

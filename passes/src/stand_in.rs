@@ -194,6 +194,64 @@ mod tests {
     }
 
     #[test]
+    fn isometries_of_real_vectors_have_fewer_complex_rows() {
+        let laws = Laws { isometry: true, ..Laws::default() };
+        let mut a = leaf(5, 8, Dtype::F64, laws);
+        Arc::make_mut(&mut a.signature).typing = Typing::RealToComplex;
+        let x: Vec<_> = (0..8).map(|k| random(&[k], false)).collect();
+        let there = apply(&a, false, &x, 5);
+        assert!(there.iter().any(|y| y.im != 0));
+        assert_eq!(apply(&a, true, &there, 8), x);
+    }
+
+    #[test]
+    fn fourier_transforms_are_unitary_and_symmetric() {
+        let laws = Laws { isometry: true, co_isometry: true, fourier: true, ..Laws::default() };
+        for n in [1, 2, 4, 8, 6] {
+            let mut a = leaf(n, n, Dtype::C128, laws);
+            for factor in &mut Arc::make_mut(&mut a.signature).rule.factors {
+                factor.whole = true;
+            }
+            let x: Vec<_> = (0..n as u64).map(|k| random(&[k], true)).collect();
+            let conj = |x: &[Gf]| x.iter().map(|z| z.conj()).collect::<Vec<_>>();
+            let there = apply(&a, false, &x, n);
+            assert_eq!(apply(&a, true, &there, n), x, "F.H F of {n}");
+            assert_eq!(apply(&a, false, &apply(&a, true, &x, n), n), x, "F F.H of {n}");
+            let adjoint = apply(&a, true, &x, n);
+            let inverse = conj(&apply(&a, false, &conj(&x), n));
+            assert_eq!(adjoint == inverse, n.is_power_of_two(), "F.H = conj(F) of {n}");
+        }
+    }
+
+    #[test]
+    fn real_linear_leaves_pass_the_dot_test_of_real_parts_exactly() {
+        let typings = [Typing::Same, Typing::RealToComplex, Typing::ComplexToReal];
+        let projection = Laws { projection: true, diagonal: true, ..Laws::default() };
+        for linearity in [Linearity::Complex, Linearity::Real, Linearity::Antilinear] {
+            for typing in typings {
+                for laws in [Laws::default(), projection] {
+                    let mut a = leaf(4, 4, Dtype::C128, laws);
+                    let s = Arc::make_mut(&mut a.signature);
+                    (s.linearity, s.typing) = (linearity, typing);
+                    let x: Vec<_> =
+                        (0..4).map(|k| random(&[k], typing != Typing::RealToComplex)).collect();
+                    let u: Vec<_> =
+                        (0..4).map(|k| random(&[9, k], typing != Typing::ComplexToReal)).collect();
+                    let dot = |a: &[Gf], b: &[Gf]| {
+                        a.iter().zip(b).fold(Gf::ZERO, |s, (a, b)| s + a.conj() * *b).re()
+                    };
+                    let (ax, au) = (apply(&a, false, &x, 4), apply(&a, true, &u, 4));
+                    assert_eq!(dot(&ax, &u), dot(&x, &au), "{linearity:?} {typing:?}");
+                    if laws.projection && typing == Typing::Same && linearity == Linearity::Real {
+                        assert_eq!(apply(&a, false, &ax, 4), ax);
+                        assert_eq!(apply(&a, true, &x, 4), ax);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn adjoints_pass_the_dot_test_exactly() {
         let a = leaf(4, 6, Dtype::C128, Laws::default());
         let x: Vec<_> = (0..6).map(|k| random(&[k], true)).collect();

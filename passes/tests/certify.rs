@@ -1,13 +1,13 @@
 //! Certificates: of small plans as they are, of large ones on small copies.
 
-mod plans;
+mod sample;
 
 use adjoin_passes::certify::{Verdict, certify, certify_calls};
 use adjoin_passes::lower::lower_all;
 use adjoin_passes::shrink::shrink;
 use adjoin_passes::verify::verify;
 use adjoin_passes::{Plan, text};
-use plans::{PLANS, compiled};
+use sample::{PLANS, compiled};
 use std::time::{Duration, Instant};
 
 const MESHES: [&str; 7] = ["p=1", "p=2", "p=3", "p=4", "p=7", "r=2,c=2", "r=2,c=3"];
@@ -44,7 +44,13 @@ fn large() -> Vec<(&'static str, String)> {
         ("stencil", enlarged(source("stencil"), &[("[13, 6]", "[100003, 640]")])),
         ("damped", enlarged(source("damped"), &[("[8, 5]", "[3200, 400]"), ("40]", "1280000]")])),
         ("step", enlarged(source("step"), &[("[11", "[1000000"), ("7]", "70001]")])),
-        ("columns", enlarged(source("columns"), &[("[9", "[9000000"), ("6, 4]", "60000, 4]")])),
+        (
+            "columns",
+            enlarged(
+                source("columns"),
+                &[("9, 6]", "9000000, 60000]"), ("[9, 4]", "[9000000, 4]"), ("6, 4]", "60000, 4]")],
+            ),
+        ),
     ]
 }
 

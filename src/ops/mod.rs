@@ -1,5 +1,10 @@
 //! Operators: one file for each family.
 //!
+//! `ops::laplacian([32, 40]).weights([1.0, 1.0]).build()?` is a [`Handle`]; names and parameters are
+//! PyLops's.
+//! [`registry`] builds the same operators from names and values, as problem files do, and
+//! [`function()`] and [`custom()`] make operators of your own.
+//!
 //! An operator is two halves.
 //! Its [`Signature`] is what the compiler sees.
 //! Its [`Operator::build`] is called only on ranks that own a tile of it and returns the local
@@ -9,6 +14,52 @@ use adjoin_kernels::host::Acc;
 use adjoin_passes::{Dtype, Signature};
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
+
+mod dims;
+mod leaf;
+mod moves;
+mod tile;
+
+pub mod diagonal;
+pub mod fredholm;
+pub mod matrix_mult;
+
+pub mod identity;
+pub mod restriction;
+pub mod transpose;
+pub mod zero;
+
+mod star;
+
+pub mod derivative;
+pub mod gradient;
+pub mod laplacian;
+
+pub mod fft;
+
+pub mod custom;
+pub mod function;
+
+pub mod registry;
+
+pub use custom::custom;
+pub use derivative::{Kind, first_derivative, second_derivative};
+pub use diagonal::diagonal;
+pub use dims::Dims;
+pub use fft::{Norm, fft};
+pub use fredholm::fredholm1;
+pub use function::function;
+pub use gradient::gradient;
+pub use identity::identity;
+pub use laplacian::laplacian;
+pub use matrix_mult::matrix_mult;
+pub use restriction::restriction;
+pub use transpose::transpose;
+pub use zero::zero;
+
+/// A shared operator.
+pub type Handle = Arc<dyn Operator>;
 
 /// An operator: a signature, and a builder of its tiles.
 pub trait Operator: Send + Sync {
@@ -17,6 +68,38 @@ pub trait Operator: Send + Sync {
 
     /// Makes the local operator of one tile, reading only the data that belongs to it.
     fn build(&self, tile: &Tile) -> Result<Box<dyn LocalOperator>, OperatorError>;
+
+    /// What the run time may do with its tiles, and whether its signature is a claim.
+    fn conduct(&self) -> Conduct {
+        Conduct::default()
+    }
+}
+
+/// What an operator declares beside its signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conduct {
+    /// The rule, the laws and the linearity are a user's claim, to be tested before a pass uses
+    /// them.
+    pub claims: bool,
+    /// Tiles of one process may be applied by several threads at once.
+    pub thread_safe: bool,
+    /// Whether a built tile is kept.
+    pub residency: Residency,
+}
+
+/// How long a built tile lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Residency {
+    /// As long as the program that it is bound to.
+    Resident,
+    /// For one application: it is built, applied and dropped.
+    Transient,
+}
+
+impl Default for Conduct {
+    fn default() -> Self {
+        Conduct { claims: false, thread_safe: true, residency: Residency::Resident }
+    }
 }
 
 /// The part of an operator that one rank holds.

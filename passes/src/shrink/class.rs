@@ -10,12 +10,21 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Small halo widths: as many as there are different ones, in their order.
 pub(super) struct Halos {
     widths: Vec<usize>,
-    wider: usize,
+    wider: Wider,
+}
+
+/// What lies between small halo widths.
+#[derive(Clone, Copy)]
+pub(super) struct Wider {
+    /// From one width to the next.
+    pub step: usize,
+    /// What the narrowest has more than one step.
+    pub more: usize,
 }
 
 impl Halos {
     /// The widths of a plan.
-    pub fn of(plan: &Plan, wider: usize) -> Self {
+    pub fn of(plan: &Plan, wider: Wider) -> Self {
         let mut widths = BTreeSet::new();
         for leaf in &plan.leaves {
             let rule = &leaf.signature.rule;
@@ -30,7 +39,8 @@ impl Halos {
 
     /// The small width.
     pub fn small(&self, width: usize) -> usize {
-        if width == 0 { 0 } else { self.widths.partition_point(|&w| w < width) + 1 + self.wider }
+        let narrower = self.widths.partition_point(|&w| w < width);
+        if width == 0 { 0 } else { (narrower + 1) * self.wider.step + self.wider.more }
     }
 
     /// Small widths below and above.
@@ -113,11 +123,6 @@ impl Classes<'_> {
         let widest = self.halos.widths.last().map_or(0, |&w| self.halos.small(w));
         let limit = pieces * (3 + widest) + 8;
         (0..=limit.max(8)).filter(|&n| self.alike(root, large, n)).take(most).collect()
-    }
-
-    /// Whether the plan splits it.
-    pub fn is_split(&self, root: Symbol) -> bool {
-        self.uses.get(&root).is_some_and(|u| !u.splits.is_empty())
     }
 }
 

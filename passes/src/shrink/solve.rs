@@ -2,18 +2,25 @@
 
 use super::class::Classes;
 use super::extents::{Equation, Extents, Relation, Sum, Symbol};
-use super::link::Symbols;
+use super::link::{Symbols, Tall};
 use super::rewrite::small_table;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The sizes that are tried for one symbol, and the steps that a search may take.
+/// The sizes that are tried for one symbol of an equation and of none, and the steps of a search.
 const TRIES: usize = 6;
+const FREE: usize = 4;
 const STEPS: usize = 20_000;
 
 /// The small size of every symbol; else the nodes whose equations could not be solved.
 pub(super) fn solve(symbols: &Symbols, classes: &Classes) -> Result<Vec<usize>, Vec<String>> {
     let extents = &symbols.extents;
-    let mut solver = Solver { extents, classes, values: vec![None; extents.len()], left: STEPS };
+    let mut solver = Solver {
+        tall: &symbols.tall,
+        extents,
+        classes,
+        values: vec![None; extents.len()],
+        left: STEPS,
+    };
     let roots: BTreeSet<_> = (0..extents.len()).map(|s| extents.root(s)).collect();
     for &r in roots.iter().filter(|&&r| extents.size(r) < 2) {
         solver.values[r] = Some(extents.size(r));
@@ -25,6 +32,9 @@ pub(super) fn solve(symbols: &Symbols, classes: &Classes) -> Result<Vec<usize>, 
         }
     }
     solver.free(&roots)?;
+    if let Some(broken) = solver.tall.iter().find(|t| solver.order(t) == Some(false)) {
+        return Err(vec![broken.node.clone()]);
+    }
     Ok((0..extents.len()).map(|s| solver.values[extents.root(s)].unwrap_or(0)).collect())
 }
 
@@ -61,6 +71,7 @@ impl Equation {
 }
 
 struct Solver<'a> {
+    tall: &'a [Tall],
     extents: &'a Extents,
     classes: &'a Classes<'a>,
     values: Vec<Option<usize>>,
@@ -75,7 +86,7 @@ impl Solver<'_> {
         let mut seen: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
         for &r in order {
             let size = self.extents.size(r);
-            let candidates = self.classes.candidates(r, size, 4);
+            let candidates = self.ordered(r, size);
             if candidates.is_empty() {
                 return Err(vec![format!("an extent of {size}")]);
             }
@@ -84,11 +95,34 @@ impl Solver<'_> {
                 known.push(size);
                 known.len() - 1
             });
-            let n = candidates.len();
-            let at = if self.classes.is_split(r) { at.min(n - 1) } else { at % n.min(3) };
-            self.values[r] = Some(candidates[at]);
+            self.values[r] = Some(candidates[at.min(candidates.len() - 1)]);
         }
         Ok(())
+    }
+
+    /// Small sizes of an extent that keep tall operators tall.
+    fn ordered(&mut self, r: Symbol, size: usize) -> Vec<usize> {
+        let mut found = Vec::new();
+        for n in self.classes.candidates(r, size, usize::MAX) {
+            self.values[r] = Some(n);
+            if self.tall.iter().all(|t| self.order(t) != Some(false)) {
+                found.push(n);
+            }
+            if found.len() == FREE {
+                break;
+            }
+        }
+        self.values[r] = None;
+        found
+    }
+
+    /// Whether a tall operator is tall, if that is known.
+    fn order(&self, tall: &Tall) -> Option<bool> {
+        let sum = |sum: &Sum| -> Option<usize> {
+            let value = |&s: &Symbol| self.values[self.extents.root(s)];
+            sum.iter().map(|product| product.iter().map(value).product::<Option<usize>>()).sum()
+        };
+        Some(sum(&tall.more)? >= sum(&tall.less)?)
     }
 
     fn search(&mut self, unknowns: &[Symbol], equations: &[&Equation]) -> bool {

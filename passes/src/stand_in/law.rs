@@ -22,6 +22,10 @@ pub(super) enum Law {
     Mask,
     /// A reflection of each block, with phases unless it is its own adjoint.
     Isometry(Reflectors, Phases),
+    /// A real reflection of each block, two rows of which make a complex one.
+    RealToComplex(Reflectors),
+    /// A real reflection of each block, two columns of which make a complex one.
+    ComplexToReal(Reflectors),
     /// The projection of each block onto a vector.
     Projection(Reflectors),
     /// The powers of a root of unity, over the square root of the size.
@@ -54,7 +58,11 @@ impl Law {
         } else if let Some(n) = fourier(signature) {
             Law::Fourier(roots(n))
         } else if laws.isometry || laws.co_isometry {
-            Law::Isometry(Reflectors::default(), phases(laws))
+            match signature.typing {
+                Typing::Same => Law::Isometry(Reflectors::default(), phases(laws)),
+                Typing::RealToComplex => Law::RealToComplex(Reflectors::default()),
+                Typing::ComplexToReal => Law::ComplexToReal(Reflectors::default()),
+            }
         } else if laws.projection {
             Law::Projection(Reflectors::default())
         } else if laws.self_adjoint {
@@ -91,17 +99,30 @@ impl Law {
                 let block = Block::of(seed, (range, domain), row, column);
                 roots[block.row * block.column % roots.len()]
             }
+            Law::RealToComplex(known) => {
+                let block = Block::of(seed, (range, domain), row, column);
+                let n = block.columns.max(2 * block.rows);
+                let vector = block.reflector(known, n, false);
+                let part = |k: usize| reflected(&vector, 2 * block.row + k, block.column).re;
+                Gf { re: part(0), im: part(1) }
+            }
+            Law::ComplexToReal(known) => {
+                let block = Block::of(seed, (range, domain), row, column);
+                let n = block.rows.max(2 * block.columns);
+                let vector = block.reflector(known, n, false);
+                let part = |k: usize| reflected(&vector, block.row, 2 * block.column + k).re;
+                Gf { re: part(0), im: part(1) }.conj()
+            }
             Law::Projection(known) => {
                 let block = Block::of(seed, (range, domain), row, column);
-                let vector = block.reflector(known, complex);
+                let vector = block.reflector(known, block.size(), complex);
                 let half = vector.1 * Gf::real(2).inverse();
                 half * vector.0[block.row] * vector.0[block.column].conj()
             }
             Law::Isometry(known, phases) => {
                 let block = Block::of(seed, (range, domain), row, column);
-                let vector = block.reflector(known, complex);
-                let outer = vector.0[block.row] * vector.0[block.column].conj();
-                let entry = one(block.row == block.column) - vector.1 * outer;
+                let vector = block.reflector(known, block.size(), complex);
+                let entry = reflected(&vector, block.row, block.column);
                 let phase = |k: usize| random(&[block.key, 7, k as u64], complex).unit();
                 match phases {
                     Phases::None => entry,
@@ -138,6 +159,8 @@ impl Law {
             | Law::Identity
             | Law::Permutation
             | Law::Isometry(..)
+            | Law::RealToComplex(_)
+            | Law::ComplexToReal(_)
             | Law::Projection(_)
             | Law::Fourier(_) => (entry, Gf::ZERO),
         }
@@ -216,6 +239,12 @@ fn roots(n: usize) -> Vec<Gf> {
     (0..n as u64).map(|k| scale * root.pow(k)).collect()
 }
 
+/// An entry of the reflection along a vector.
+fn reflected(vector: &(Vec<Gf>, Gf), row: usize, column: usize) -> Gf {
+    let delta = if row == column { Gf::ONE } else { Gf::ZERO };
+    delta - vector.1 * vector.0[row] * vector.0[column].conj()
+}
+
 fn mirrored(
     seed: u64,
     complex: bool,
@@ -262,8 +291,7 @@ impl Block {
         self.rows.max(self.columns)
     }
 
-    fn reflector(&self, known: &Reflectors, complex: bool) -> Rc<(Vec<Gf>, Gf)> {
-        let n = self.size();
+    fn reflector(&self, known: &Reflectors, n: usize, complex: bool) -> Rc<(Vec<Gf>, Gf)> {
         let make = || {
             let vector: Vec<_> = (0..n as u64).map(|k| random(&[self.key, k], complex)).collect();
             let square =

@@ -74,6 +74,15 @@ pub(super) fn whole(at: &At) -> Outcome {
     Ok(())
 }
 
+/// `one-hot-place`
+pub(super) fn one_hot(at: &At) -> Outcome {
+    replicated(at, 0)?;
+    let place = &at.result(0).placement;
+    ensure(place.pending.is_empty() && !place.has_ghosts(), || {
+        format!("{} should be settled, without ghosts", at.say_result(0))
+    })
+}
+
 /// `reduce-place`
 pub(super) fn reduce(at: &At) -> Outcome {
     settled(at, 0)?;

@@ -43,12 +43,13 @@
 //! | shape | `communication-types` | communication keeps shape and element type, and one precision |
 //! | place | `spaces` | a node works in one memory, and only copy goes to another |
 //! | place | `return-types` | a state is returned with exactly its type |
-//! | place | `controls` | a control is one number, settled and the same on every rank |
+//! | place | `controls` | a control is a settled number, or one for each right-hand side, the same on every rank |
 //! | place | `outputs` | outputs are settled |
 //! | place | `elementwise-place` | operands of a linear map of elements and its result are placed alike |
 //! | place | `scale-place` | a factor is settled and placed as the trailing dims of what it scales |
 //! | place | `map-place` | operands of a map are settled, without ghosts and placed alike |
-//! | place | `whole-place` | calls, one_hot and terms take and give replicated values |
+//! | place | `whole-place` | calls and terms take and give replicated values |
+//! | place | `one-hot-place` | one_hot takes a replicated index and gives a settled value |
 //! | place | `reduce-place` | a reduction of a settled value is replicated |
 //! | place | `dot-place` | a dot of settled, equal operands is pending over the axes it contracts |
 //! | place | `index-place` | the leading dim is unsplit, the others are placed alike |

@@ -235,7 +235,7 @@ pub static RULES: &[Rule] = &[
     rule(
         Stage::Place,
         "controls",
-        "a control is one number, settled and the same on every rank",
+        "a control is a settled number, or one for each right-hand side, the same on every rank",
         Check::Plan(program::controls),
     ),
     rule(Stage::Place, "outputs", "outputs are settled", Check::Plan(program::outputs)),
@@ -260,8 +260,14 @@ pub static RULES: &[Rule] = &[
     rule(
         Stage::Place,
         "whole-place",
-        "calls, one_hot and terms take and give replicated values",
-        Check::Node(&[Call, OneHot, Term], local::whole),
+        "calls and terms take and give replicated values",
+        Check::Node(&[Call, Term], local::whole),
+    ),
+    rule(
+        Stage::Place,
+        "one-hot-place",
+        "one_hot takes a replicated index and gives a settled value",
+        Check::Node(&[OneHot], local::one_hot),
     ),
     rule(
         Stage::Place,

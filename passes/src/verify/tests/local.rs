@@ -29,7 +29,8 @@ fn returns() {
 
 #[test]
 fn controls() {
-    for (ty, fits) in [("f64[]", true), ("f64[] +p", false), ("f64[1]", false)] {
+    for (ty, fits) in [("f64[]", true), ("f64[] +p", false), ("f64[2]", true), ("f64[2/p]", false)]
+    {
         let mut d = Draft::new("p=2");
         let x = d.zero(ty);
         d.give(Target::Control("go".into()), x);
@@ -102,8 +103,15 @@ fn map_place() {
 fn whole_place() {
     one("whole-place", "p=2", Op::Call("qr".into()), "f64[4/p]", "f64[4]");
     one("whole-place", "p=2", Op::Call("qr".into()), "f64[4]", "f64[4] +p");
-    one("whole-place", "p=2", Op::OneHot, "f64[]", "f64[4/p]");
     one("", "p=2", Op::Call("qr".into()), "f64[4]", "f64[2]");
+}
+
+#[test]
+fn one_hot_place() {
+    one("one-hot-place", "p=2", Op::OneHot, "f64[] +p", "f64[4]");
+    one("one-hot-place", "p=2", Op::OneHot, "f64[]", "f64[4] +p");
+    one("one-hot-place", "p=2", Op::OneHot, "f64[]", "f64[4/p~1:1]");
+    one("", "p=2", Op::OneHot, "f64[]", "f64[4/p]");
 }
 
 #[test]

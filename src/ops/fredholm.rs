@@ -1,0 +1,128 @@
+//! Fredholm integrals of the first kind: `d[k, i, z] = Σⱼ G[k, i, j] m[k, j, z]`, adjoint
+//! `m[k, j, z] = Σᵢ conj(G[k, i, j]) d[k, i, z]`.
+//!
+//! ```text
+//! (k, i, z) <- (k, j, z)
+//! ```
+//! A matrix for each slice, typically a frequency; a rank reads its tile of `G` only.
+
+use super::dims;
+use super::leaf::leaf;
+use super::registry::{Arguments, Entry, RegistryError};
+use super::tile::{self, Kernel, Number, View, ViewMut, typed};
+use super::{Handle, OperatorError};
+use crate::data::Source;
+use adjoin_kernels::host::Acc;
+use adjoin_kernels::host::batched::{self, Matrices};
+use adjoin_passes::signature::{Binding, Cost, Factor, Laws, Linearity, Rule, Typing};
+use adjoin_passes::{Dtype, Signature};
+use std::ops::Range;
+
+const KIND: &str = "Fredholm1";
+
+/// An integral to be built.
+#[derive(Clone, Debug)]
+pub struct Fredholm1 {
+    g: Source,
+    nz: usize,
+    dtype: Option<Dtype>,
+}
+
+/// The operator of the matrices `g`, which has three dims: slices, rows and columns.
+pub fn fredholm1(g: impl Into<Source>) -> Fredholm1 {
+    Fredholm1 { g: g.into(), nz: 1, dtype: None }
+}
+
+impl Fredholm1 {
+    /// The length of the last axis of model and data, 1 otherwise.
+    pub fn nz(mut self, nz: usize) -> Self {
+        self.nz = nz;
+        self
+    }
+
+    /// The type of the matrices, that of their source otherwise.
+    pub fn dtype(mut self, dtype: Dtype) -> Self {
+        self.dtype = Some(dtype);
+        self
+    }
+
+    /// The operator.
+    pub fn build(self) -> Result<Handle, OperatorError> {
+        let g = tile::cast(KIND, self.g, self.dtype)?;
+        let &[slices, rows, cols] = g.dims() else {
+            return dims::fail(KIND, format!("G has dims {:?}, and must have three", g.dims()));
+        };
+        let signature = signature(g.dtype(), [slices, rows, cols], self.nz);
+        leaf(signature, move |signature, tile| {
+            let [k, i, _, j] = &tile.factors[..] else {
+                return dims::fail(KIND, "a tile has four factors");
+            };
+            let held = [k.clone(), i.clone(), j.clone()];
+            typed!(tile.arithmetic(g.dtype()), T => {
+                let kernel = Slices::<T> { g: tile::read(KIND, &g, &held)?, held };
+                Ok(tile::local(signature, tile, kernel))
+            })
+        })
+    }
+}
+
+fn signature(dtype: Dtype, [slices, rows, cols]: [usize; 3], nz: usize) -> Signature {
+    let sizes = [("k", slices), ("i", rows), ("z", nz), ("j", cols)];
+    let side = |factors: [usize; 3]| vec![factors.map(Binding::plain).to_vec()];
+    let bytes = tile::count(&[slices, rows, cols]) * dtype.size() as f64;
+    let flops = tile::flops(dtype) * tile::count(&[slices, rows, cols, nz]);
+    Signature {
+        kind: KIND.into(),
+        dtype,
+        typing: Typing::Same,
+        domain: vec![vec![slices, cols, nz]],
+        range: vec![vec![slices, rows, nz]],
+        rule: Rule {
+            factors: sizes.map(|(name, size)| Factor::free(name, size)).to_vec(),
+            domain: side([0, 3, 2]),
+            range: side([0, 1, 2]),
+        },
+        linearity: Linearity::Complex,
+        laws: Laws::default(),
+        cost: Cost { flops, reads: bytes, holds: bytes, ..Cost::default() },
+    }
+}
+
+pub(super) const ENTRY: Entry = Entry {
+    name: KIND,
+    parameters: &["G", "nz", "dtype"],
+    ignored: &["saveGt", "usematmul", "name"],
+    build: from_arguments,
+};
+
+fn from_arguments(given: &Arguments) -> Result<Handle, RegistryError> {
+    let mut operator = fredholm1(given.need::<Source>("G")?);
+    given.set("nz", &mut operator.nz)?;
+    given.set("dtype", &mut operator.dtype)?;
+    Ok(operator.build()?)
+}
+
+struct Slices<T> {
+    g: Vec<T>,
+    held: [Range<usize>; 3],
+}
+
+impl<T: Number> Slices<T> {
+    fn matrices(&self) -> Matrices<'_, T> {
+        let [slices, rows, cols] = self.held.each_ref().map(Range::len);
+        Matrices { data: &self.g, slices, rows, cols, conj: false }
+    }
+}
+
+impl<T: Number> Kernel for Slices<T> {
+    type X = T;
+    type Y = T;
+
+    fn forward(&mut self, _panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
+        batched::apply(self.matrices(), y.inner(2), x.data, y.data, acc);
+    }
+
+    fn adjoint(&mut self, _panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
+        batched::adjoint(self.matrices(), y.inner(2), y.data, x.data, acc);
+    }
+}

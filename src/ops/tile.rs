@@ -1,0 +1,321 @@
+//! What the local operators share: the boxes of a tile, typed views of patches, reads of sources.
+//!
+//! A [`Kernel`] is the arithmetic of one part to one part; [`local`] makes it a local operator,
+//! which checks that patches hold what the tile needs.
+//! A kernel of real elements is also that of complex vectors: its views are of twice as many
+//! reals, and the factor of two belongs to the view's `group`.
+
+use super::{LocalOperator, OperatorError, Patch, PatchMut, Tile};
+use crate::data::{self, Source};
+use crate::elements::Element;
+use adjoin_kernels::host::Acc;
+use adjoin_kernels::host::index::Window;
+use adjoin_passes::placement::Region;
+use adjoin_passes::signature::{Binding, Rule};
+use adjoin_passes::{Dtype, Signature};
+use std::ops::Range;
+
+impl Tile {
+    /// The tile that is the whole operator, for vectors of type `vector`.
+    pub fn whole(signature: &Signature, vector: Dtype) -> Tile {
+        let (domain, range) = signature.types(vector);
+        let factors = signature.rule.factors.iter().map(|f| 0..f.size).collect();
+        Tile { factors, domain, range, rank: 0 }
+    }
+
+    /// The indices of a part of the domain that the tile reads, ghost cells included.
+    pub fn domain_box(&self, rule: &Rule, part: usize) -> Region {
+        let owned: Vec<_> = rule.domain[part].iter().map(|b| self.interval(b)).collect();
+        if owned.iter().any(Range::is_empty) {
+            return owned;
+        }
+        let widen = |(own, b): (Range<usize>, &Binding)| {
+            own.start.saturating_sub(b.halo.0)..(own.end + b.halo.1).min(rule.extent(b))
+        };
+        owned.into_iter().zip(&rule.domain[part]).map(widen).collect()
+    }
+
+    /// The indices of a part of the range that the tile makes.
+    pub fn range_box(&self, rule: &Rule, part: usize) -> Region {
+        rule.range[part].iter().map(|b| self.interval(b)).collect()
+    }
+
+    fn interval(&self, binding: &Binding) -> Range<usize> {
+        let indices = &self.factors[binding.factor];
+        binding.spread.at(indices.start)..binding.spread.at(indices.end)
+    }
+
+    /// The type of arithmetic with operator data of this type: real data stay real.
+    pub(super) fn arithmetic(&self, own: Dtype) -> Dtype {
+        if own.is_complex() { self.domain } else { self.domain.real() }
+    }
+}
+
+/// Elements of a part to read, as `T`.
+pub(super) struct View<'a, T> {
+    pub data: &'a [T],
+    /// The indices held in each dim of the signature.
+    pub held: &'a [Range<usize>],
+    /// Elements of `T` for each index: the batch, twice that for reals of complex numbers.
+    pub group: usize,
+}
+
+/// Elements of a part to write, as `T`.
+pub(super) struct ViewMut<'a, T> {
+    pub data: &'a mut [T],
+    pub held: &'a [Range<usize>],
+    pub group: usize,
+}
+
+impl<T> View<'_, T> {
+    /// Elements of each index of the dims before `dim`.
+    pub fn inner(&self, dim: usize) -> usize {
+        volume(&self.held[dim..]) * self.group
+    }
+}
+
+impl<T> ViewMut<'_, T> {
+    /// Elements of each index of the dims before `dim`.
+    pub fn inner(&self, dim: usize) -> usize {
+        volume(&self.held[dim..]) * self.group
+    }
+}
+
+/// The number of indices of a box.
+pub(super) fn volume(held: &[Range<usize>]) -> usize {
+    held.iter().map(Range::len).product()
+}
+
+/// The lengths of a box.
+pub(super) fn lens(held: &[Range<usize>]) -> Vec<usize> {
+    held.iter().map(Range::len).collect()
+}
+
+/// An axis of a box as kernels take it.
+pub(super) fn window(held: &Range<usize>) -> Window {
+    Window { start: held.start, len: held.len() }
+}
+
+/// The arithmetic of a tile with one part on either side.
+pub(super) trait Kernel: Send {
+    /// Elements of the domain.
+    type X: Element;
+    /// Elements of the range.
+    type Y: Element;
+
+    fn panels(&self) -> usize {
+        1
+    }
+
+    fn forward(&mut self, panel: usize, x: View<Self::X>, y: ViewMut<Self::Y>, acc: Acc);
+
+    fn adjoint(&mut self, panel: usize, y: View<Self::Y>, x: ViewMut<Self::X>, acc: Acc);
+}
+
+/// A kernel and the boxes that its patches have.
+struct Local<K> {
+    kernel: K,
+    kind: String,
+    domain: Region,
+    range: Region,
+    /// Whether the domain's patches may hold more than the tile needs.
+    widens: bool,
+}
+
+/// The local operator of a kernel.
+pub(super) fn local<K: Kernel + 'static>(
+    signature: &Signature,
+    tile: &Tile,
+    kernel: K,
+) -> Box<dyn LocalOperator> {
+    let rule = &signature.rule;
+    Box::new(Local {
+        kernel,
+        kind: signature.kind.clone(),
+        domain: tile.domain_box(rule, 0),
+        range: tile.range_box(rule, 0),
+        widens: rule.domain[0].iter().any(|b| b.halo != (0, 0)),
+    })
+}
+
+impl<K> Local<K> {
+    fn check(&self, domain: &[Range<usize>], range: &[Range<usize>]) -> Result<(), OperatorError> {
+        let side = |name, needed: &Region, held: &[Range<usize>], widens| {
+            if holds(held, needed, widens) {
+                return Ok(());
+            }
+            let message = format!("its {name} is {held:?} where the tile needs {needed:?}");
+            Err(OperatorError(format!("{}: {message}", self.kind)))
+        };
+        side("domain", &self.domain, domain, self.widens)?;
+        side("range", &self.range, range, false)
+    }
+}
+
+fn holds(held: &[Range<usize>], needed: &[Range<usize>], widens: bool) -> bool {
+    let covers = |(held, needed): (&Range<usize>, &Range<usize>)| {
+        held == needed || (widens && held.start <= needed.start && needed.end <= held.end)
+    };
+    volume(needed) == 0 || held.iter().zip(needed).all(covers)
+}
+
+impl<K: Kernel> LocalOperator for Local<K> {
+    fn panels(&self) -> usize {
+        self.kernel.panels()
+    }
+
+    fn forward(
+        &mut self,
+        panel: usize,
+        x: &[Patch<'_>],
+        y: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        let (x, y) = (view(x, &self.domain)?, view_mut(y, &self.range)?);
+        self.check(x.held, y.held)?;
+        self.kernel.forward(panel, x, y, acc);
+        Ok(())
+    }
+
+    fn adjoint(
+        &mut self,
+        panel: usize,
+        y: &[Patch<'_>],
+        x: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        let (y, x) = (view(y, &self.range)?, view_mut(x, &self.domain)?);
+        self.check(x.held, y.held)?;
+        self.kernel.adjoint(panel, y, x, acc);
+        Ok(())
+    }
+}
+
+/// The only part, as elements of `T`, with as many dims as `like`.
+fn view<'a, T: Element>(
+    patches: &[Patch<'a>],
+    like: &Region,
+) -> Result<View<'a, T>, OperatorError> {
+    let [patch] = patches else { return Err(one_part(patches.len())) };
+    let dtype = patch.data.dtype();
+    let data = T::of(if T::COMPLEX { patch.data } else { patch.data.reals() });
+    let data = data.ok_or_else(|| wrong_type(dtype, <T as Element>::DTYPE))?;
+    let (held, group) = grouped::<T>(patch.held, like.len(), dtype, data.len())?;
+    Ok(View { data, held, group })
+}
+
+fn view_mut<'a, T: Element>(
+    patches: &'a mut [PatchMut<'_>],
+    like: &Region,
+) -> Result<ViewMut<'a, T>, OperatorError> {
+    let parts = patches.len();
+    let [patch] = patches else { return Err(one_part(parts)) };
+    let dtype = patch.data.dtype();
+    let data = patch.data.reborrow();
+    let data = T::of_mut(if T::COMPLEX { data } else { data.reals() });
+    let data = data.ok_or_else(|| wrong_type(dtype, <T as Element>::DTYPE))?;
+    let (held, group) = grouped::<T>(patch.held, like.len(), dtype, data.len())?;
+    Ok(ViewMut { data, held, group })
+}
+
+/// Divides the dims of a patch into those of the signature and the batch.
+fn grouped<T: Element>(
+    held: &[Range<usize>],
+    dims: usize,
+    dtype: Dtype,
+    len: usize,
+) -> Result<(&[Range<usize>], usize), OperatorError> {
+    let parts = if T::COMPLEX || !dtype.is_complex() { 1 } else { 2 };
+    let Some((own, batch)) = held.split_at_checked(dims) else {
+        return Err(OperatorError(format!("a patch has {} dims instead of {dims}", held.len())));
+    };
+    let group = volume(batch) * parts;
+    if volume(own) * group != len {
+        let held = lens(held);
+        return Err(OperatorError(format!("a patch of {held:?} has {} elements", len / parts)));
+    }
+    Ok((own, group))
+}
+
+fn one_part(found: usize) -> OperatorError {
+    OperatorError(format!("an operator of one part was given {found}"))
+}
+
+fn wrong_type(found: Dtype, needed: Dtype) -> OperatorError {
+    OperatorError(format!("a tile that was built for {needed} elements was given {found} ones"))
+}
+
+/// An element of vectors and of sources.
+pub(super) trait Number: Element + data::Element {}
+
+impl<T: Element + data::Element> Number for T {}
+
+/// The elements of a box of the source.
+pub(super) fn read<T: Number>(
+    kind: &str,
+    source: &Source,
+    held: &[Range<usize>],
+) -> Result<Vec<T>, OperatorError> {
+    let start: Vec<usize> = held.iter().map(|r| r.start).collect();
+    let region = data::Region::new(start, lens(held));
+    source.read_vec(&region).map_err(|error| OperatorError(format!("{kind}: {error}")))
+}
+
+/// The source in the type that the user asked for.
+pub(super) fn cast(
+    kind: &str,
+    source: Source,
+    dtype: Option<Dtype>,
+) -> Result<Source, OperatorError> {
+    let Some(dtype) = dtype else { return Ok(source) };
+    source.cast(dtype).map_err(|error| OperatorError(format!("{kind}: {error}")))
+}
+
+/// Real arithmetic operations of a complex or a real multiplication and addition.
+pub(super) fn flops(dtype: Dtype) -> f64 {
+    if dtype.is_complex() { 8.0 } else { 2.0 }
+}
+
+/// The elements of an array of these dims, as a cost.
+pub(super) fn count(dims: &[usize]) -> f64 {
+    dims.iter().map(|&n| n as f64).product()
+}
+
+/// Runs an expression with `$t` as the element type of that name.
+macro_rules! typed {
+    ($dtype:expr, $t:ident => $body:expr) => {
+        match $dtype {
+            adjoin_passes::Dtype::F32 => {
+                type $t = f32;
+                $body
+            }
+            adjoin_passes::Dtype::F64 => {
+                type $t = f64;
+                $body
+            }
+            adjoin_passes::Dtype::C64 => {
+                type $t = num_complex::Complex<f32>;
+                $body
+            }
+            adjoin_passes::Dtype::C128 => {
+                type $t = num_complex::Complex<f64>;
+                $body
+            }
+        }
+    };
+}
+pub(super) use typed;
+
+/// Runs an expression with `$t` as the real type of that precision.
+macro_rules! real_typed {
+    ($dtype:expr, $t:ident => $body:expr) => {
+        if $dtype.is_double() {
+            type $t = f64;
+            $body
+        } else {
+            type $t = f32;
+            $body
+        }
+    };
+}
+pub(super) use real_typed;

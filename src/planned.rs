@@ -1,0 +1,173 @@
+//! A planned expression or problem: the plan, and what it takes to run it.
+//!
+//! A value without data or ranks: print it, save it, run it on a [`crate::runtime::World`].
+
+use crate::expr::{ExprError, LowerContext, Output, Vector, lower};
+use crate::ops::Operator;
+use crate::solve::{Settings, Solver, System};
+use adjoin_passes::certify::{Verdict, certify};
+use adjoin_passes::error::PlanError;
+use adjoin_passes::machine::Machine;
+use adjoin_passes::pipeline::Numerics;
+use adjoin_passes::{Compiled, Context, Mesh, Plan, compile};
+use num_complex::Complex64;
+use std::fmt;
+use std::sync::Arc;
+
+/// A number of ranks in one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ranks(pub usize);
+
+impl From<Ranks> for Mesh {
+    fn from(ranks: Ranks) -> Mesh {
+        Mesh::line(ranks.0)
+    }
+}
+
+/// A plan with its operators, and how it is driven.
+#[derive(Clone)]
+pub struct Planned {
+    compiled: Compiled,
+    operators: Vec<Arc<dyn Operator>>,
+    slots: Vec<Complex64>,
+    outputs: Vec<Output>,
+    drive: Drive,
+    verdict: Verdict,
+}
+
+/// How a plan is run.
+#[derive(Clone)]
+pub enum Drive {
+    /// Its only block, once.
+    Apply,
+    /// A solver's loop.
+    Solve(Arc<dyn Solver>, Settings),
+}
+
+/// Why something cannot be planned.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PlanningError {
+    /// The expression is at fault.
+    #[error(transparent)]
+    Expression(#[from] ExprError),
+    /// The compiler.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+/// Where and how to plan.
+#[derive(Clone, Debug, Default)]
+pub struct Planner {
+    context: Context,
+}
+
+impl Planner {
+    /// Plans for a mesh, or for a number of ranks in a line.
+    pub fn new(mesh: impl Into<Mesh>) -> Self {
+        Planner { context: Context { mesh: mesh.into(), ..Context::default() } }
+    }
+
+    /// For a machine.
+    pub fn machine(mut self, machine: Machine) -> Self {
+        self.context.machine = machine;
+        self
+    }
+
+    /// With what the user allows to happen to the numbers.
+    pub fn numerics(mut self, numerics: Numerics) -> Self {
+        self.context.numerics = numerics;
+        self
+    }
+
+    /// Plans a data expression, to be evaluated once.
+    pub fn apply(&self, vector: &Vector) -> Result<Planned, PlanningError> {
+        let lowered = lower(vector)?;
+        self.finish(lowered.plan, lowered.operators, lowered.slots, lowered.outputs, Drive::Apply)
+    }
+
+    /// Plans a solver's program.
+    pub fn solve(
+        &self,
+        solver: Arc<dyn Solver>,
+        system: &System,
+        settings: Settings,
+    ) -> Result<Planned, PlanningError> {
+        let program = system.compile(&*solver)?;
+        let LowerContext { plan, operators, mut slots, .. } = program.context;
+        if let Some(damp) = plan.slots.iter().position(|s| s.name == "damp") {
+            slots[damp] = Complex64::new(settings.damp, 0.0);
+        }
+        let view = plan.block("view");
+        let types =
+            view.map(|v| v.returns.iter().map(|r| v.ty(r.value).clone()).collect::<Vec<_>>());
+        let parts = system.model_parts().0.iter().zip(types.unwrap_or_default());
+        let outputs =
+            parts.map(|(p, ty)| Output { name: p.name.clone(), dims: ty.dims, dtype: ty.dtype });
+        let outputs = outputs.collect();
+        self.finish(plan, operators, slots, outputs, Drive::Solve(solver, settings))
+    }
+
+    fn finish(
+        &self,
+        plan: Plan,
+        operators: Vec<Arc<dyn Operator>>,
+        slots: Vec<Complex64>,
+        outputs: Vec<Output>,
+        drive: Drive,
+    ) -> Result<Planned, PlanningError> {
+        let compiled = compile(&plan, &self.context)?;
+        let verdict = certify(&compiled.source, &compiled.plan);
+        if let Verdict::Refuted(reason) = &verdict {
+            return Err(PlanError::Refuted(reason.clone()).into());
+        }
+        Ok(Planned { compiled, operators, slots, outputs, drive, verdict })
+    }
+}
+
+impl Planned {
+    /// The finished plan.
+    pub fn plan(&self) -> &Plan {
+        &self.compiled.plan
+    }
+
+    /// The plan before any pass.
+    pub fn source(&self) -> &Plan {
+        &self.compiled.source
+    }
+
+    /// Each pass that changed something, with the plan after it.
+    pub fn trace(&self) -> &[(&'static str, Plan)] {
+        &self.compiled.trace
+    }
+
+    /// The operator of each leaf.
+    pub fn operators(&self) -> &[Arc<dyn Operator>] {
+        &self.operators
+    }
+
+    /// The default of each slot.
+    pub fn slots(&self) -> &[Complex64] {
+        &self.slots
+    }
+
+    /// The parts of the result.
+    pub fn outputs(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    /// How it is run.
+    pub fn drive(&self) -> &Drive {
+        &self.drive
+    }
+
+    /// How its certificate ended.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.compiled.plan)
+    }
+}
