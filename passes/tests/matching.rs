@@ -158,7 +158,7 @@ const FAULTS: [Fault; 25] = [
         let mut out = c.clone();
         let Call::Kernel { leaf, .. } = call(&mut out, b, n) else { return None };
         let leaf = leaf.0 as usize;
-        let range = out.tiles[leaf].iter_mut().find(|r| !r.is_empty())?;
+        let range = out.tiles[leaf].iter_mut().find(|r| r.start < r.end)?;
         range.end -= 1;
         Some(out)
     }),

@@ -174,7 +174,12 @@ fn laws(
 }
 
 /// Symbols of a dim that is made of an index.
-pub(super) fn spread(extents: &mut Extents, spread: &Spread, index: Symbol, node: &str) -> SpreadSymbols {
+pub(super) fn spread(
+    extents: &mut Extents,
+    spread: &Spread,
+    index: Symbol,
+    node: &str,
+) -> SpreadSymbols {
     let size = spread.at(extents.size(index));
     match spread {
         Spread::One => SpreadSymbols { index, dim: index, each: None },
