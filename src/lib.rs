@@ -9,6 +9,9 @@ pub mod planned;
 pub mod problem;
 pub mod runtime;
 pub mod run;
+pub mod check;
+pub mod report;
+pub mod cli;
 
 pub use adjoin_passes::Dtype;
 

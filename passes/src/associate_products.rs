@@ -61,16 +61,13 @@ fn expanded(plan: &Plan, block: &Block) -> Block {
     let mut map = vec![Value(0); block.types.len()];
     for Node { op, args, results } in &block.nodes {
         let args: Vec<_> = args.iter().map(|v| map[v.index()]).collect();
-        let made = match op {
-            Op::Apply(Applied::Term(t)) => {
-                let made = out.apply(*t, args);
-                let typed = made.into_iter().zip(results);
-                typed.map(|(v, r)| out.cast(v, block.ty(*r).dtype)).collect()
-            }
-            _ => {
-                let types = results.iter().map(|&r| block.ty(r).clone()).collect();
-                out.block.push_many(op.clone(), &args, types)
-            }
+        let made = if let Op::Apply(Applied::Term(t)) = op {
+            let made = out.apply(*t, args);
+            let typed = made.into_iter().zip(results);
+            typed.map(|(v, r)| out.cast(v, block.ty(*r).dtype)).collect()
+        } else {
+            let types = results.iter().map(|&r| block.ty(r).clone()).collect();
+            out.block.push_many(op.clone(), &args, types)
         };
         for (r, v) in results.iter().zip(made) {
             map[r.index()] = v;
@@ -100,11 +97,11 @@ impl Expansion<'_> {
         self.block.push(Op::Cast, &[v], ty)
     }
 
-    fn reshape(&mut self, v: Value, dims: Vec<usize>) -> Value {
+    fn reshape(&mut self, v: Value, dims: &[usize]) -> Value {
         if self.ty(v).dims == dims {
             return v;
         }
-        let ty = Type::new(&dims, self.ty(v).dtype);
+        let ty = Type::new(dims, self.ty(v).dtype);
         self.block.push(Op::Reshape, &[v], ty)
     }
 
@@ -124,9 +121,9 @@ impl Expansion<'_> {
             Term::VStack(ts) => ts.iter().flat_map(|&t| self.apply(t, x.clone())).collect(),
             Term::HStack(ts) => {
                 let parts = self.dealt(ts, x);
-                let made =
+                let made: Vec<_> =
                     parts.into_iter().map(|(t, mine)| (false, self.apply(t, mine))).collect();
-                self.add(made)
+                self.add(&made)
             }
             Term::BlockDiag(ts) => {
                 let parts = self.dealt(ts, x);
@@ -213,11 +210,11 @@ impl Expansion<'_> {
                 _ => (false, self.apply(t, x.to_vec())),
             });
         }
-        self.add(made)
+        self.add(&made)
     }
 
     /// The sum of lists of parts, of which some are subtracted.
-    fn add(&mut self, lists: Vec<(bool, Vec<Value>)>) -> Vec<Value> {
+    fn add(&mut self, lists: &[(bool, Vec<Value>)]) -> Vec<Value> {
         let parts = lists[0].1.len();
         (0..parts)
             .map(|k| {
@@ -272,11 +269,10 @@ impl Expansion<'_> {
     fn element(&mut self, map: Elementwise, x: Value) -> Value {
         let ty = self.ty(x).clone();
         match map {
-            Elementwise::Identity => x,
             Elementwise::Zero => self.block.push(Op::Zero, &[], ty),
             Elementwise::Real => self.cast(x, ty.dtype.real()),
             Elementwise::Conj if ty.dtype.is_complex() => self.block.push(Op::Conj, &[x], ty),
-            Elementwise::Conj => x,
+            Elementwise::Identity | Elementwise::Conj => x,
         }
     }
 
@@ -285,7 +281,7 @@ impl Expansion<'_> {
             x.first().map(|&v| self.ty(v).dims[from[0].len()..].to_vec()).unwrap_or_default();
         let lift = |s: &Vec<usize>| [s.as_slice(), &extra].concat();
         if from.len() == to.len() && from.iter().zip(to).all(|(a, b)| size(a) == size(b)) {
-            return x.into_iter().zip(to).map(|(v, s)| self.reshape(v, lift(s))).collect();
+            return x.into_iter().zip(to).map(|(v, s)| self.reshape(v, &lift(s))).collect();
         }
         let dtype =
             x.iter().map(|&v| self.ty(v).dtype).reduce(Dtype::promote).unwrap_or(Dtype::F64);
@@ -294,18 +290,17 @@ impl Expansion<'_> {
             .map(|v| {
                 let v = self.cast(v, dtype);
                 let n = self.ty(v).len();
-                self.reshape(v, vec![n])
+                self.reshape(v, &[n])
             })
             .collect();
-        let whole = match flat.as_slice() {
-            [one] => *one,
-            _ => {
-                let n = flat.iter().map(|&v| self.ty(v).len()).sum();
-                self.block.push(Op::Concat, &flat, Type::new(&[n], dtype))
-            }
+        let whole = if let [one] = flat.as_slice() {
+            *one
+        } else {
+            let n = flat.iter().map(|&v| self.ty(v).len()).sum();
+            self.block.push(Op::Concat, &flat, Type::new(&[n], dtype))
         };
         if to.len() == 1 {
-            return vec![self.reshape(whole, lift(&to[0]))];
+            return vec![self.reshape(whole, &lift(&to[0]))];
         }
         let mut begin = 0;
         to.iter()
@@ -314,7 +309,7 @@ impl Expansion<'_> {
                 let n = size(&dims);
                 let v = self.block.push(Op::Part(begin), &[whole], Type::new(&[n], dtype));
                 begin += n;
-                self.reshape(v, dims)
+                self.reshape(v, &dims)
             })
             .collect()
     }

@@ -13,6 +13,7 @@ use crate::pipeline::{Context, PIPELINE, Pass, run};
 use crate::placement::{Placement, Split};
 use crate::text;
 use crate::verify::verify;
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// What a pass makes of a plan text, on the mesh of that plan.
@@ -130,16 +131,19 @@ fn the_examples_in_the_documentation_of_all_passes_are_true() {
         let source = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{file}: {e}"));
         let (Some(before), Some(after)) = (fenced(&source, "before"), fenced(&source, "after"))
         else {
-            report += &format!("{file} has no plans fenced as `before` and `after`\n");
+            let _ = writeln!(report, "{file} has no plans fenced as `before` and `after`");
             continue;
         };
         let cx = Context { mesh: read(&after).mesh, ..Context::default() };
         match proven(*pass, &read(&before), &cx) {
             Ok(plan) if text::print(&plan) == after => {}
             Ok(plan) => {
-                report += &format!("{file} says\n{after}but it makes\n{}\n", text::print(&plan));
+                let made = text::print(&plan);
+                let _ = writeln!(report, "{file} says\n{after}but it makes\n{made}");
             }
-            Err(reason) => report += &format!("{file}: {reason}\n"),
+            Err(reason) => {
+                let _ = writeln!(report, "{file}: {reason}");
+            }
         }
     }
     assert!(report.is_empty(), "{report}");
