@@ -19,7 +19,7 @@ fn number(name: &str, default: u32) -> u32 {
 fn holds(case: &Case) -> Result<(), String> {
     let vector = case.vector();
     let place = format!("{vector}\non {}", case.mesh);
-    let planner = Planner::new(Mesh::parse(case.mesh)?);
+    let planner = Planner::new(Mesh::parse(case.mesh)?).machine(case.machine());
     let planned = planner.apply(&vector).map_err(|e| format!("{place}: {e}"))?;
     check(&planned).map_err(|e| format!("{place}: {e}"))
 }

@@ -13,6 +13,7 @@ use adjoin::expr::{
 };
 use adjoin::ops::{self, Handle, Kind, Norm, OperatorError};
 use adjoin_passes::ir::Elementwise;
+use adjoin_passes::machine::Machine;
 use adjoin_passes::signature::Linearity;
 use num_complex::{Complex, Complex32, Complex64};
 use proptest::prelude::*;
@@ -32,6 +33,8 @@ pub struct Case {
     /// The size of the range, of the domain, and how the vector around the operator is made.
     pub shape: (u8, u8, u32),
     pub mesh: &'static str,
+    /// How cheap communication is, from usual to free.
+    pub network: u8,
 }
 
 pub const MESHES: [&str; 20] = [
@@ -43,7 +46,8 @@ pub const MESHES: [&str; 20] = [
 pub fn cases(depth: u32) -> impl Strategy<Value = Case> {
     let shape = (1_u8..25, 1_u8..25, any::<u32>());
     let mesh = (0..MESHES.len()).prop_map(|k| MESHES[k]);
-    (trees(depth), shape, mesh).prop_map(|(tree, shape, mesh)| Case { tree, shape, mesh })
+    (trees(depth), shape, mesh, 0_u8..4)
+        .prop_map(|(tree, shape, mesh, network)| Case { tree, shape, mesh, network })
 }
 
 fn trees(depth: u32) -> impl Strategy<Value = Tree> {
@@ -59,6 +63,18 @@ fn trees(depth: u32) -> impl Strategy<Value = Tree> {
 }
 
 impl Case {
+    /// Small vectors are worth splitting only where messages are cheap.
+    pub fn machine(&self) -> Machine {
+        let usual = Machine::default();
+        let eager = Machine { latency: 1e-12, byte: 1e-13, launch: 0.0, ..usual.clone() };
+        match self.network {
+            0 => usual,
+            1 => eager,
+            2 => Machine { byte: 1e-9, ..eager },
+            _ => Machine { latency: 1e-9, flop: 1e-8, ..eager },
+        }
+    }
+
     /// The data expression.
     pub fn vector(&self) -> Vector {
         let (m, n, seed) = self.shape;
