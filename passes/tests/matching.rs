@@ -212,7 +212,7 @@ fn faults_in_the_calls_of_one_rank_are_found() {
                     for n in 0..good[rank].blocks[b].calls.len() {
                         for (fault, plant) in FAULTS {
                             count += 1;
-                            if count % stride != 0 {
+                            if !count.is_multiple_of(stride) {
                                 continue;
                             }
                             let Some(bad) = plant(&good[rank], b, n) else { continue };
