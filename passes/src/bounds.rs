@@ -84,10 +84,11 @@ fn packets(calls: &Calls, transfer: &Transfer) -> Option<String> {
     let everyone = |packets: &[Packet]| {
         packets.len() == group.len() && packets.iter().enumerate().all(|(i, p)| p.peer == i)
     };
+    let one = |packets: &[Packet]| packets.len() == 1 && packets[0].peer == 0;
     let complete = match transfer.kind {
-        Kind::AllReduce => transfer.sends.len() == 1 && transfer.recvs.len() == 1,
-        Kind::ReduceScatter => everyone(&transfer.sends) && transfer.recvs.len() == 1,
-        Kind::AllGather => transfer.sends.len() == 1 && everyone(&transfer.recvs),
+        Kind::AllReduce => one(&transfer.sends) && one(&transfer.recvs),
+        Kind::ReduceScatter => everyone(&transfer.sends) && one(&transfer.recvs),
+        Kind::AllGather => one(&transfer.sends) && everyone(&transfer.recvs),
         Kind::AllToAll => everyone(&transfer.sends) && everyone(&transfer.recvs),
         Kind::Exchange => {
             let me = group.iter().position(|&r| r == calls.rank);
