@@ -91,8 +91,8 @@ pub fn decide(plan: &Plan, cx: &Context) -> Result<Decisions, PlanError> {
     search.leaves();
     search.classes();
     let sizes: Vec<_> = search.variables.iter().map(Variable::len).collect();
-    let tables = search.tables();
-    let choice = minimise(&sizes, &tables);
+    let (tables, refinements) = search.tables();
+    let choice = minimise(&sizes, &tables, &refinements);
     Ok(search.decisions(&choice))
 }
 
@@ -530,7 +530,8 @@ impl Search<'_> {
         }
     }
 
-    fn tables(&self) -> Vec<Table> {
+    /// The costs of single nodes and moves, and what of them is shared.
+    fn tables(&self) -> (Vec<Table>, [Vec<Table>; 2]) {
         let mut tables: Vec<_> = (0..self.plan.leaves.len()).map(|l| self.order(l)).collect();
         for (b, block) in self.plan.blocks.iter().enumerate() {
             let weight = weight(block);
@@ -539,28 +540,24 @@ impl Search<'_> {
                     |choice: &dyn Fn(usize) -> usize| self.work(b, n, &self.sides(b, n, choice));
                 tables.push(self.table(&[self.variable(b, n)], weight, &cost));
             }
-            tables.extend(self.moves(b, weight));
-            tables.extend(self.shared_reductions(b, weight));
+            self.moves(b, weight, &mut tables, &mut shared[0]);
+            shared[1].extend(self.shared_reductions(b, weight));
         }
         tables
     }
 
     /// The costs of moving values from where they are made to where they are used.
     /// Who wants a value in the same placement as the user before pays nothing for it.
-    fn moves(&self, b: usize, weight: f64) -> Vec<Table> {
+    fn moves(&self, b: usize, weight: f64, tables: &mut Vec<Table>, shared: &mut Vec<Table>) {
         let producer = self.plan.blocks[b].definitions();
         let mut tables = Vec::new();
         for (value, mut users) in self.users(b) {
             users.sort_by_key(|user| self.user_variable(b, *user));
             let from = (producer[value.index()], value);
-            for (k, &user) in users.iter().enumerate() {
-                tables.push(self.edge(b, from, user, weight));
-                if let Some(&before) = k.checked_sub(1).and_then(|k| users.get(k)) {
-                    tables.push(self.shared_move(b, from, (before, user), weight));
-                }
-            }
+            tables.extend(users.iter().map(|&user| self.edge(b, from, user, weight)));
+            let pairs = users.windows(2);
+            shared.extend(pairs.map(|p| self.shared_move(b, from, (p[0], p[1]), weight)));
         }
-        tables
     }
 
     fn users(&self, b: usize) -> BTreeMap<Value, Vec<User>> {
@@ -601,7 +598,6 @@ impl Search<'_> {
         for (n, level) in levels_of_dots(block) {
             levels.entry(level).or_default().push(n);
         }
-        let mut tables = Vec::new();
         for (dots, k) in levels.values().flat_map(|dots| (1..dots.len()).map(move |k| (dots, k))) {
             let dots = &dots[k.saturating_sub(2)..=k];
             let saved = |choice: &dyn Fn(usize) -> usize| {
@@ -612,13 +608,14 @@ impl Search<'_> {
                 if before.is_none_or(|p| p.pending != mine.pending) {
                     return 0.0;
                 }
+        let mut shared = [Vec::new(), Vec::new()];
                 let ty = block.ty(block.nodes[dots[dots.len() - 1]].results[0]).placed(mine);
                 -self.router.cost(&ty, &Placement::replicated(ty.dims.len()))
             };
             let on: Vec<_> = dots.iter().map(|&n| self.variable(b, n)).collect();
             tables.push(self.table(&on, weight, &saved));
         }
-        tables
+        (tables, shared)
     }
 
     /// Among equally cheap tiles the first one wins: rows over the first axis, then columns.
