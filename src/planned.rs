@@ -2,7 +2,7 @@
 //!
 //! A value without data or ranks: print it, save it, run it on a [`crate::runtime::World`].
 
-use crate::expr::{ExprError, LowerContext, Op, Output, Vector, lower};
+use crate::expr::{ExprError, LowerContext, Output, Vector, lower};
 use crate::ops::Operator;
 use crate::solve::{Settings, Solver, System};
 use adjoin_passes::certify::{Verdict, certify};
@@ -170,18 +170,4 @@ impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.compiled.plan)
     }
-}
-
-/// The least-squares solver CGLS with PyLops's parameters.
-///
-/// ```text
-/// let plan = Cgls::new(&a).niter(50).plan(Ranks(4))?;
-/// ```
-pub struct Iterate {
-    solver: Arc<dyn Solver>,
-    operator: Op,
-    data: Option<Vec<adjoin_passes::Dtype>>,
-    start: Option<Vec<adjoin_passes::Dtype>>,
-    columns: Option<usize>,
-    settings: Settings,
 }

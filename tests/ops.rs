@@ -4,7 +4,7 @@
 mod support;
 
 use adjoin::Dtype;
-use adjoin::ops::Operator;
+use adjoin::ops::{Operator, registry};
 use adjoin_passes::signature::{Linearity, Typing};
 use num_complex::Complex64;
 use support::reference;
@@ -16,7 +16,12 @@ fn whole(operator: &dyn Operator) -> Vec<usize> {
 
 #[test]
 fn reference_values_on_every_split() {
-    for case in reference::operators() {
+    let cases = reference::operators();
+    for name in registry::operators() {
+        assert!(cases.is_empty() || cases.iter().any(|case| case.operator == name), "{name}");
+    }
+    let mut count = 0;
+    for case in cases {
         let operator = case.operator();
         let signature = operator.signature();
         assert_eq!(
@@ -34,7 +39,9 @@ fn reference_values_on_every_split() {
                 assert!(error <= case.rtol, "{} {way:?} {pieces:?}: {error:.1e}", case.id);
             }
         }
+        count += 1;
     }
+    println!("{count} cases");
 }
 
 /// `⟨Ax, u⟩ = ⟨x, Aᴴu⟩`, their real parts for real-linear operators.

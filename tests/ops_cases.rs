@@ -12,6 +12,7 @@ use adjoin::ops::{
 use adjoin_kernels::host::Acc;
 use adjoin_passes::signature::{Linearity, Rule};
 use num_complex::Complex64;
+use std::slice::from_ref;
 use support::tiles::{Vector, Way, apply, dot, error, splits, tiles, values};
 
 /// Every split gives what the whole gives, in both directions, with and without a batch, and the
@@ -174,8 +175,8 @@ fn patches_must_be_those_of_the_tile() {
     let operator = ops::identity(4).build().unwrap();
     let mut local = operator.build(&Tile::whole(operator.signature(), Dtype::F64)).unwrap();
     let (x, mut y) = ([0.0; 3], [0.0; 4]);
-    let x = Patch { data: Slice::F64(&x), held: &[0..3] };
-    let mut y = [PatchMut { data: SliceMut::F64(&mut y), held: &[0..4] }];
+    let x = Patch { data: Slice::F64(&x), held: from_ref(&(0..3)) };
+    let mut y = [PatchMut { data: SliceMut::F64(&mut y), held: from_ref(&(0..4)) }];
     let error = local.forward(0, &[x], &mut y, Acc::Set).unwrap_err();
     assert_eq!(error.0, "Identity: its domain is [0..3] where the tile needs [0..4]");
 }
@@ -195,8 +196,8 @@ fn closures_are_operators() {
     let operator = ops::function(5, 5, fail, fail).kind("Engine").build().unwrap();
     let mut local = operator.build(&Tile::whole(operator.signature(), Dtype::F64)).unwrap();
     let (x, mut y) = ([0.0; 5], [0.0; 5]);
-    let x = Patch { data: Slice::F64(&x), held: &[0..5] };
-    let mut y = [PatchMut { data: SliceMut::F64(&mut y), held: &[0..5] }];
+    let x = Patch { data: Slice::F64(&x), held: from_ref(&(0..5)) };
+    let mut y = [PatchMut { data: SliceMut::F64(&mut y), held: from_ref(&(0..5)) }];
     let error = local.forward(0, &[x], &mut y, Acc::Set).unwrap_err();
     assert_eq!(error.0, "Engine: no licence");
 }

@@ -406,6 +406,25 @@ impl Op {
     }
 }
 
+impl Term {
+    /// The terms that it is made of.
+    pub fn operands_mut(&mut self) -> &mut [TermId] {
+        match self {
+            Term::Leaf(_) | Term::Element(..) | Term::Regroup(..) => &mut [],
+            Term::Adjoint(t)
+            | Term::Transpose(t)
+            | Term::Conj(t)
+            | Term::Scale(_, t)
+            | Term::Lift(t, _) => std::slice::from_mut(t),
+            Term::Sum(ts)
+            | Term::Product(ts)
+            | Term::VStack(ts)
+            | Term::HStack(ts)
+            | Term::BlockDiag(ts) => ts,
+        }
+    }
+}
+
 impl Coefficient {
     /// The product of two.
     pub fn times(&self, other: &Self) -> Self {

@@ -41,7 +41,11 @@ pub mod field;
 pub mod stand_in;
 pub mod reference;
 pub mod exact;
+pub mod shrink;
 pub mod certify;
+pub mod agree;
+#[cfg(test)]
+mod examples;
 
 pub use dtype::Dtype;
 pub use ir::{Block, Plan};

@@ -10,7 +10,7 @@ use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
 use crate::fold_scalars::FoldScalars;
 use crate::insert_collectives::InsertCollectives;
-use crate::ir::{Block, Op, Plan, Return, Target, Value};
+use crate::ir::{Applied, Block, Op, Plan, Return, Target, TermId, Value};
 use crate::machine::Machine;
 use crate::merge_dots::MergeDots;
 use crate::merge_sums::MergeSums;
@@ -20,6 +20,7 @@ use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
 use crate::share_values::ShareValues;
 use crate::verify::verify;
+use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -93,8 +94,8 @@ pub fn compile(source: &Plan, cx: &Context) -> Result<Compiled, PlanError> {
 
 /// Runs the first passes of the pipeline only.
 pub fn compile_prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Compiled, PlanError> {
+    check("lowering", source)?;
     let source = tidy(source);
-    check("lowering", &source)?;
     let mut plan = source.clone();
     let mut trace = Vec::new();
     let mut placed = false;
@@ -160,10 +161,12 @@ fn face(plan: &Plan) -> Vec<(String, Vec<usize>, crate::Dtype)> {
     out
 }
 
-/// Drops nodes whose results nobody uses, renumbers values and names cuts in order.
+/// Drops nodes whose results nobody uses and terms that nobody applies, renumbers values and
+/// terms, and names cuts in order.
 pub fn tidy(plan: &Plan) -> Plan {
-    let mut out = plan.clone();
+    let mut out = Plan { terms: Vec::new(), ..plan.clone() };
     out.blocks = plan.blocks.iter().map(tidy_block).collect();
+    tidy_terms(plan, &mut out);
     let mut cuts: Vec<Arc<Cut>> = Vec::new();
     for leaf in &mut out.leaves {
         leaf.tile.iter_mut().for_each(|s| name_cut(s, &mut cuts));
@@ -175,6 +178,32 @@ pub fn tidy(plan: &Plan) -> Plan {
         ty.placement.splits.iter_mut().for_each(|s| name_cut(s, &mut cuts));
     }
     out
+}
+
+/// Terms in the order in which they are applied, each after those that it is made of.
+fn tidy_terms(plan: &Plan, out: &mut Plan) {
+    let mut known = vec![None; plan.terms.len()];
+    let mut blocks = std::mem::take(&mut out.blocks);
+    for node in blocks.iter_mut().flat_map(|b| &mut b.nodes) {
+        if let Op::Apply(Applied::Term(t)) = &mut node.op {
+            *t = tidy_term(plan, out, &mut known, *t);
+        }
+    }
+    out.blocks = blocks;
+}
+
+fn tidy_term(plan: &Plan, out: &mut Plan, known: &mut [Option<TermId>], term: TermId) -> TermId {
+    let at = term.0 as usize;
+    if let Some(done) = known[at] {
+        return done;
+    }
+    let mut made = plan[term].clone();
+    for operand in made.operands_mut() {
+        *operand = tidy_term(plan, out, known, *operand);
+    }
+    let made = out.term(made);
+    known[at] = Some(made);
+    made
 }
 
 fn name_cut(split: &mut Split, cuts: &mut Vec<Arc<Cut>>) {
@@ -222,6 +251,21 @@ fn tidy_block(block: &Block) -> Block {
         .map(|r| Return { target: r.target.clone(), value: map[r.value.index()] })
         .collect();
     out
+}
+
+/// The nodes of a block, with an edge from each to those that use its results.
+pub(crate) fn dependences(block: &Block) -> DiGraph<(), ()> {
+    let mut graph = DiGraph::new();
+    block.nodes.iter().for_each(|_| {
+        graph.add_node(());
+    });
+    let defined = block.definitions();
+    for (n, node) in block.nodes.iter().enumerate() {
+        for arg in &node.args {
+            graph.update_edge(NodeIndex::new(defined[arg.index()]), NodeIndex::new(n), ());
+        }
+    }
+    graph
 }
 
 /// A block whose nodes follow `nodes`, reordered so that every value is defined before its use.

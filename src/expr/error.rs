@@ -49,6 +49,15 @@ impl Wrong {
     }
 }
 
+impl ExprError {
+    /// Something wrong with a whole expression.
+    pub fn about(expression: &dyn fmt::Display, message: impl Into<String>) -> Self {
+        let expression = expression.to_string();
+        let span = 0..expression.len();
+        ExprError { expression, span, message: message.into(), help: None }
+    }
+}
+
 impl fmt::Display for ExprError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let before = self.expression[..self.span.start].chars().count();

@@ -12,7 +12,7 @@
 use super::error::ExprError;
 use super::op::{Kind, Op, Stacked};
 use super::tiles::{BlockShape, FamilyOperator};
-use crate::ops::Operator;
+use crate::ops::{Conduct, Operator, Residency};
 use adjoin_passes::Dtype;
 use adjoin_passes::signature::{
     Binding, Cost, Factor, Laws, Linearity, Rule, Signature, Spread, letter,
@@ -30,7 +30,7 @@ pub struct Family {
     range: Range<usize>,
     make: Arc<Make>,
     signatures: Arc<Vec<Signature>>,
-    transient: bool,
+    conduct: Conduct,
 }
 
 /// A family of blocks `block(i)` for `i` in `range`, each a single operator.
@@ -45,11 +45,12 @@ pub fn family(
     let signature = |i: usize| {
         let op = block(i).map_err(|e| wrong(format!("block {i} cannot be made: {e}")))?;
         op.check()?;
-        leaf(&op).map(|o| o.signature().clone()).ok_or_else(|| {
+        leaf(&op).map(|o| (o.signature().clone(), o.conduct())).ok_or_else(|| {
             wrong(format!("block {i} is the expression {op}: a block must be a single operator"))
         })
     };
-    let signatures: Vec<_> = range.clone().map(signature).collect::<Result<_, _>>()?;
+    let blocks: Vec<_> = range.clone().map(signature).collect::<Result<_, _>>()?;
+    let (signatures, conducts): (Vec<_>, Vec<_>) = blocks.into_iter().unzip();
     let Some(first) = signatures.first() else {
         return Err(wrong("a family of nothing has no shape".into()));
     };
@@ -62,7 +63,7 @@ pub fn family(
         }
     }
     let signatures = Arc::new(signatures);
-    Ok(Family { range, make: Arc::new(block), signatures, transient: false })
+    Ok(Family { range, make: Arc::new(block), signatures, conduct: together(&conducts) })
 }
 
 /// The operator of an expression that is a single one.
@@ -73,10 +74,21 @@ pub(super) fn leaf(op: &Op) -> Option<&Arc<dyn Operator>> {
     }
 }
 
+/// What holds of all blocks; they are transient if one of them is.
+fn together(blocks: &[Conduct]) -> Conduct {
+    let transient = blocks.iter().any(|c| c.residency == Residency::Transient);
+    Conduct {
+        claims: blocks.iter().any(|c| c.claims),
+        thread_safe: blocks.iter().all(|c| c.thread_safe),
+        residency: if transient { Residency::Transient } else { Residency::Resident },
+    }
+}
+
 impl Family {
     /// Blocks are built and dropped one at a time at each apply, instead of staying resident.
     pub fn transient(self) -> Self {
-        Family { transient: true, ..self }
+        let conduct = Conduct { residency: Residency::Transient, ..self.conduct };
+        Family { conduct, ..self }
     }
 
     /// The blocks below each other, on one domain.
@@ -129,7 +141,7 @@ impl Family {
             first: self.range.start,
             shapes,
             make: self.make.clone(),
-            transient: self.transient,
+            conduct: self.conduct,
         }))
     }
 
@@ -169,7 +181,7 @@ impl Family {
             rule: Rule { factors, domain: rule_domain, range: rule_range },
             linearity: linearity(all),
             laws: laws(how, all),
-            cost: cost(all, self.transient),
+            cost: cost(all, self.conduct.residency),
         }
     }
 }
@@ -214,7 +226,8 @@ fn laws(how: Stacked, blocks: &[Signature]) -> Laws {
     }
 }
 
-fn cost(blocks: &[Signature], transient: bool) -> Cost {
+fn cost(blocks: &[Signature], residency: Residency) -> Cost {
+    let transient = residency == Residency::Transient;
     let sum = |of: fn(&Cost) -> f64| blocks.iter().map(|s| of(&s.cost)).sum::<f64>();
     let max = |of: fn(&Cost) -> f64| blocks.iter().map(|s| of(&s.cost)).fold(0.0, f64::max);
     Cost {

@@ -3,10 +3,11 @@
 //! `y = (A ⊗ 1) Tᴴ (B ⊗ 1) T x`, where `T` moves the dims of `B` to the front, since an operator
 //! is lifted to more dims behind its own. The adjoint is `Kronecker(Aᴴ, Bᴴ)`.
 
-use super::error::ExprError;
+use super::error::{ExprError, Wrong};
 use super::op::{Kind, Op};
 use super::parts::Parts;
-use super::permute::permute;
+use crate::ops::{OperatorError, transpose};
+use adjoin_passes::Dtype;
 
 /// The Kronecker product, as PyLops's `Kronecker`.
 ///
@@ -15,25 +16,30 @@ use super::permute::permute;
 pub fn kronecker(a: impl Into<Op>, b: impl Into<Op>) -> Result<Op, ExprError> {
     let (a, b) = (a.into(), b.into());
     let whole = whole(&one_part(&a), &one_part(&b));
-    Op::make(Kind::Kronecker(a, b, whole.clone()), || Ok(whole.sides())).checked()
+    let made = whole.clone().unwrap_or_else(|_| Op::identity([1]));
+    Op::make(Kind::Kronecker(a, b, made), || {
+        whole.map(|op| op.sides()).map_err(|e| Wrong::new(e.to_string()))
+    })
+    .checked()
 }
 
-fn whole(a: &Op, b: &Op) -> Op {
+fn whole(a: &Op, b: &Op) -> Result<Op, OperatorError> {
     if a.0.fault.is_some() || b.0.fault.is_some() {
-        return Op::identity([1]);
+        return Ok(Op::identity([1]));
     }
     let (outer, inner) = (a.dims(), b.dims());
     let given = b.dimsd();
-    let front = to_front(&outer, &inner);
-    let back = if given == inner { front.h() } else { to_front(&outer, &given).h() };
-    lift(a, &given) * back * lift(b, &outer) * front
+    let front = to_front(&outer, &inner)?;
+    let back = if given == inner { front.h() } else { to_front(&outer, &given)?.h() };
+    Ok(lift(a, &given) * back * lift(b, &outer) * front)
 }
 
 /// Moves trailing dims before leading ones.
-fn to_front(leading: &[usize], trailing: &[usize]) -> Op {
+fn to_front(leading: &[usize], trailing: &[usize]) -> Result<Op, OperatorError> {
     let dims = [leading, trailing].concat();
-    let axes = (leading.len()..dims.len()).chain(0..leading.len()).collect();
-    permute(dims, axes)
+    let axes: Vec<isize> =
+        (leading.len()..dims.len()).chain(0..leading.len()).map(|axis| axis as isize).collect();
+    transpose(dims, axes).dtype(Dtype::F32).build().map(Op::new)
 }
 
 fn lift(op: &Op, extra: &[usize]) -> Op {

@@ -32,7 +32,6 @@ mod shape;
 mod stack;
 
 mod kronecker;
-mod permute;
 
 mod family;
 mod ragged;

@@ -3,7 +3,9 @@
 use super::family::{Make, leaf};
 use super::op::Stacked;
 use super::ragged::{BlockSide, emptied, emptied_mut, zero};
-use crate::ops::{LocalOperator, Operator, OperatorError, Patch, PatchMut, Tile};
+use crate::ops::{
+    Conduct, LocalOperator, Operator, OperatorError, Patch, PatchMut, Residency, Tile,
+};
 use adjoin_kernels::host::Acc;
 use adjoin_passes::Signature;
 use std::sync::Arc;
@@ -16,7 +18,8 @@ pub(super) struct FamilyOperator {
     pub first: usize,
     pub shapes: Vec<BlockShape>,
     pub make: Arc<Make>,
-    pub transient: bool,
+    /// How the blocks are to be treated; transient ones are built and dropped at each apply.
+    pub conduct: Conduct,
 }
 
 /// What is known of a block before it is built.
@@ -88,7 +91,10 @@ impl Operator for FamilyOperator {
                 make: self.make.clone(),
             };
             Ok(LocalBlock {
-                resident: if self.transient { None } else { Some(build.block()?) },
+                resident: match self.conduct.residency {
+                    Residency::Resident => Some(build.block()?),
+                    Residency::Transient => None,
+                },
                 domain: BlockSide::new(domain, &self.signature.domain, &shape.domain),
                 range: BlockSide::new(range, &self.signature.range, &shape.range),
                 build,
@@ -96,6 +102,11 @@ impl Operator for FamilyOperator {
         };
         let blocks = tile.factors[b].clone().map(block).collect::<Result<_, _>>()?;
         Ok(Box::new(LocalFamily { blocks, reads: Vec::new(), writes: Vec::new() }))
+    }
+
+    /// That of the blocks, but the tile itself stays: it drops its blocks by itself.
+    fn conduct(&self) -> Conduct {
+        Conduct { residency: Residency::Resident, ..self.conduct }
     }
 }
 

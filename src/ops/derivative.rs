@@ -218,12 +218,12 @@ impl<R: Real + crate::elements::Element> Kernel for Sweep<R> {
     type X = R;
     type Y = R;
 
-    fn forward(&mut self, _panel: usize, x: View<R>, y: ViewMut<R>, acc: Acc) {
-        self.0.forward(&x, y, acc);
+    fn forward(&mut self, _panel: usize, x: View<R>, mut y: ViewMut<R>, acc: Acc) {
+        self.0.forward(&x, &mut y, acc);
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<R>, x: ViewMut<R>, acc: Acc) {
-        self.0.adjoint(&y, x, acc);
+    fn adjoint(&mut self, _panel: usize, y: View<R>, mut x: ViewMut<R>, acc: Acc) {
+        self.0.adjoint(&y, &mut x, acc);
     }
 }
 

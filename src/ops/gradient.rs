@@ -111,19 +111,18 @@ impl<R: Real + Element> Kernel for Components<R> {
         let (size, held, group) = (y.inner(1), &y.held[1..], y.group);
         let parts = y.data.chunks_exact_mut(size.max(1));
         for (component, data) in self.0.iter_mut().zip(parts) {
-            component.forward(&x, ViewMut { data, held, group }, acc);
+            component.forward(&x, &mut ViewMut { data, held, group }, acc);
         }
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<R>, x: ViewMut<R>, acc: Acc) {
+    fn adjoint(&mut self, _panel: usize, y: View<R>, mut x: ViewMut<R>, acc: Acc) {
         let (size, held, group) = (y.inner(1), &y.held[1..], y.group);
         if size == 0 {
             return acc.prepare(x.data);
         }
         for (a, (component, data)) in self.0.iter_mut().zip(y.data.chunks_exact(size)).enumerate() {
             let acc = if a == 0 { acc } else { Acc::Add };
-            let x = ViewMut { data: &mut *x.data, held: x.held, group: x.group };
-            component.adjoint(&View { data, held, group }, x, acc);
+            component.adjoint(&View { data, held, group }, &mut x, acc);
         }
     }
 }

@@ -143,7 +143,9 @@ fn signature(dtype: Dtype, dims: Vec<usize>, axis: usize, iava: &[usize]) -> Sig
     let n = dims[axis];
     let ascending = iava.is_sorted();
     let mut counts = vec![0; n];
-    iava.iter().for_each(|&i| counts[i] += 1);
+    for &i in iava {
+        counts[i] += 1;
+    }
     let distinct = counts.iter().all(|&c| c <= 1);
     let bijective = distinct && iava.len() == n;
     let mut range = dims.clone();

@@ -42,7 +42,7 @@ impl<R: Real> Star<R> {
     }
 
     /// `y (+)= A x`
-    pub fn forward(&mut self, x: &View<R>, y: ViewMut<R>, acc: Acc) {
+    pub fn forward(&mut self, x: &View<R>, y: &mut ViewMut<R>, acc: Acc) {
         if y.data.is_empty() {
             return;
         }
@@ -78,7 +78,7 @@ impl<R: Real> Star<R> {
     }
 
     /// `x (+)= Aᵀ y`, ghost cells included.
-    pub fn adjoint(&mut self, y: &View<R>, x: ViewMut<R>, acc: Acc) {
+    pub fn adjoint(&mut self, y: &View<R>, x: &mut ViewMut<R>, acc: Acc) {
         if x.data.is_empty() || y.data.is_empty() {
             return acc.prepare(x.data);
         }

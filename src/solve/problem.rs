@@ -84,10 +84,8 @@ impl System {
         operator.check()?;
         let parts = operator.range().len();
         if data.len() != parts {
-            return Err(ExprError::new(format!(
-                "{operator} has {parts} parts of data and is given {}",
-                data.len()
-            )));
+            let message = format!("has {parts} parts of data and is given {}", data.len());
+            return Err(ExprError::about(operator, message));
         }
         Ok(System { operator: operator.clone(), data: data.to_vec(), start: None, columns: None })
     }
@@ -155,11 +153,9 @@ impl System {
     pub fn compile(&self, solver: &dyn Solver) -> Result<Program, ExprError> {
         let (rows, columns) = self.operator.shape();
         if solver.square() && rows != columns {
-            return Err(ExprError::new(format!(
-                "{} needs a square operator, and {} is {rows}×{columns}",
-                solver.name(),
-                self.operator
-            )));
+            let message =
+                format!("{} needs a square operator, not {rows}×{columns}", solver.name());
+            return Err(ExprError::about(&self.operator, message));
         }
         let mut program = Program::new(self.columns);
         solver.program(self, &mut program)?;

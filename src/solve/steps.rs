@@ -7,7 +7,6 @@
 use crate::expr::{ExprError, LowerContext, Op};
 use adjoin_passes::ir::{self, Applied, Map, State, Target, TermId, Value};
 use adjoin_passes::{Block, Dtype, Type, terms};
-use num_complex::Complex64;
 
 /// The parts of a vector, or a single number.
 pub type Vector = Vec<Value>;
@@ -59,7 +58,8 @@ impl Program {
 
     /// The types of `A x`.
     pub fn results(&self, term: TermId, args: &[Type]) -> Result<Vec<Type>, ExprError> {
-        terms::results(&self.context.plan, term, args).map_err(ExprError::new)
+        terms::results(&self.context.plan, term, args)
+            .map_err(|message| ExprError::about(&"the operator", message))
     }
 
     /// The types of `Aᴴ x`.
@@ -105,8 +105,11 @@ impl Steps<'_> {
 
     /// A parameter that is read at run time.
     pub fn slot(&mut self, name: &str, default: f64) -> Result<Value, ExprError> {
-        let default = Complex64::new(default, 0.0);
-        let slot = self.program.context.slot(name, default).map_err(ExprError::new)?;
+        let slot = self
+            .program
+            .context
+            .slot(name, default)
+            .map_err(|message| ExprError::about(&name, message))?;
         let dtype = self.program.context.plan[slot].dtype;
         Ok(self.block.push(ir::Op::Slot(slot), &[], Type::scalar(dtype)))
     }

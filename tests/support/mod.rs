@@ -1,5 +1,14 @@
 //! What the integration tests share.
 #![allow(dead_code)] // Each test binary uses a part of it.
 
+pub mod cases;
+pub mod check;
+pub mod dense;
+pub mod exchanges;
+pub mod latency;
+#[cfg(feature = "mpi")]
+pub mod mpiexec;
 pub mod reference;
+pub mod systems;
 pub mod tiles;
+pub mod trees;

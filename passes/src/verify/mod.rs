@@ -43,7 +43,7 @@
 //! | shape | `communication-types` | communication keeps shape and element type, and one precision |
 //! | place | `spaces` | a node works in one memory, and only copy goes to another |
 //! | place | `return-types` | a state is returned with exactly its type |
-//! | place | `controls` | a control is one number, settled and the same on every rank |
+//! | place | `controls` | a control is a settled number, or one for each right-hand side, the same on every rank |
 //! | place | `outputs` | outputs are settled |
 //! | place | `elementwise-place` | operands of a linear map of elements and its result are placed alike |
 //! | place | `scale-place` | a factor is settled and placed as the trailing dims of what it scales |

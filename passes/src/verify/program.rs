@@ -44,9 +44,9 @@ pub(super) fn controls(plan: &Plan, report: &mut Report) {
         let Target::Control(name) = target else { return };
         let ty = block.ty(value);
         let host = ty.placement.space == Space::Host;
-        if !ty.dims.is_empty() || !ty.placement.is_replicated() || !host {
+        if ty.dims.len() > 1 || !ty.placement.is_replicated() || !host {
             let have = said(plan, block, value);
-            report.block(b, format!("control {name} is {have}, not a settled scalar on the host"));
+            report.block(b, format!("control {name} is {have}, not settled numbers on the host"));
         }
     });
 }

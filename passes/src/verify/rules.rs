@@ -235,7 +235,7 @@ pub static RULES: &[Rule] = &[
     rule(
         Stage::Place,
         "controls",
-        "a control is one number, settled and the same on every rank",
+        "a control is a settled number, or one for each right-hand side, the same on every rank",
         Check::Plan(program::controls),
     ),
     rule(Stage::Place, "outputs", "outputs are settled", Check::Plan(program::outputs)),

@@ -3,7 +3,7 @@
 //! Names of operators and parameters are PyLops's.
 //! Parameters of PyLops that choose between ways of computing the same are accepted and have no
 //! effect.
-//! An operator's file says in its `ENTRY` what its parameters are; [`ENTRIES`] lists them.
+//! An operator's file says in its `ENTRY` what its parameters are; `ENTRIES` lists them.
 
 mod error;
 mod value;

@@ -1,0 +1,291 @@
+//! Boxes of buffers, worked out once: packing into messages, unpacking, and copies between them.
+//!
+//! Elements are moved as reals, a complex one as two, so that a message may carry both.
+
+use super::memory::Memory;
+use adjoin_kernels::host::Acc;
+use adjoin_kernels::host::boxes::{BoxCopy, Strided};
+use adjoin_passes::Dtype;
+use adjoin_passes::calls::{Slab, View};
+use std::mem;
+use std::ops::Range;
+
+/// Boxes one after the other in a message.
+pub(crate) struct Packing {
+    pieces: Vec<Piece>,
+    double: bool,
+    reals: usize,
+}
+
+struct Piece {
+    buffer: usize,
+    copy: BoxCopy,
+    at: Range<usize>,
+}
+
+impl Packing {
+    /// From boxes to a message.
+    pub(crate) fn pack<'a>(
+        slabs: impl IntoIterator<Item = &'a Slab>,
+        dtypes: &[Dtype],
+    ) -> Result<Self, String> {
+        let mut packing = Packing { pieces: Vec::new(), double: true, reals: 0 };
+        for slab in slabs.into_iter().filter(|slab| !slab.is_empty()) {
+            let dtype = dtypes[slab.buffer];
+            if !packing.pieces.is_empty() && packing.double != dtype.is_double() {
+                return Err("a message has elements of both precisions".into());
+            }
+            packing.double = dtype.is_double();
+            let at = packing.reals..packing.reals + slab.len() * group(dtype);
+            packing.reals = at.end;
+            let (start, extents) = corner(&slab.region);
+            let copy = BoxCopy::pack(&slab.extents, &start, &extents, group(dtype));
+            packing.pieces.push(Piece { buffer: slab.buffer, copy, at });
+        }
+        Ok(packing)
+    }
+
+    /// From a message to boxes.
+    pub(crate) fn unpack<'a>(
+        slabs: impl IntoIterator<Item = &'a Slab>,
+        dtypes: &[Dtype],
+    ) -> Result<Self, String> {
+        let mut packing = Packing::pack(slabs, dtypes)?;
+        for piece in &mut packing.pieces {
+            piece.copy = piece.copy.reversed();
+        }
+        Ok(packing)
+    }
+
+    /// Bytes of the message.
+    pub(crate) fn bytes(&self) -> usize {
+        self.reals * if self.double { 8 } else { 4 }
+    }
+
+    /// Fills a message; its length and alignment are those of the packing.
+    pub(crate) fn gather(&self, memories: &[Memory], message: &mut [u8]) {
+        // An empty message need not be aligned.
+        if self.reals == 0 {
+        } else if self.double {
+            self.gather_as(memories, bytemuck::cast_slice_mut::<u8, f64>(message));
+        } else {
+            self.gather_as(memories, bytemuck::cast_slice_mut::<u8, f32>(message));
+        }
+    }
+
+    fn gather_as<R: adjoin_kernels::host::Real>(&self, memories: &[Memory], message: &mut [R]) {
+        for piece in &self.pieces {
+            let from = memories[piece.buffer].cast::<R>();
+            piece.copy.apply(from, &mut message[piece.at.clone()], Acc::Set);
+        }
+    }
+
+    /// Writes or adds a message to the boxes.
+    pub(crate) fn scatter(&self, message: &[u8], memories: &mut [Memory], acc: Acc) {
+        if self.reals == 0 {
+        } else if self.double {
+            self.scatter_as(bytemuck::cast_slice::<u8, f64>(message), memories, acc);
+        } else {
+            self.scatter_as(bytemuck::cast_slice::<u8, f32>(message), memories, acc);
+        }
+    }
+
+    fn scatter_as<R: adjoin_kernels::host::Real>(
+        &self,
+        message: &[R],
+        memories: &mut [Memory],
+        acc: Acc,
+    ) {
+        for piece in &self.pieces {
+            let to = memories[piece.buffer].cast_mut::<R>();
+            piece.copy.apply(&message[piece.at.clone()], to, acc);
+        }
+    }
+}
+
+/// Copies between boxes of buffers.
+pub(crate) struct Moves {
+    clear: Option<(usize, usize)>,
+    direct: Vec<Direct>,
+    /// All that is read, before anything is written, where boxes may overlap.
+    staged: Option<(Packing, Packing, Memory)>,
+}
+
+struct Direct {
+    from: usize,
+    to: usize,
+    double: bool,
+    copy: BoxCopy,
+}
+
+impl Moves {
+    pub(crate) fn new(
+        clear: Option<&View>,
+        moves: &[(Slab, Slab)],
+        dtypes: &[Dtype],
+    ) -> Result<Self, String> {
+        let moves: Vec<_> = moves.iter().filter(|(from, _)| !from.is_empty()).collect();
+        for (from, to) in &moves {
+            if from.len() != to.len() || dtypes[from.buffer] != dtypes[to.buffer] {
+                return Err("a copy between boxes that are not alike".into());
+            }
+        }
+        let clear = clear.map(|view| (view.buffer, view.len() * view.dtype.size()));
+        let written = |buffer| {
+            moves.iter().any(|(_, to)| to.buffer == buffer)
+                || clear.is_some_and(|(cleared, _)| cleared == buffer)
+        };
+        if !moves.iter().any(|(from, _)| written(from.buffer)) {
+            let direct: Option<Vec<_>> = moves.iter().map(|(a, b)| direct(a, b, dtypes)).collect();
+            if let Some(direct) = direct {
+                return Ok(Moves { clear, direct, staged: None });
+            }
+        }
+        let pack = Packing::pack(moves.iter().map(|(from, _)| from), dtypes)?;
+        let unpack = Packing::unpack(moves.iter().map(|(_, to)| to), dtypes)?;
+        let message = Memory::new(pack.bytes())?;
+        Ok(Moves { clear, direct: Vec::new(), staged: Some((pack, unpack, message)) })
+    }
+
+    pub(crate) fn run(&mut self, memories: &mut [Memory]) {
+        if let Some((pack, _, message)) = &mut self.staged {
+            pack.gather(memories, message.bytes_mut());
+        }
+        if let Some((buffer, bytes)) = self.clear {
+            memories[buffer].bytes_mut()[..bytes].fill(0);
+        }
+        if let Some((_, unpack, message)) = &self.staged {
+            unpack.scatter(message.bytes(), memories, Acc::Set);
+        }
+        for copy in &self.direct {
+            let mut to = mem::take(&mut memories[copy.to]);
+            let from = &memories[copy.from];
+            if copy.double {
+                copy.copy.apply(from.cast::<f64>(), to.cast_mut(), Acc::Set);
+            } else {
+                copy.copy.apply(from.cast::<f32>(), to.cast_mut(), Acc::Set);
+            }
+            memories[copy.to] = to;
+        }
+    }
+}
+
+/// A copy without a message between, if one of the boxes can take the other's shape.
+fn direct(from: &Slab, to: &Slab, dtypes: &[Dtype]) -> Option<Direct> {
+    let dtype = dtypes[from.buffer];
+    let (from_start, from_extents) = corner(&from.region);
+    let (to_start, to_extents) = corner(&to.region);
+    let group = group(dtype);
+    let copy = if from_extents == to_extents {
+        let ends = ((&from.extents[..], &from_start[..]), (&to.extents[..], &to_start[..]));
+        BoxCopy::between(ends.0, ends.1, &from_extents, group)
+    } else {
+        let shape = if contiguous(from) { to_extents } else { from_extents };
+        let (a, b) = (place(from, &shape, group)?, place(to, &shape, group)?);
+        BoxCopy::strided(
+            &shape,
+            Strided { offset: a.0, strides: &a.1 },
+            Strided { offset: b.0, strides: &b.1 },
+            group,
+        )
+    };
+    let double = dtype.is_double();
+    Some(Direct { from: from.buffer, to: to.buffer, double, copy })
+}
+
+/// Where a box of this shape begins and its strides, in reals.
+fn place(slab: &Slab, shape: &[usize], group: usize) -> Option<(usize, Vec<isize>)> {
+    let (start, extents) = corner(&slab.region);
+    let strides = strides(&slab.extents);
+    let offset: usize = start.iter().zip(&strides).map(|(i, s)| i * s).sum();
+    let own = if extents == shape {
+        strides
+    } else if contiguous(slab) {
+        self::strides(shape)
+    } else {
+        return None;
+    };
+    Some((offset * group, own.into_iter().map(|s| (s * group) as isize).collect()))
+}
+
+/// Whether the elements of the box follow one another.
+fn contiguous(slab: &Slab) -> bool {
+    let longer = slab.region.iter().position(|range| range.len() > 1);
+    let after = longer.map_or(slab.region.len(), |axis| axis + 1);
+    (after..slab.region.len()).all(|axis| slab.region[axis].len() == slab.extents[axis])
+}
+
+fn strides(extents: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; extents.len()];
+    for axis in (1..extents.len()).rev() {
+        strides[axis - 1] = strides[axis] * extents[axis];
+    }
+    strides
+}
+
+fn corner(region: &[Range<usize>]) -> (Vec<usize>, Vec<usize>) {
+    (region.iter().map(|r| r.start).collect(), region.iter().map(Range::len).collect())
+}
+
+fn group(dtype: Dtype) -> usize {
+    if dtype.is_complex() { 2 } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(len: usize) -> Memory {
+        let mut memory = Memory::elements(Dtype::F64, len).unwrap();
+        let values = memory.cast_mut::<f64>().iter_mut().enumerate();
+        values.for_each(|(i, x)| *x = i as f64);
+        memory
+    }
+
+    fn slab<const N: usize>(buffer: usize, extents: [usize; N], region: [Range<usize>; N]) -> Slab {
+        Slab { buffer, extents: extents.to_vec(), region: region.to_vec() }
+    }
+
+    fn copied(from: Slab, to: Slab) -> (bool, Vec<f64>) {
+        let mut memories = vec![numbered(12), Memory::elements(Dtype::F64, 12).unwrap()];
+        memories[1].bytes_mut().fill(0);
+        let dtypes = [Dtype::F64; 2];
+        let mut moves = Moves::new(None, &[(from, to)], &dtypes).unwrap();
+        moves.run(&mut memories);
+        (moves.staged.is_some(), memories[1].cast::<f64>().to_vec())
+    }
+
+    #[test]
+    fn boxes_of_different_shapes_keep_their_order() {
+        let (staged, y) = copied(slab(0, [3, 4], [1..3, 1..3]), slab(1, [12], [2..6]));
+        assert_eq!((staged, &y[2..6]), (false, &[5.0, 6.0, 9.0, 10.0][..]));
+        let (staged, y) = copied(slab(0, [12], [0..4]), slab(1, [4, 3], [1..3, 0..2]));
+        assert_eq!((staged, y), (false, vec![0., 0., 0., 0., 1., 0., 2., 3., 0., 0., 0., 0.]));
+        let (staged, y) = copied(slab(0, [3, 4], [0..2, 0..3]), slab(1, [4, 3], [0..3, 1..3]));
+        assert_eq!((staged, y), (true, vec![0., 0., 1., 0., 2., 4., 0., 5., 6., 0., 0., 0.]));
+    }
+
+    #[test]
+    fn a_copy_within_a_buffer_reads_before_it_writes() {
+        let mut memories = vec![numbered(6)];
+        let dtypes = [Dtype::F64];
+        let shift = (slab(0, [6], [0..5]), slab(0, [6], [1..6]));
+        Moves::new(None, &[shift], &dtypes).unwrap().run(&mut memories);
+        assert_eq!(memories[0].cast::<f64>(), [0., 0., 1., 2., 3., 4.]);
+    }
+
+    #[test]
+    fn messages_add_complex_elements_as_pairs() {
+        let dtypes = [Dtype::C64];
+        let mut memories = vec![Memory::elements(Dtype::C64, 4).unwrap()];
+        memories[0].cast_mut::<f32>().copy_from_slice(&[1., 2., 3., 4., 5., 6., 7., 8.]);
+        let pieces = [slab(0, [2, 2], [0..2, 1..2]), slab(0, [4], [0..1])];
+        let pack = Packing::pack(&pieces, &dtypes).unwrap();
+        let mut message = Memory::new(pack.bytes()).unwrap();
+        pack.gather(&memories, message.bytes_mut());
+        assert_eq!(message.cast::<f32>(), [3., 4., 7., 8., 1., 2.]);
+        let unpack = Packing::unpack(&pieces, &dtypes).unwrap();
+        unpack.scatter(message.bytes(), &mut memories, Acc::Add);
+        assert_eq!(memories[0].cast::<f32>(), [2., 4., 6., 8., 5., 6., 14., 16.]);
+    }
+}

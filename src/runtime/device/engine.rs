@@ -1,0 +1,231 @@
+//! Work on host memory: what the devices of this process have in common.
+
+use super::{Task, Work};
+use crate::elements::Slice;
+use crate::ops::{Patch, PatchMut};
+use crate::runtime::boxes::{Moves, Packing};
+use crate::runtime::local::{Arg, LocalNode};
+use crate::runtime::memory::{Memory, recycled};
+use crate::runtime::tiles::{self, SharedTile};
+use adjoin_kernels::host::Acc;
+use adjoin_passes::Dtype;
+use adjoin_passes::calls::{Buffer, Slab, View};
+use std::mem;
+
+/// Buffers and prepared work.
+#[derive(Default)]
+pub(super) struct Engine {
+    memories: Vec<Memory>,
+    dtypes: Vec<Dtype>,
+    lens: Vec<usize>,
+    jobs: Vec<Job>,
+    /// Kept between runs, so that none of them allocates.
+    args: Vec<Arg<'static>>,
+    inputs: Vec<Patch<'static>>,
+    outputs: Vec<PatchMut<'static>>,
+    taken: Vec<Memory>,
+}
+
+enum Job {
+    Local(LocalNode),
+    Kernel { tile: SharedTile, adjoint: bool, inputs: Vec<View>, outputs: Vec<View> },
+    Copy(Moves),
+    Pack(Packing),
+    Unpack(Packing, Acc),
+}
+
+/// The buffers that work reads and writes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Touches {
+    pub(super) reads: Vec<usize>,
+    pub(super) writes: Vec<usize>,
+}
+
+impl Touches {
+    /// Whether the order of the two matters.
+    pub(super) fn conflicts(&self, other: &Touches) -> bool {
+        let meets = |a: &[usize], b: &[usize]| a.iter().any(|x| b.contains(x));
+        meets(&self.writes, &other.writes)
+            || meets(&self.writes, &other.reads)
+            || meets(&self.reads, &other.writes)
+    }
+
+    pub(super) fn of(work: &Work) -> Touches {
+        let views = |views: &[View]| views.iter().map(|v| v.buffer).collect();
+        let slabs = |slabs: &[Slab]| slabs.iter().map(|s| s.buffer).collect();
+        match work {
+            Work::Local(node) => {
+                Touches { reads: views(node.args()), writes: vec![node.out().buffer] }
+            }
+            Work::Kernel { inputs, outputs, .. } => {
+                Touches { reads: views(inputs), writes: views(outputs) }
+            }
+            Work::Copy { clear, moves } => {
+                let cleared = clear.iter().map(|view| view.buffer);
+                Touches {
+                    reads: moves.iter().map(|(from, _)| from.buffer).collect(),
+                    writes: moves.iter().map(|(_, to)| to.buffer).chain(cleared).collect(),
+                }
+            }
+            Work::Pack { slabs: from } => Touches { reads: slabs(from), writes: Vec::new() },
+            Work::Unpack { slabs: to, .. } => Touches { reads: Vec::new(), writes: slabs(to) },
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn allocate(&mut self, buffer: &Buffer) -> Result<usize, String> {
+        self.memories.push(Memory::elements(buffer.dtype, buffer.len)?);
+        self.dtypes.push(buffer.dtype);
+        self.lens.push(buffer.len);
+        Ok(self.memories.len() - 1)
+    }
+
+    pub(super) fn prepare(&mut self, work: Work) -> Result<Task, String> {
+        let job = match work {
+            Work::Local(node) => {
+                node.args().iter().chain([node.out()]).try_for_each(|v| self.check_view(v))?;
+                reserve(&mut self.args, node.args().len());
+                Job::Local(node)
+            }
+            Work::Kernel { tile, adjoint, inputs, outputs } => {
+                self.check_kernel(&inputs, &outputs)?;
+                reserve(&mut self.inputs, inputs.len());
+                reserve(&mut self.outputs, outputs.len());
+                reserve(&mut self.taken, outputs.len());
+                Job::Kernel { tile, adjoint, inputs, outputs }
+            }
+            Work::Copy { clear, moves } => {
+                clear.iter().try_for_each(|view| self.check_view(view))?;
+                moves.iter().flat_map(|(a, b)| [a, b]).try_for_each(|s| self.check_slab(s))?;
+                Job::Copy(Moves::new(clear.as_ref(), &moves, &self.dtypes)?)
+            }
+            Work::Pack { slabs } => {
+                slabs.iter().try_for_each(|slab| self.check_slab(slab))?;
+                Job::Pack(Packing::pack(&slabs, &self.dtypes)?)
+            }
+            Work::Unpack { slabs, add } => {
+                slabs.iter().try_for_each(|slab| self.check_slab(slab))?;
+                let acc = if add { Acc::Add } else { Acc::Set };
+                Job::Unpack(Packing::unpack(&slabs, &self.dtypes)?, acc)
+            }
+        };
+        self.jobs.push(job);
+        Ok(Task(self.jobs.len() - 1))
+    }
+
+    fn check_view(&self, view: &View) -> Result<(), String> {
+        let (dtype, len) = (self.dtypes.get(view.buffer), self.lens.get(view.buffer));
+        if dtype == Some(&view.dtype) && len.is_some_and(|&len| view.len() <= len) {
+            return Ok(());
+        }
+        Err(format!("a view of {} {} is not in buffer {}", view.len(), view.dtype, view.buffer))
+    }
+
+    fn check_slab(&self, slab: &Slab) -> Result<(), String> {
+        let whole = slab.extents.iter().product::<usize>();
+        let known = self.lens.get(slab.buffer);
+        let fits = known.is_some_and(|&len| whole <= len || slab.is_empty());
+        let inside = slab.region.iter().zip(&slab.extents).all(|(r, &n)| r.end <= n);
+        if fits && slab.region.len() == slab.extents.len() && (inside || slab.is_empty()) {
+            return Ok(());
+        }
+        Err(format!("a box {:?} is not in buffer {}", slab.region, slab.buffer))
+    }
+
+    fn check_kernel(&self, inputs: &[View], outputs: &[View]) -> Result<(), String> {
+        inputs.iter().chain(outputs).try_for_each(|view| self.check_view(view))?;
+        for (k, out) in outputs.iter().enumerate() {
+            let others = inputs.iter().chain(&outputs[..k]);
+            if others.into_iter().any(|view| view.buffer == out.buffer) {
+                return Err("an operator's result is written where it is still read".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The message of a packing; nothing for other work.
+    pub(super) fn message_bytes(&self, task: Task) -> usize {
+        match &self.jobs[task.0] {
+            Job::Pack(packing) | Job::Unpack(packing, _) => packing.bytes(),
+            Job::Local(_) | Job::Kernel { .. } | Job::Copy(_) => 0,
+        }
+    }
+
+    /// Runs work that has no message.
+    pub(super) fn run(&mut self, task: Task) -> Result<(), String> {
+        match &mut self.jobs[task.0] {
+            Job::Local(_) => self.local(task),
+            Job::Kernel { .. } => self.kernel(task),
+            Job::Copy(moves) => {
+                moves.run(&mut self.memories);
+                Ok(())
+            }
+            Job::Pack(_) | Job::Unpack(..) => Ok(()),
+        }
+    }
+
+    fn local(&mut self, task: Task) -> Result<(), String> {
+        let Engine { memories, jobs, .. } = self;
+        let Job::Local(node) = &mut jobs[task.0] else { return Ok(()) };
+        let mut args: Vec<Arg<'_>> = recycled(mem::take(&mut self.args));
+        let (target, dtype, len) = (node.out().buffer, node.out().dtype, node.out().len());
+        let mut out = mem::take(&mut memories[target]);
+        for view in node.args() {
+            let present = view.buffer != target;
+            args.push(present.then(|| memories[view.buffer].slice(view.dtype, view.len())));
+        }
+        let result = node.run(&args, out.slice_mut(dtype, len));
+        self.args = recycled::<Option<Slice<'_>>, _>(args);
+        memories[target] = out;
+        result
+    }
+
+    fn kernel(&mut self, task: Task) -> Result<(), String> {
+        let Engine { memories, jobs, .. } = self;
+        let Job::Kernel { tile, adjoint, inputs, outputs } = &jobs[task.0] else { return Ok(()) };
+        let mut taken = mem::take(&mut self.taken);
+        taken.extend(outputs.iter().map(|view| mem::take(&mut memories[view.buffer])));
+        let mut x: Vec<Patch<'_>> = recycled(mem::take(&mut self.inputs));
+        let mut y: Vec<PatchMut<'_>> = recycled(mem::take(&mut self.outputs));
+        x.extend(inputs.iter().map(|view| Patch {
+            data: memories[view.buffer].slice(view.dtype, view.len()),
+            held: &view.held,
+        }));
+        y.extend(outputs.iter().zip(&mut taken).map(|(view, memory)| PatchMut {
+            data: memory.slice_mut(view.dtype, view.len()),
+            held: &view.held,
+        }));
+        let result = tiles::apply(tile, *adjoint, &x, &mut y);
+        self.inputs = recycled(x);
+        self.outputs = recycled(y);
+        for (view, memory) in outputs.iter().zip(taken.drain(..)) {
+            memories[view.buffer] = memory;
+        }
+        self.taken = taken;
+        result
+    }
+
+    /// Fills a message.
+    pub(super) fn pack(&self, task: Task, message: &mut [u8]) {
+        if let Job::Pack(packing) = &self.jobs[task.0] {
+            packing.gather(&self.memories, message);
+        }
+    }
+
+    /// Takes a message.
+    pub(super) fn unpack(&mut self, task: Task, message: &[u8]) {
+        if let Job::Unpack(packing, acc) = &self.jobs[task.0] {
+            packing.scatter(message, &mut self.memories, *acc);
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.memories.iter().map(Memory::len).sum()
+    }
+}
+
+fn reserve<T>(list: &mut Vec<T>, count: usize) {
+    list.clear();
+    list.reserve_exact(count);
+}

@@ -1,0 +1,127 @@
+//! Devices: one rank's memory, and the stream of work on it.
+//!
+//! Work is prepared once and launched many times.
+//! Launched work runs some time later, as if in the order of launches: work that reads or writes
+//! what earlier work writes, or writes what earlier work reads, runs after it.
+//! The host sees nothing of a device's memory: bytes go in with [`Device::feed`], and come out
+//! with [`Device::fetch`] after an event that was recorded after the launch of the packing.
+//!
+//! ```
+//! use adjoin::Dtype;
+//! use adjoin::runtime::device::{Device, Host, Work};
+//! use adjoin_passes::calls::{Buffer, Slab};
+//! let mut device = Host::new();
+//! let buffer = device.allocate(&Buffer { dtype: Dtype::F64, len: 2 })?;
+//! let whole = Slab { buffer, extents: vec![2], region: vec![0..2] };
+//! let load = device.prepare(Work::Unpack { slabs: vec![whole.clone()], add: false })?;
+//! let read = device.prepare(Work::Pack { slabs: vec![whole] })?;
+//! device.feed(load, &[7; 16]).unwrap();
+//! device.launch(read).unwrap();
+//! let event = device.record();
+//! device.wait(event).unwrap();
+//! let mut bytes = [0; 16];
+//! device.fetch(read, &mut bytes);
+//! assert_eq!(bytes, [7; 16]);
+//! # Ok::<(), String>(())
+//! ```
+
+mod engine;
+mod host;
+mod shadow;
+
+pub use host::Host;
+pub use shadow::Shadow;
+
+use super::local::LocalNode;
+use crate::ops::LocalOperator;
+use adjoin_passes::calls::{Buffer, Slab, View};
+use std::sync::{Arc, Mutex};
+
+/// The memory of one program on one rank, and the work on it.
+///
+/// In the steady state, that is in `launch`, `feed`, `record`, `wait` and `fetch`, a device for
+/// production allocates nothing.
+pub trait Device: Send {
+    /// Its name in messages.
+    fn name(&self) -> &'static str;
+
+    /// A new buffer; buffers are numbered from zero. What is in it is unspecified.
+    fn allocate(&mut self, buffer: &Buffer) -> Result<usize, String>;
+
+    /// Gets work ready to be launched; views and boxes name buffers by number.
+    fn prepare(&mut self, work: Work) -> Result<Task, String>;
+
+    /// Appends work to the stream.
+    fn launch(&mut self, task: Task) -> Result<(), Fault>;
+
+    /// Appends an unpacking of these bytes to the stream; they may be changed on return.
+    fn feed(&mut self, task: Task, bytes: &[u8]) -> Result<(), Fault>;
+
+    /// The moment at which all work launched so far is done.
+    fn record(&mut self) -> Event;
+
+    /// Returns when the moment has come, or with the fault of work before it.
+    fn wait(&mut self, event: Event) -> Result<(), Fault>;
+
+    /// Copies what a packing has packed.
+    ///
+    /// Its launch comes before an event that was waited for, and nothing was launched since that
+    /// writes what it reads; else the bytes are unspecified.
+    fn fetch(&mut self, task: Task, into: &mut [u8]);
+
+    /// Bytes of the buffers, and of what was allocated for transfers.
+    fn bytes(&self) -> usize;
+}
+
+/// What a device does.
+pub enum Work {
+    /// A local node.
+    Local(LocalNode),
+    /// A tile of an operator, or its adjoint; overwrites the outputs.
+    Kernel {
+        /// The tile.
+        tile: Arc<Mutex<Box<dyn LocalOperator>>>,
+        /// Whether the adjoint is applied.
+        adjoint: bool,
+        /// The parts that go in.
+        inputs: Vec<View>,
+        /// The parts that come out.
+        outputs: Vec<View>,
+    },
+    /// Copies boxes: reads all, then fills `clear` with zeros, then writes all.
+    Copy {
+        /// What is filled with zeros.
+        clear: Option<View>,
+        /// From where to where.
+        moves: Vec<(Slab, Slab)>,
+    },
+    /// Boxes one after the other, for the host.
+    Pack {
+        /// The boxes.
+        slabs: Vec<Slab>,
+    },
+    /// Bytes from the host to boxes.
+    Unpack {
+        /// The boxes.
+        slabs: Vec<Slab>,
+        /// Whether elements are added to what is there.
+        add: bool,
+    },
+}
+
+/// Prepared work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Task(pub usize);
+
+/// A moment of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Event(pub u64);
+
+/// Work that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which work.
+    pub task: Task,
+    /// Why.
+    pub message: String,
+}

@@ -1,0 +1,384 @@
+//! Binding: from a plan to what one rank runs.
+
+use super::hash::{global, waits_next};
+use super::steps::{Step, Transport};
+use super::{BoundBlock, BoundPort, BoundSlot, Controls, Program, fail};
+use crate::ops::Operator;
+use crate::runtime::comm::{Comm, Elem, LARGEST_TAG, Message, Operation, ReduceOp};
+use crate::runtime::device::{Device, Host, Task, Work};
+use crate::runtime::error::RunError;
+use crate::runtime::local::{Functions, LocalNode};
+use crate::runtime::memory::Memory;
+use crate::runtime::tiles::{Application, Tiles};
+use adjoin_passes::Dtype;
+use adjoin_passes::calls::{Buffer, Call, CallBlock, Calls, Kind, Packet, Port, Transfer, View};
+use adjoin_passes::ir::{Applied, LeafId, Op, Plan, Slot};
+use adjoin_passes::lower::lower;
+use std::sync::Arc;
+
+/// A plan, and what it is bound to.
+pub struct Binding<'a> {
+    plan: &'a Plan,
+    calls: Option<Calls>,
+    operators: Vec<Arc<dyn Operator>>,
+    functions: Functions,
+    device: Box<dyn Device>,
+}
+
+impl<'a> Binding<'a> {
+    pub(super) fn new(plan: &'a Plan) -> Self {
+        Binding {
+            plan,
+            calls: None,
+            operators: Vec::new(),
+            functions: Functions::new(),
+            device: Box::new(Host::new()),
+        }
+    }
+
+    /// The operator behind each leaf of the plan, in its order.
+    pub fn operators(mut self, operators: &[Arc<dyn Operator>]) -> Self {
+        self.operators = operators.to_vec();
+        self
+    }
+
+    /// The functions that the plan names.
+    pub fn functions(mut self, functions: &Functions) -> Self {
+        self.functions = functions.clone();
+        self
+    }
+
+    /// Another device than the host, without buffers.
+    pub fn device(mut self, device: impl Device + 'static) -> Self {
+        self.device = Box::new(device);
+        self
+    }
+
+    /// Given calls of this rank instead of those that the plan is lowered to.
+    pub fn calls(mut self, calls: Calls) -> Self {
+        self.calls = Some(calls);
+        self
+    }
+
+    /// Makes the program of this rank; all ranks of the communicator do so.
+    pub fn bind(self, comm: Arc<dyn Comm>) -> Result<Program, RunError> {
+        check(self.plan, &self.operators, comm.size()).map_err(RunError::Unbindable)?;
+        let calls = self.calls.unwrap_or_else(|| lower(self.plan, comm.rank()));
+        agree(self.plan, &calls, comm.as_ref())?;
+        let mut comms = vec![comm.clone()];
+        for group in &calls.groups[1..] {
+            let key = group.iter().position(|&rank| rank == comm.rank());
+            let Some((key, &color)) = key.zip(group.first()) else {
+                return Err(fail(comm.as_ref(), "it is in no group of its calls".into()));
+            };
+            comms.push(comm.split(color, key)?);
+        }
+        let mut binder = Binder {
+            plan: self.plan,
+            calls: &calls,
+            tiles: Tiles::new(&self.operators, comm.rank()),
+            functions: self.functions,
+            comms,
+            device: self.device,
+            labels: Vec::new(),
+            slots: calls.buffers.len(),
+            staging: 0,
+        };
+        let bound = binder.parts().map_err(|why| match why {
+            Why::Here(message) => fail(comm.as_ref(), message),
+            Why::Known(error) => error,
+        })?;
+        let Binder { device, labels, staging, .. } = binder;
+        let Parts { blocks, states, slots } = bound;
+        let unset = slots.len();
+        let mirror = Memory::default();
+        Ok(Program { comm, device, blocks, states, slots, unset, labels, mirror, staging })
+    }
+}
+
+impl Program {
+    /// Binds a plan whose leaves are these operators, in its order.
+    pub fn bind(
+        plan: &Plan,
+        operators: &[Arc<dyn Operator>],
+        comm: Arc<dyn Comm>,
+        device: impl Device + 'static,
+    ) -> Result<Program, RunError> {
+        Program::of(plan).operators(operators).device(device).bind(comm)
+    }
+}
+
+/// Whether the plan belongs to these operators and to so many ranks; the same on all of them.
+pub(crate) fn check(
+    plan: &Plan,
+    operators: &[Arc<dyn Operator>],
+    ranks: usize,
+) -> Result<(), String> {
+    if plan.mesh.ranks() != ranks {
+        return Err(format!("the plan is for {} ranks, and there are {ranks}", plan.mesh.ranks()));
+    }
+    if plan.leaves.len() != operators.len() {
+        let (leaves, given) = (plan.leaves.len(), operators.len());
+        return Err(format!("the plan has {leaves} operators, and {given} are given"));
+    }
+    for (leaf, operator) in plan.leaves.iter().zip(operators) {
+        let (planned, given) = (&leaf.signature, operator.signature());
+        let [planned, given] = [planned, given].map(|s| (&s.domain, &s.range));
+        if planned != given {
+            let name = &leaf.name;
+            return Err(format!(
+                "{name} maps {:?} to {:?} in the plan, and the operator given for it {:?} to {:?}",
+                planned.0, planned.1, given.0, given.1
+            ));
+        }
+    }
+    let composite = |op: &Op| matches!(op, Op::Apply(Applied::Term(_)));
+    if plan.blocks.iter().flat_map(|block| &block.nodes).any(|node| composite(&node.op)) {
+        return Err("the plan has composite operators: it must be compiled first".into());
+    }
+    Ok(())
+}
+
+fn agree(plan: &Plan, calls: &Calls, comm: &dyn Comm) -> Result<(), RunError> {
+    let hash = global(plan, calls).map_err(|message| fail(comm, message))?;
+    let known = |error| match error {
+        crate::runtime::comm::CommError::Disagree { rank } => RunError::Unbindable(format!(
+            "rank {rank} has another plan than rank 0; all ranks must make the same one"
+        )),
+        other => other.into(),
+    };
+    comm.agree(hash).map_err(known)
+}
+
+/// Why a rank cannot be bound.
+enum Why {
+    /// Others do not know.
+    Here(String),
+    /// Others know.
+    Known(RunError),
+}
+
+impl From<String> for Why {
+    fn from(message: String) -> Self {
+        Why::Here(message)
+    }
+}
+
+struct Parts {
+    blocks: Vec<BoundBlock>,
+    states: Vec<BoundPort>,
+    slots: Vec<BoundSlot>,
+}
+
+struct Binder<'a> {
+    plan: &'a Plan,
+    calls: &'a Calls,
+    tiles: Tiles,
+    functions: Functions,
+    /// One for each group.
+    comms: Vec<Arc<dyn Comm>>,
+    device: Box<dyn Device>,
+    labels: Vec<String>,
+    /// The buffer of the slots.
+    slots: usize,
+    staging: usize,
+}
+
+impl Binder<'_> {
+    fn parts(&mut self) -> Result<Parts, Why> {
+        let slots = Buffer { dtype: Dtype::C128, len: self.plan.slots.len() };
+        for (number, buffer) in self.calls.buffers.iter().chain([&slots]).enumerate() {
+            let given = self.device.allocate(buffer)?;
+            if given != number {
+                return Err(Why::Here("the device has been used before".into()));
+            }
+        }
+        let (plan, calls) = (self.plan, self.calls);
+        let states = self.ports("state", &calls.states)?;
+        let slots = plan.slots.iter().enumerate().map(|(k, slot)| self.slot(k, slot));
+        let slots = slots.collect::<Result<_, _>>()?;
+        let blocks =
+            calls.blocks.iter().map(|block| self.block(block)).collect::<Result<_, _>>()?;
+        Ok(Parts { blocks, states, slots })
+    }
+
+    fn prepare(&mut self, label: String, work: Work) -> Result<Task, String> {
+        let task = self.device.prepare(work).map_err(|why| format!("{label}: {why}"))?;
+        self.labels.resize(task.0 + 1, String::new());
+        self.labels[task.0] = label;
+        Ok(task)
+    }
+
+    fn ports(&mut self, kind: &str, ports: &[Port]) -> Result<Vec<BoundPort>, Why> {
+        ports.iter().map(|port| self.port(kind, port)).collect()
+    }
+
+    fn port(&mut self, kind: &str, port: &Port) -> Result<BoundPort, Why> {
+        let slabs = vec![port.view.flat()];
+        let load = Work::Unpack { slabs: slabs.clone(), add: false };
+        let load = self.prepare(format!("loading {kind} {}", port.name), load)?;
+        let read = self.prepare(format!("reading {kind} {}", port.name), Work::Pack { slabs })?;
+        let (name, view) = (port.name.clone(), port.view.clone());
+        Ok(BoundPort { name, view, primary: port.primary, load, read })
+    }
+
+    fn slot(&mut self, k: usize, slot: &Slot) -> Result<BoundSlot, Why> {
+        let slab = self.all_slots().slab(&vec![k..k + 1]);
+        let load = Work::Unpack { slabs: vec![slab], add: false };
+        let load = self.prepare(format!("setting slot {}", slot.name), load)?;
+        let complex = slot.dtype.is_complex();
+        Ok(BoundSlot { name: slot.name.clone(), complex, is_set: false, load })
+    }
+
+    fn all_slots(&self) -> View {
+        let n = self.plan.slots.len();
+        let held = std::iter::once(0..n).collect();
+        View { buffer: self.slots, dtype: Dtype::C128, dims: vec![n], held }
+    }
+
+    fn block(&mut self, block: &CallBlock) -> Result<BoundBlock, Why> {
+        let mut bound = BoundBlock {
+            name: block.name.clone(),
+            inputs: self.ports("input", &block.inputs)?,
+            outputs: self.ports("output", &block.outputs)?,
+            steps: Vec::new(),
+            transports: Vec::new(),
+            controls: self.controls(&block.controls)?,
+        };
+        let mut open: Vec<(u32, usize)> = Vec::new();
+        for (k, call) in block.calls.iter().enumerate() {
+            match call {
+                Call::Start { id, transfer } => {
+                    let index = bound.transports.len();
+                    bound.transports.push(self.transport(transfer)?);
+                    if waits_next(&block.calls, k, *id) {
+                        bound.steps.push(Step::Transfer(index));
+                    } else {
+                        open.push((*id, index));
+                        bound.steps.push(Step::Start(index));
+                    }
+                }
+                Call::Wait { id } => {
+                    if let Some(at) = open.iter().position(|(known, _)| known == id) {
+                        bound.steps.push(Step::Wait(open.remove(at).1));
+                    } else if k == 0
+                        || !matches!(&block.calls[k - 1], Call::Start { id: s, .. } if s == id)
+                    {
+                        return Err(Why::Here(format!("it waits for {id}, which was not started")));
+                    }
+                }
+                Call::Kernel { leaf, adjoint, inputs, outputs } => {
+                    let tasks = self.kernel(*leaf, *adjoint, inputs, outputs)?;
+                    bound.steps.extend(tasks.into_iter().map(Step::Launch));
+                }
+                Call::Local { op, args, out } => {
+                    bound.steps.push(Step::Launch(self.local(op, args, out)?));
+                }
+                Call::Copy { clear, moves } => {
+                    let work = Work::Copy { clear: clear.clone(), moves: moves.clone() };
+                    bound.steps.push(Step::Launch(self.prepare("copying".into(), work)?));
+                }
+            }
+        }
+        if open.is_empty() {
+            Ok(bound)
+        } else {
+            Err(Why::Here("it does not wait for all that it starts".into()))
+        }
+    }
+
+    fn controls(&mut self, ports: &[Port]) -> Result<Controls, Why> {
+        let (mut names, mut len) = (Vec::new(), 0);
+        for Port { name, view, .. } in ports {
+            if !view.dtype.is_double() {
+                return Err(Why::Here(format!("the control {name} is {}", view.dtype)));
+            }
+            let reals = view.len() * view.dtype.size() / size_of::<f64>();
+            names.push((name.clone(), len..len + reals));
+            len += reals;
+        }
+        let slabs = ports.iter().map(|port| port.view.flat()).collect();
+        let read = (!ports.is_empty())
+            .then(|| self.prepare("reading control numbers".into(), Work::Pack { slabs }));
+        Ok(Controls { read: read.transpose()?, names, values: vec![f64::NAN; len] })
+    }
+
+    /// The tile's application, or zeros where the rank holds nothing.
+    fn kernel(
+        &mut self,
+        leaf: LeafId,
+        adjoint: bool,
+        inputs: &[View],
+        outputs: &[View],
+    ) -> Result<Vec<Task>, Why> {
+        let name = &self.plan[leaf].name;
+        let index = leaf.0 as usize;
+        let application = Application {
+            leaf: index,
+            adjoint,
+            factors: &self.calls.tiles[index],
+            inputs: &inputs.iter().collect::<Vec<_>>(),
+            outputs: &outputs.iter().collect::<Vec<_>>(),
+        };
+        let tile = self.tiles.get(&application).map_err(|why| format!("building {name}: {why}"))?;
+        let Some(tile) = tile else {
+            return outputs.iter().map(|out| self.local(&Op::Zero, &[], out)).collect();
+        };
+        let label = format!("applying {name}{}", if adjoint { ".H" } else { "" });
+        let (inputs, outputs) = (inputs.to_vec(), outputs.to_vec());
+        Ok(vec![self.prepare(label, Work::Kernel { tile, adjoint, inputs, outputs })?])
+    }
+
+    fn local(&mut self, op: &Op, args: &[View], out: &View) -> Result<Task, Why> {
+        let slots = [self.all_slots()];
+        let args = if matches!(op, Op::Slot(_)) { &slots } else { args };
+        let node = LocalNode::new(op, args, out, &self.functions)?;
+        Ok(self.prepare(format!("computing {op:?}"), Work::Local(node))?)
+    }
+
+    fn transport(&mut self, transfer: &Transfer) -> Result<Transport, Why> {
+        let slabs = |packets: &[Packet]| packets.iter().flat_map(|p| p.slabs.clone()).collect();
+        let pack = Work::Pack { slabs: slabs(&transfer.sends) };
+        let unpack = Work::Unpack { slabs: slabs(&transfer.recvs), add: transfer.add };
+        let pack = self.prepare(format!("packing transfer {}", transfer.tag), pack)?;
+        let unpack = self.prepare(format!("unpacking transfer {}", transfer.tag), unpack)?;
+        let operation = self.operation(transfer);
+        let comm = &self.comms[transfer.group];
+        let count = operation.send_count(comm.rank()) + operation.recv_count(comm.rank());
+        self.staging += count * operation.elem().size();
+        let call = comm.prepare(operation).map_err(|error| Why::Known(error.into()))?;
+        Ok(Transport { call, pack, unpack })
+    }
+
+    /// A transfer as its communicator knows it; counts are in reals.
+    fn operation(&self, transfer: &Transfer) -> Operation {
+        let elem = if transfer.dtype.is_double() { Elem::F64 } else { Elem::F32 };
+        let op = ReduceOp::Sum;
+        let count = |packet: &Packet| packet.slabs.iter().map(|slab| self.reals(slab)).sum();
+        let counts = |packets: &[Packet]| packets.iter().map(count).collect();
+        // Transfers start in one order everywhere, so that equal tags do not confuse them.
+        let tag = transfer.tag % (LARGEST_TAG + 1);
+        let message = |packet: &Packet| Message { peer: packet.peer, tag, count: count(packet) };
+        let (sends, recvs) = (&transfer.sends, &transfer.recvs);
+        match transfer.kind {
+            Kind::AllReduce => {
+                Operation::AllReduce { count: sends.iter().map(count).sum(), elem, op }
+            }
+            Kind::ReduceScatter => Operation::ReduceScatter { counts: counts(sends), elem, op },
+            Kind::AllGather => Operation::AllGather { counts: counts(recvs), elem },
+            Kind::AllToAll => {
+                Operation::AllToAll { send: counts(sends), recv: counts(recvs), elem }
+            }
+            Kind::Exchange => Operation::Exchange {
+                sends: sends.iter().map(message).collect(),
+                recvs: recvs.iter().map(message).collect(),
+                elem,
+            },
+        }
+    }
+
+    fn reals(&self, slab: &adjoin_passes::calls::Slab) -> usize {
+        let dtype = self.calls.buffers[slab.buffer].dtype;
+        slab.len() * if dtype.is_complex() { 2 } else { 1 }
+    }
+}

@@ -1,0 +1,157 @@
+//! Local nodes: what a plan computes without communication, on typed memory.
+//!
+//! Numbers that scale vectors are double precision and weak: the vector's precision stays.
+//! A number may also have the trailing dims of the vector, one for each column.
+//! The result may be written where an argument stands; its elements are then the same, bit by bit.
+
+mod elementwise;
+mod functions;
+mod index;
+mod map;
+mod sums;
+mod typed;
+
+pub use functions::{ElementFunction, Functions, WholeFunction};
+
+use crate::elements::{Slice, SliceMut};
+use adjoin_passes::calls::View;
+use adjoin_passes::ir::Op;
+use functions::Function;
+use num_complex::Complex64;
+use typed::shared;
+
+/// A local node, ready to run many times.
+pub struct LocalNode {
+    op: Op,
+    args: Vec<View>,
+    out: View,
+    function: Function,
+    columns: Vec<Complex64>,
+}
+
+/// An argument's elements, or none if it stands where the result is written.
+pub type Arg<'a> = Option<Slice<'a>>;
+
+impl LocalNode {
+    /// Checks that the node can be computed, and finds the function that it names.
+    ///
+    /// A slot has one argument: all slots, one after the other.
+    pub fn new(op: &Op, args: &[View], out: &View, functions: &Functions) -> Result<Self, String> {
+        check_arguments(op, args)?;
+        for arg in args.iter().filter(|arg| arg.buffer == out.buffer) {
+            if arg.dtype != out.dtype || arg.len() != out.len() {
+                return Err(format!("{op:?} cannot be written where its argument stands"));
+            }
+        }
+        let columns = if matches!(op, Op::Dot { .. }) { out.len() } else { 0 };
+        Ok(LocalNode {
+            function: functions.find(op)?,
+            op: op.clone(),
+            args: args.to_vec(),
+            out: out.clone(),
+            columns: vec![Complex64::ZERO; columns],
+        })
+    }
+
+    /// The arguments.
+    pub fn args(&self) -> &[View] {
+        &self.args
+    }
+
+    /// Where the result goes.
+    pub fn out(&self) -> &View {
+        &self.out
+    }
+
+    /// Computes the result from the elements of each argument.
+    pub fn run(&mut self, args: &[Arg<'_>], mut y: SliceMut<'_>) -> Result<(), String> {
+        let LocalNode { op, args: views, out, function, columns } = self;
+        match op {
+            Op::Slot(slot) => {
+                let value = typed::get(present(args, 0)?, slot.0 as usize);
+                typed::fill(y, value);
+            }
+            Op::Zero => typed::zero(y),
+            Op::Add => elementwise::add(args, y),
+            Op::Sub => elementwise::sub(args, y),
+            Op::Neg => elementwise::neg(args, y),
+            Op::Conj => elementwise::conj(args, y),
+            Op::Scale => elementwise::scale(args, y),
+            Op::Axpy => elementwise::axpy(args, y),
+            Op::Cast => elementwise::cast(args, y),
+            Op::Map(map) => map::apply(map, function, args, y)?,
+            Op::Call(_) => functions::call(function, args, y)?,
+            Op::Dot { real, .. } => {
+                sums::dot(*real, present(args, 0)?, present(args, 1)?, y, columns);
+            }
+            Op::Reduce(_) if args.len() == 1 => sums::best(present(args, 0)?, &views[0], y)?,
+            Op::Reduce(reduction) => sums::winner(*reduction, present(args, 0)?, y)?,
+            Op::Combine => sums::combine(present(args, 0)?, present(args, 1)?, y),
+            Op::Dots => sums::dots(present(args, 0)?, present(args, 1)?, y),
+            Op::Take => {
+                let k = index::of(present(args, 1)?, views[0].dims[0]);
+                index::take(present(args, 0)?, k, y);
+            }
+            Op::Put => {
+                let k = index::of(args[1].unwrap_or(shared(&y)), views[0].dims[0]);
+                index::put(args, k, &mut y);
+            }
+            Op::OneHot => {
+                let k = index::of(present(args, 0)?, out.dims.iter().product());
+                index::one_hot(k, out, y);
+            }
+            other => return Err(not_local(other)),
+        }
+        Ok(())
+    }
+}
+
+/// An argument that the result does not overwrite.
+fn present<'a>(args: &[Arg<'a>], k: usize) -> Result<Slice<'a>, String> {
+    args[k].ok_or_else(|| "a result is written where its argument is still needed".to_string())
+}
+
+fn not_local(op: &Op) -> String {
+    format!("{op:?} is no local node")
+}
+
+/// How many arguments a node has; none if any number will do.
+fn arity(op: &Op) -> Result<Option<usize>, String> {
+    Ok(Some(match op {
+        Op::Zero => 0,
+        Op::Slot(_) | Op::Neg | Op::Conj | Op::Cast | Op::OneHot => 1,
+        Op::Sub | Op::Scale | Op::Dot { .. } | Op::Take | Op::Combine | Op::Dots => 2,
+        Op::Axpy | Op::Put => 3,
+        Op::Map(map) => return map::arity(map),
+        Op::Add | Op::Call(_) | Op::Reduce(_) => return Ok(None),
+        Op::Input(_)
+        | Op::Get(_)
+        | Op::Apply(_)
+        | Op::Reshape
+        | Op::Concat
+        | Op::Part(_)
+        | Op::AllReduce(_)
+        | Op::ReduceScatter(_)
+        | Op::AllGather(_)
+        | Op::AllToAll(_)
+        | Op::Exchange
+        | Op::Halo
+        | Op::HaloSum
+        | Op::Slice
+        | Op::Pad(_)
+        | Op::Partial(_)
+        | Op::Copy => return Err(not_local(op)),
+    }))
+}
+
+fn check_arguments(op: &Op, args: &[View]) -> Result<(), String> {
+    if let Some(needed) = arity(op)?
+        && needed != args.len()
+    {
+        return Err(format!("{op:?} has {} arguments instead of {needed}", args.len()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! The tiles of operators that a rank holds: built once, when first asked for, and applied.
+//!
+//! An operator whose tiles are transient is built for each application and dropped after it.
+//! Of operators that are not safe in several threads, one of this process works at a time.
+
+use crate::ops::{LocalOperator, Operator, OperatorError, Patch, PatchMut, Residency, Tile};
+use adjoin_kernels::host::Acc;
+use adjoin_passes::Dtype;
+use adjoin_passes::calls::View;
+use std::any::Any;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A built tile, shared by all calls that apply it.
+pub(crate) type SharedTile = Arc<Mutex<Box<dyn LocalOperator>>>;
+
+/// The tiles of one rank.
+pub(crate) struct Tiles {
+    operators: Vec<Arc<dyn Operator>>,
+    rank: usize,
+    built: Vec<Built>,
+}
+
+struct Built {
+    leaf: usize,
+    domain: Dtype,
+    range: Dtype,
+    tile: SharedTile,
+}
+
+/// Which leaf is applied how, to what.
+pub(crate) struct Application<'a> {
+    pub(crate) leaf: usize,
+    pub(crate) adjoint: bool,
+    /// For each factor the indices of the rank's tile.
+    pub(crate) factors: &'a [Range<usize>],
+    pub(crate) inputs: &'a [&'a View],
+    pub(crate) outputs: &'a [&'a View],
+}
+
+impl Tiles {
+    pub(crate) fn new(operators: &[Arc<dyn Operator>], rank: usize) -> Self {
+        Tiles { operators: operators.to_vec(), rank, built: Vec::new() }
+    }
+
+    /// The tile, or none where the rank holds nothing to apply it to: zeros come out.
+    pub(crate) fn get(&mut self, call: &Application<'_>) -> Result<Option<SharedTile>, String> {
+        let nothing = |views: &[&View]| views.iter().all(|view| view.is_empty());
+        if nothing(call.inputs) || nothing(call.outputs) {
+            return Ok(None);
+        }
+        let (from, to) = (call.inputs[0].dtype, call.outputs[0].dtype);
+        let (domain, range) = if call.adjoint { (to, from) } else { (from, to) };
+        let known = |b: &&Built| (b.leaf, b.domain, b.range) == (call.leaf, domain, range);
+        if let Some(built) = self.built.iter().find(known) {
+            return Ok(Some(built.tile.clone()));
+        }
+        let tile = Tile { factors: call.factors.to_vec(), domain, range, rank: self.rank };
+        let tile = Arc::new(Mutex::new(build(&self.operators[call.leaf], tile)?));
+        self.built.push(Built { leaf: call.leaf, domain, range, tile: tile.clone() });
+        Ok(Some(tile))
+    }
+}
+
+fn build(operator: &Arc<dyn Operator>, tile: Tile) -> Result<Box<dyn LocalOperator>, String> {
+    let conduct = operator.conduct();
+    let local: Box<dyn LocalOperator> = match conduct.residency {
+        Residency::Transient => Box::new(Transient { operator: operator.clone(), tile }),
+        Residency::Resident => {
+            let _alone = (!conduct.thread_safe).then(alone);
+            caught(|| operator.build(&tile))?
+        }
+    };
+    Ok(if conduct.thread_safe { local } else { Box::new(Alone(local)) })
+}
+
+/// `y = A x` on a tile, or `y = Aᴴ x`.
+pub(crate) fn apply(
+    tile: &SharedTile,
+    adjoint: bool,
+    x: &[Patch<'_>],
+    y: &mut [PatchMut<'_>],
+) -> Result<(), String> {
+    let mut tile = tile.lock().unwrap_or_else(PoisonError::into_inner);
+    caught(|| panels(tile.as_mut(), adjoint, x, y, Acc::Set))
+}
+
+/// All panels in their order: each writes its own part of the range, and all of them add to the
+/// domain.
+fn panels(
+    tile: &mut dyn LocalOperator,
+    adjoint: bool,
+    x: &[Patch<'_>],
+    y: &mut [PatchMut<'_>],
+    acc: Acc,
+) -> Result<(), OperatorError> {
+    for panel in 0..tile.panels() {
+        if adjoint {
+            tile.adjoint(panel, x, y, if panel == 0 { acc } else { Acc::Add })?;
+        } else {
+            tile.forward(panel, x, y, acc)?;
+        }
+    }
+    Ok(())
+}
+
+/// A tile that is there only while it is applied.
+struct Transient {
+    operator: Arc<dyn Operator>,
+    tile: Tile,
+}
+
+impl LocalOperator for Transient {
+    fn forward(
+        &mut self,
+        _: usize,
+        x: &[Patch<'_>],
+        y: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        panels(self.operator.build(&self.tile)?.as_mut(), false, x, y, acc)
+    }
+
+    fn adjoint(
+        &mut self,
+        _: usize,
+        y: &[Patch<'_>],
+        x: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        panels(self.operator.build(&self.tile)?.as_mut(), true, y, x, acc)
+    }
+}
+
+/// A tile that works while no other of its kind does.
+struct Alone(Box<dyn LocalOperator>);
+
+impl LocalOperator for Alone {
+    fn panels(&self) -> usize {
+        self.0.panels()
+    }
+
+    fn forward(
+        &mut self,
+        panel: usize,
+        x: &[Patch<'_>],
+        y: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        let _alone = alone();
+        self.0.forward(panel, x, y, acc)
+    }
+
+    fn adjoint(
+        &mut self,
+        panel: usize,
+        y: &[Patch<'_>],
+        x: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        let _alone = alone();
+        self.0.adjoint(panel, y, x, acc)
+    }
+}
+
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs an operator's code; its panic is its error.
+fn caught<T>(body: impl FnOnce() -> Result<T, OperatorError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => result.map_err(|error| error.0),
+        Err(panic) => Err(format!("it panicked: {}", panic_text(panic.as_ref()))),
+    }
+}
+
+/// What a panic says.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}

@@ -1,0 +1,96 @@
+//! What a launcher has told this process about its job.
+
+use crate::runtime::error::RunError;
+use std::env;
+
+/// Set to ignore what launchers announce.
+const IGNORE: &str = "ADJOIN_IGNORE_LAUNCHER";
+
+/// Variables of Open MPI, of MPICH and its descendants, and of Slurm, with one that only the
+/// processes have that it has started itself.
+const LAUNCHERS: [(&str, &str); 3] = [
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
+    ("PMI_SIZE", "PMI_RANK"),
+    ("SLURM_NTASKS", "SLURM_PROCID"),
+];
+
+/// Several tasks were announced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Announced {
+    variable: &'static str,
+    tasks: usize,
+}
+
+impl Announced {
+    /// What the environment of this process says.
+    pub(super) fn here() -> Option<Announced> {
+        Announced::of(|name| env::var(name).ok())
+    }
+
+    /// The first launcher's word; several tasks count, and under an MPI launcher also one.
+    fn of(variable: impl Fn(&str) -> Option<String>) -> Option<Announced> {
+        if variable(IGNORE).is_some() {
+            return None;
+        }
+        LAUNCHERS.iter().find_map(|&(name, own)| {
+            variable(own)?;
+            let tasks: usize = variable(name)?.trim().parse().ok()?;
+            (tasks > 1).then_some(Announced { variable: name, tasks })
+        })
+    }
+
+    /// An error unless there are as many ranks.
+    pub(super) fn check(&self, ranks: usize) -> Result<(), RunError> {
+        let Announced { variable, tasks } = self;
+        if ranks == *tasks {
+            return Ok(());
+        }
+        let reason = if cfg!(feature = "mpi") {
+            format!(
+                "but the MPI that adjoin was built with has a job of {ranks}: \
+                 start it with the mpiexec of that library"
+            )
+        } else {
+            "but this adjoin was built without MPI: build it with --features mpi".to_owned()
+        };
+        Err(RunError::Launcher(format!(
+            "the launcher announces {tasks} tasks ({variable}), {reason}, \
+             or set {IGNORE}=1 to run without it"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(variables: &[(&str, &str)]) -> Option<Announced> {
+        let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
+        Announced::of(|name| find(name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn launchers_are_recognised() {
+        let openmpi = of(&[("OMPI_COMM_WORLD_SIZE", "4"), ("OMPI_COMM_WORLD_RANK", "2")]);
+        assert_eq!(openmpi, Some(Announced { variable: "OMPI_COMM_WORLD_SIZE", tasks: 4 }));
+        assert_eq!(of(&[("PMI_SIZE", "2"), ("PMI_RANK", "0")]).map(|a| a.tasks), Some(2));
+        assert_eq!(of(&[("SLURM_NTASKS", "8"), ("SLURM_PROCID", "0")]).map(|a| a.tasks), Some(8));
+    }
+
+    #[test]
+    fn one_task_nobody_started_or_no_interest_announce_nothing() {
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("PMI_SIZE", "1"), ("PMI_RANK", "0")]), None);
+        assert_eq!(of(&[("SLURM_NTASKS", "8")]), None);
+        assert_eq!(of(&[("PMI_SIZE", "2"), ("PMI_RANK", "0"), (IGNORE, "1")]), None);
+    }
+
+    #[test]
+    fn other_ranks_than_announced_are_an_error() {
+        let announced = Announced { variable: "PMI_SIZE", tasks: 4 };
+        assert_eq!(announced.check(4), Ok(()));
+        let error = announced.check(1).unwrap_err().to_string();
+        assert!(error.contains("announces 4 tasks (PMI_SIZE)"), "{error}");
+        assert!(error.contains("ADJOIN_IGNORE_LAUNCHER=1"), "{error}");
+    }
+}

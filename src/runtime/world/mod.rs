@@ -1,0 +1,185 @@
+//! The world: a controller's handle of ranks.
+//!
+//! The ranks are threads of this process that live as long as the handle, or this process is one
+//! rank of an MPI job or of somebody's communicator.
+//! Expressions and plans need no world.
+//!
+//! ```
+//! use adjoin::runtime::World;
+//! let world = World::threads(3);
+//! let ranks = world.run(|rank| Ok(rank.rank()))?;
+//! assert_eq!(ranks, [0, 1, 2]);
+//! # Ok::<(), adjoin::runtime::RunError>(())
+//! ```
+
+mod launcher;
+mod pool;
+
+use super::comm::Comm;
+use super::error::RunError;
+use super::tiles::panic_text;
+use launcher::Announced;
+use pool::Pool;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Ranks that run what they are given.
+pub struct World(Kind);
+
+enum Kind {
+    Threads(Pool),
+    Rank(Arc<dyn Comm>),
+}
+
+/// One rank, as the code that runs on it sees it.
+pub struct RankContext {
+    comm: Arc<dyn Comm>,
+}
+
+impl World {
+    /// The job's ranks under `mpiexec`, else one thread.
+    pub fn new() -> Result<World, RunError> {
+        World::with_ranks(1)
+    }
+
+    /// The job's ranks under `mpiexec`, else so many threads.
+    pub fn with_ranks(threads: usize) -> Result<World, RunError> {
+        match Announced::here() {
+            None => Ok(World::threads(threads)),
+            Some(announced) => World::launched(&announced),
+        }
+    }
+
+    #[cfg(feature = "mpi")]
+    fn launched(announced: &Announced) -> Result<World, RunError> {
+        let world = World::mpi()?;
+        announced.check(world.ranks())?;
+        Ok(world)
+    }
+
+    #[cfg(not(feature = "mpi"))]
+    fn launched(announced: &Announced) -> Result<World, RunError> {
+        announced.check(1)?;
+        Ok(World::threads(1))
+    }
+
+    /// Ranks that are threads of this process.
+    ///
+    /// # Panics
+    /// If there are none, or the system refuses a thread.
+    pub fn threads(ranks: usize) -> World {
+        World(Kind::Threads(Pool::new(ranks)))
+    }
+
+    /// This process's rank of an MPI job.
+    #[cfg(feature = "mpi")]
+    pub fn mpi() -> Result<World, RunError> {
+        World::attach(Arc::new(super::comm::mpi::MpiComm::world()?)).agreed()
+    }
+
+    #[cfg(feature = "mpi")]
+    fn agreed(self) -> Result<World, RunError> {
+        match Announced::here() {
+            Some(announced) => announced.check(self.ranks()).map(|()| self),
+            None => Ok(self),
+        }
+    }
+
+    /// This process's rank of a communicator.
+    pub fn attach(comm: Arc<dyn Comm>) -> World {
+        World(Kind::Rank(comm))
+    }
+
+    /// How many ranks there are, in all processes.
+    pub fn ranks(&self) -> usize {
+        match &self.0 {
+            Kind::Threads(pool) => pool.ranks(),
+            Kind::Rank(comm) => comm.size(),
+        }
+    }
+
+    /// The ranks of this process.
+    pub fn here(&self) -> std::ops::Range<usize> {
+        match &self.0 {
+            Kind::Threads(pool) => 0..pool.ranks(),
+            Kind::Rank(comm) => comm.rank()..comm.rank() + 1,
+        }
+    }
+
+    /// Whether this process has rank 0, which prints.
+    pub fn is_root(&self) -> bool {
+        self.here().start == 0
+    }
+
+    /// What runs ranks: `threads` or `mpi`.
+    pub fn backend(&self) -> &'static str {
+        match &self.0 {
+            Kind::Threads(_) => "threads",
+            Kind::Rank(_) => "mpi",
+        }
+    }
+
+    /// Runs the same code on every rank of this process, and returns what each returns.
+    ///
+    /// A rank that fails or panics stops the others, and its error is the result.
+    /// Between threads, programs that were bound before a failure cannot be used after it.
+    /// Not to be called from a rank.
+    pub fn run<T: Send>(
+        &self,
+        body: impl Fn(&RankContext) -> Result<T, RunError> + Sync,
+    ) -> Result<Vec<T>, RunError> {
+        match &self.0 {
+            Kind::Threads(pool) => pool.run(|comm| {
+                let outcome = guarded(comm, &body);
+                // A rank that has found a user's error alone must not keep the others waiting.
+                outcome.inspect_err(|error| comm.fail(&error.to_string()))
+            }),
+            Kind::Rank(comm) => guarded(comm, &body).map(|result| vec![result]),
+        }
+    }
+}
+
+/// Runs a rank; when it fails, the others are told unless they find the same.
+fn guarded<T>(
+    comm: &Arc<dyn Comm>,
+    body: &impl Fn(&RankContext) -> Result<T, RunError>,
+) -> Result<T, RunError> {
+    let context = RankContext { comm: comm.clone() };
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(&context)));
+    let error = match outcome {
+        Ok(Ok(result)) => return Ok(result),
+        Ok(Err(error)) => error,
+        Err(panic) => RunError::Failed {
+            rank: comm.rank(),
+            message: format!("it panicked: {}", panic_text(panic.as_ref())),
+        },
+    };
+    match &error {
+        RunError::Failed { message, .. } => comm.fail(message),
+        other if !other.is_alike() => comm.fail(&other.to_string()),
+        _ => {}
+    }
+    Err(error)
+}
+
+impl RankContext {
+    /// This rank, below [`RankContext::size`].
+    pub fn rank(&self) -> usize {
+        self.comm.rank()
+    }
+
+    /// How many ranks there are.
+    pub fn size(&self) -> usize {
+        self.comm.size()
+    }
+
+    /// The communicator of all ranks.
+    pub fn comm(&self) -> &Arc<dyn Comm> {
+        &self.comm
+    }
+
+    /// An error that stops all ranks with this message.
+    pub fn error(&self, message: impl Into<String>) -> RunError {
+        RunError::Failed { rank: self.rank(), message: message.into() }
+    }
+}
