@@ -196,7 +196,7 @@ impl<'a, M: Clone + Default> World<'a, M> {
                     return Ok(false);
                 }
             }
-            Call::Kernel { .. } | Call::Local { .. } | Call::Copy { .. } => {
+            Call::Kernel { .. } | Call::Local { .. } | Call::Region { .. } | Call::Copy { .. } => {
                 let calls = &self.calls[rank];
                 local(arithmetic, calls, call, &mut memories[rank])
                     .map_err(|message| CallError::Failed { rank, message })?;
@@ -456,6 +456,9 @@ fn local<A: Arithmetic>(
             let args: Vec<_> = args.iter().map(|v| (v, &memory[v.buffer])).collect();
             arithmetic.local(op, &args, (out, &mut result))?;
             memory[out.buffer] = result;
+        }
+        Call::Region { calls: inner, .. } => {
+            inner.iter().try_for_each(|call| local(arithmetic, calls, call, memory))?;
         }
         Call::Copy { clear, moves } => {
             let mut messages = Vec::new();
