@@ -15,7 +15,7 @@
 //! ```after
 //! mesh p=2 (2 ranks)
 //! let A = (i) <- (j)              : f64[6/p, 4]
-//! slot w : f64
+//! slot w                          : f64
 //! %0 = input x                    : f64[4]
 //! %1 = slot w                     : f64[]
 //! region A
@@ -137,73 +137,81 @@ mod tests {
         let plan = after(
             &OnePassNormal,
             "
-            mesh 1 rank
-            let A = (i) <- (j) : f64[6, 4]
-            %0 = input x : f64[4]
-            %1 = apply A %0 : f64[6]
-            %2 = input y : f64[6]
-            %3 = sub %1 %2 : f64[6]
-            %4 = dot %3 %3 : f64[]
-            %5 = sqrt %4 : f64[]
-            %6 = apply A.H %3 : f64[4]
-            return %6 %5
-            ",
+mesh 1 rank
+let A = (i) <- (j) : f64[6, 4]
+%0 = input x : f64[4]
+%1 = apply A %0 : f64[6]
+%2 = input y : f64[6]
+%3 = sub %1 %2 : f64[6]
+%4 = dot %3 %3 : f64[]
+%5 = sqrt %4 : f64[]
+%6 = apply A.H %3 : f64[4]
+return %6 %5
+",
         );
-        insta::assert_snapshot!(nodes(&plan), @"");
+        insta::assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[4]
+        %1 = input y                    : f64[6]
+        %2 = apply A %0                 : f64[6]
+        %3 = sub %2 %1                  : f64[6]
+        %4 = dot %3 %3                  : f64[]
+        %5 = apply A.H %3               : f64[4]
+        %6 = sqrt %4                    : f64[]
+        ");
         assert_eq!(plan.blocks[0].regions, [Region { leaf: LeafId(0), first: 2, last: 5 }]);
     }
 
     #[test]
     fn not_through_a_reduction_or_another_operator() {
         let grid = "
-            mesh r=2 c=2 (4 ranks)
-            let A = (i) <- (j) : f64[6/r, 4/c]
-            %0 = input x : f64[4/c]
-            %1 = apply A %0 : f64[6/r] +c
-            %2 = all_reduce c %1 : f64[6/r]
-            %3 = apply A.H %2 : f64[4/c] +r
-            %4 = all_reduce r %3 : f64[4/c]
-            return %4
-            ";
+mesh r=2 c=2 (4 ranks)
+let A = (i) <- (j) : f64[6/r, 4/c]
+%0 = input x : f64[4/c]
+%1 = apply A %0 : f64[6/r] +c
+%2 = all_reduce c %1 : f64[6/r]
+%3 = apply A.H %2 : f64[4/c] +r
+%4 = all_reduce r %3 : f64[4/c]
+return %4
+";
         assert!(unchanged(&OnePassNormal, grid));
         let other = "
-            mesh 1 rank
-            let A = (i) <- (j) : f64[6, 4]
-            let B = (i) <- (j) : f64[6, 6]
-            %0 = input x : f64[4]
-            %1 = apply A %0 : f64[6]
-            %2 = apply B %1 : f64[6]
-            %3 = apply A.H %2 : f64[4]
-            return %3
-            ";
+mesh 1 rank
+let A = (i) <- (j) : f64[6, 4]
+let B = (i) <- (j) : f64[6, 6]
+%0 = input x : f64[4]
+%1 = apply A %0 : f64[6]
+%2 = apply B %1 : f64[6]
+%3 = apply A.H %2 : f64[4]
+return %3
+";
         assert!(unchanged(&OnePassNormal, other));
     }
 
     #[test]
     fn not_where_a_dot_comes_between() {
         let normalised = "
-            mesh 1 rank
-            let A = (i) <- (j) : f64[6, 4]
-            %0 = input x : f64[4]
-            %1 = apply A %0 : f64[6]
-            %2 = dot %1 %1 : f64[]
-            %3 = scale %2 %1 : f64[6]
-            %4 = apply A.H %3 : f64[4]
-            return %4
-            ";
+mesh 1 rank
+let A = (i) <- (j) : f64[6, 4]
+%0 = input x : f64[4]
+%1 = apply A %0 : f64[6]
+%2 = dot %1 %1 : f64[]
+%3 = scale %2 %1 : f64[6]
+%4 = apply A.H %3 : f64[4]
+return %4
+";
         assert!(unchanged(&OnePassNormal, normalised));
     }
 
     #[test]
     fn not_for_operators_without_data() {
         let diagonal = "
-            mesh 1 rank
-            let D = (i) <- (i) : f64[6]
-            %0 = input x : f64[6]
-            %1 = apply D %0 : f64[6]
-            %2 = apply D.H %1 : f64[6]
-            return %2
-            ";
+mesh 1 rank
+let D = (i) <- (i) : f64[6]
+%0 = input x : f64[6]
+%1 = apply D %0 : f64[6]
+%2 = apply D.H %1 : f64[6]
+return %2
+";
         assert!(unchanged(&OnePassNormal, diagonal));
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn regions(plan: &Plan, report: &mut Report) {
 
 fn bounds(plan: &Plan, block: &Block, region: Region, free: usize) -> Result<(), String> {
     let (nodes, leaf) = (region.nodes(), region.leaf.0 as usize);
-    if nodes.is_empty() || nodes.start < free || nodes.end > block.nodes.len() {
+    if nodes.start < free || !is_inside(block, region) {
         return Err(format!("a region of the nodes {nodes:?} overlaps another or is not there"));
     }
     match plan.leaves.get(leaf) {
@@ -31,6 +31,11 @@ fn bounds(plan: &Plan, block: &Block, region: Region, free: usize) -> Result<(),
         Some(leaf) => Err(format!("the region of {} has not one range part", leaf.name)),
         None => Err(format!("a region names leaf {leaf}, which is not there")),
     }
+}
+
+fn is_inside(block: &Block, region: Region) -> bool {
+    let nodes = region.nodes();
+    !nodes.is_empty() && nodes.end <= block.nodes.len()
 }
 
 /// What each node of a region does, or the first that cannot be in it.
@@ -49,7 +54,7 @@ fn roles(block: &Block, region: Region) -> Result<Vec<Role>, (usize, String)> {
 /// `region-buffers`
 pub(super) fn region_buffers(plan: &Plan, report: &mut Report) {
     for (b, block) in plan.blocks.iter().enumerate() {
-        for region in &block.regions {
+        for region in block.regions.iter().filter(|r| is_inside(block, **r)) {
             let Ok(roles) = roles(block, *region) else { continue };
             for n in region.nodes() {
                 if overwrites(block, *region, &roles, n) {

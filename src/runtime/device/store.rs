@@ -46,8 +46,8 @@ impl Store {
             let own = rows.is_none() || view.dims != node.out().dims;
             let part = if own { 0..view.len() } else { elements.clone() };
             let present = view.buffer != target;
-            let slice = |memory: &'_ Memory| memory.slice(view.dtype, view.len()).range(part);
-            args.push(present.then(|| slice(&memories[view.buffer])));
+            let whole = present.then(|| memories[view.buffer].slice(view.dtype, view.len()));
+            args.push(whole.map(|whole| whole.range(part)));
         }
         let result = node.run(&args, out.slice_mut(dtype, len).range(elements));
         self.args = recycled::<Option<Slice<'_>>, _>(args);
