@@ -5,8 +5,10 @@ use adjoin::data::{Array, Source};
 use adjoin::ops::{self, Handle};
 use adjoin::runtime::device::{Host, Shadow};
 use adjoin::runtime::{Program, World};
-use adjoin_passes::machine::Machine;
-use adjoin_passes::{Context, Mesh, Plan, compile, text};
+use adjoin_passes::one_pass_normal::OnePassNormal;
+use adjoin_passes::pipeline::{Pass, run};
+use adjoin_passes::plan_buffers::PlanBuffers;
+use adjoin_passes::{Context, Plan, text};
 
 /// Numbers that no two orders of sums treat alike.
 fn values(dims: &[usize], dtype: Dtype) -> Source {
@@ -24,12 +26,15 @@ fn values(dims: &[usize], dtype: Dtype) -> Source {
     Source::array(array.cast(dtype).unwrap())
 }
 
-fn compiled(source: &str, ranks: usize) -> Plan {
-    let source = text::parse(source).unwrap_or_else(|error| panic!("{error}"));
-    // Rows are split, as nothing else costs anything.
-    let machine = Machine { latency: 1e-12, byte: 1e-15, memory: 1e-6, ..Machine::default() };
-    let cx = Context { mesh: Mesh::line(ranks), machine, ..Context::default() };
-    compile(&source, &cx).unwrap_or_else(|error| panic!("{error}")).plan
+/// A placed plan after the passes that make regions and buffers.
+fn finished(source: &str, ranks: usize) -> Plan {
+    let source = source.replace("mesh", &format!("mesh p={ranks}"));
+    let plan = text::parse(&source).unwrap_or_else(|error| panic!("{error}"));
+    let passes: [&dyn Pass; 2] = [&OnePassNormal, &PlanBuffers];
+    let one = |plan: Plan, pass: &&dyn Pass| {
+        run(*pass, &plan, &Context::default()).unwrap_or_else(|error| panic!("{error}"))
+    };
+    passes.iter().fold(plan, one)
 }
 
 /// The same plan without regions: with the same buffers, or with one for each value.
@@ -77,7 +82,7 @@ fn results(
 
 fn unchanged(source: &str, operator: &Handle, inputs: &[(&str, Source)]) {
     for ranks in [1, 2, 3] {
-        let plan = compiled(source, ranks);
+        let plan = finished(source, ranks);
         assert_eq!(plan.blocks[0].regions.len(), 1, "{plan}");
         let expected = results(&without(&plan, false), operator, inputs, None);
         assert!(expected[0].len() > 100, "{expected:?}");
@@ -93,24 +98,24 @@ fn dense_normal_operators_keep_every_bit() {
         for batch in ["", ", 3"] {
             // Several panels on each rank, and a last one that is not full.
             let (rows, cols) = (1501, 300);
+            let dot = if dtype.is_complex() { "c128" } else { "f64" };
             let source = format!(
-                "mesh 1 rank
-let A = (i) <- (j) : {dtype}[{rows}, {cols}]
+                "mesh
+let A = (i) <- (j) : {dtype}[{rows}/p, {cols}]
 slot w : f64
-term t0 = A
-term t1 = A.H
 %0 = input x : {dtype}[{cols}{batch}]
-%1 = input y : {dtype}[{rows}{batch}]
+%1 = input y : {dtype}[{rows}/p{batch}]
 %2 = slot w : f64[]
-%3 = apply t0 %0 : {dtype}[{rows}{batch}]
-%4 = axpy %2 %3 %1 : {dtype}[{rows}{batch}]
-%5 = neg %4 : {dtype}[{rows}{batch}]
-%6 = conj %5 : {dtype}[{rows}{batch}]
-%7 = apply t1 %6 : {dtype}[{cols}{batch}]
-%8 = dot %5 %5 : {}[]
-return %7 %8
-",
-                if dtype.is_complex() { "c128" } else { "f64" }
+%3 = apply A %0 : {dtype}[{rows}/p{batch}]
+%4 = axpy %2 %3 %1 : {dtype}[{rows}/p{batch}]
+%5 = neg %4 : {dtype}[{rows}/p{batch}]
+%6 = conj %5 : {dtype}[{rows}/p{batch}]
+%7 = apply A.H %6 : {dtype}[{cols}{batch}] +p
+%8 = all_reduce p %7 : {dtype}[{cols}{batch}]
+%9 = dot %5 %5 : {dot}[] +p
+%10 = all_reduce p %9 : {dot}[]
+return %8 %10
+"
             );
             let a = ops::matrix_mult(values(&[rows, cols], dtype)).build().unwrap();
             let dims = |n| if batch.is_empty() { vec![n] } else { vec![n, 3] };
@@ -123,16 +128,14 @@ return %7 %8
 #[test]
 fn fredholm_integrals_keep_every_bit() {
     let g = ops::fredholm1(values(&[7, 200, 150], Dtype::C64)).nz(2).build().unwrap();
-    let source = "mesh 1 rank
-let G = (k, i, z) <- (k, j, z) : c64[7, 200, 2, 150]
+    let source = "mesh
+let G = (k, i, z) <- (k, j, z) : c64[7/p, 200, 2, 150]
 slot w : f64
-term t0 = G
-term t1 = G.H
-%0 = input x : c64[7, 150, 2]
+%0 = input x : c64[7/p, 150, 2]
 %1 = slot w : f64[]
-%2 = apply t0 %0 : c64[7, 200, 2]
-%3 = scale %1 %2 : c64[7, 200, 2]
-%4 = apply t1 %3 : c64[7, 150, 2]
+%2 = apply G %0 : c64[7/p, 200, 2]
+%3 = scale %1 %2 : c64[7/p, 200, 2]
+%4 = apply G.H %3 : c64[7/p, 150, 2]
 return %4
 ";
     unchanged(source, &g, &[("x", values(&[7, 150, 2], Dtype::C64))]);
