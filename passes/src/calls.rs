@@ -151,6 +151,13 @@ pub enum Call {
         /// Where the result goes.
         out: View,
     },
+    /// Kernels of one leaf and local calls between them, which may run panel by panel.
+    Region {
+        /// Whose panels.
+        leaf: LeafId,
+        /// Kernels and local calls, in an order in which they may also run whole.
+        calls: Vec<Call>,
+    },
     /// Copies boxes.
     Copy {
         /// Whether the target is filled with zeros before.

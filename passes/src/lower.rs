@@ -84,7 +84,16 @@ impl<'a> Lowering<'a> {
         let out = CallBlock { name: block.name.clone(), ..CallBlock::default() };
         let mut scope = Scope { block, buffers, out };
         for (tag, node) in block.nodes.iter().enumerate() {
+            let begin = scope.out.calls.len();
             self.node(&mut scope, node, tag as u32);
+            if let Some(region) = block.regions.iter().find(|r| r.nodes().contains(&tag)) {
+                let calls = scope.out.calls.split_off(begin);
+                if tag == region.first as usize {
+                    scope.out.calls.push(Call::Region { leaf: region.leaf, calls });
+                } else if let Some(Call::Region { calls: known, .. }) = scope.out.calls.last_mut() {
+                    known.extend(calls);
+                }
+            }
         }
         for r in &block.returns {
             self.give(&mut scope, &r.target, r.value);
