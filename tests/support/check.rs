@@ -122,9 +122,8 @@ fn is_placed(plan: &Plan) -> bool {
 
 /// The parts of the result on simulated ranks.
 pub fn on_sim(planned: &Planned, plan: &Plan, data: &Data) -> Result<Vec<Vec<Complex64>>, String> {
-    let outcome =
-        simulate(plan, planned.operators(), &Functions::default(), &data.given(plan), "")
-            .map_err(|e| e.to_string())?;
+    let outcome = simulate(plan, planned.operators(), &Functions::default(), &data.given(plan), "")
+        .map_err(|e| e.to_string())?;
     Ok(outcome.outputs.iter().map(|a| dense::widest(a.elements())).collect())
 }
 
