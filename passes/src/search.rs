@@ -164,8 +164,16 @@ impl Search<'_> {
 
     fn leaves(&mut self) {
         for (l, leaf) in self.plan.leaves.iter().enumerate() {
-            let factors = leaf.signature.rule.factors.iter().enumerate();
-            let free = factors.filter(|(_, f)| !f.whole && f.size > 1).map(|(i, _)| Use::Factor(i));
+            let rule = &leaf.signature.rule;
+            let nodes = self.plan.blocks.iter().flat_map(|b| &b.nodes).filter_map(applied);
+            let directions: BTreeSet<bool> =
+                nodes.filter(|(id, _)| id.0 as usize == l).map(|(_, adjoint)| adjoint).collect();
+            let clear =
+                |f: usize| directions.iter().all(|&adjoint| rule.sums_are_clear(f, adjoint));
+            let factors = rule.factors.iter().enumerate();
+            let free = factors
+                .filter(|(i, f)| !f.whole && f.size > 1 && clear(*i))
+                .map(|(i, _)| Use::Factor(i));
             let batch = (0..self.batches[l]).map(Use::Batch);
             let uses: Vec<_> = free.chain(batch).collect();
             let mut tiles: Vec<Tile> = vec![vec![None; self.cx.mesh.axes.len()]];

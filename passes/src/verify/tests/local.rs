@@ -29,7 +29,8 @@ fn returns() {
 
 #[test]
 fn controls() {
-    for (ty, fits) in [("f64[]", true), ("f64[] +p", false), ("f64[2]", true), ("f64[2/p]", false)] {
+    for (ty, fits) in [("f64[]", true), ("f64[] +p", false), ("f64[2]", true), ("f64[2/p]", false)]
+    {
         let mut d = Draft::new("p=2");
         let x = d.zero(ty);
         d.give(Target::Control("go".into()), x);
