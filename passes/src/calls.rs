@@ -179,6 +179,20 @@ pub enum Call {
     },
 }
 
+impl Call {
+    /// The calls that this one is made of: those of a region, else itself.
+    pub fn inner(&self) -> &[Call] {
+        match self {
+            Call::Region { calls, .. } => calls,
+            Call::Kernel { .. }
+            | Call::Local { .. }
+            | Call::Copy { .. }
+            | Call::Start { .. }
+            | Call::Wait { .. } => std::slice::from_ref(self),
+        }
+    }
+}
+
 impl View {
     /// The number of elements held.
     pub fn len(&self) -> usize {

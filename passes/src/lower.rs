@@ -13,6 +13,7 @@ use std::ops::Range;
 /// The calls of one rank.
 pub fn lower(plan: &Plan, rank: usize) -> Calls {
     let mut lowering = Lowering::new(plan, rank);
+    lowering.reserve();
     for (s, state) in plan.states.iter().enumerate() {
         let view = lowering.view(&state.ty, s);
         let port = lowering.port(&state.name, &state.ty, view);
@@ -73,6 +74,17 @@ impl<'a> Lowering<'a> {
             ..Calls::default()
         };
         Lowering { plan, at, calls }
+    }
+
+    /// Room for the buffers of all values, so that temporary ones come after them.
+    fn reserve(&mut self) {
+        let states = self.plan.states.len();
+        let needs = self.plan.blocks.iter().map(|block| match &block.buffers {
+            Some(buffers) => buffers.iter().map(|&b| b as usize + 1).max().unwrap_or(0),
+            None => states + block.types.len(),
+        });
+        let count = needs.max().unwrap_or(0).max(states);
+        self.calls.buffers = vec![Buffer { dtype: Dtype::F64, len: 0 }; count];
     }
 
     fn block(&mut self, block: &'a Block) {

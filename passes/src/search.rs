@@ -175,7 +175,7 @@ fn reshaped_cuts(plan: &Plan) -> Vec<DimCut> {
                     let mut p = Placement::replicated(from.len());
                     p.splits[d] = Split::over(&[0]);
                     let splits = reshaped(from, to, &p)?.splits.into_iter().enumerate();
-                    let (at, cut) = splits.filter_map(|(e, s)| Some((e, s.cut?))).next()?;
+                    let (at, cut) = splits.into_iter().find_map(|(e, s)| Some((e, s.cut?)))?;
                     Some((to.clone(), at, cut))
                 });
                 for cut in found.collect::<Vec<_>>() {
