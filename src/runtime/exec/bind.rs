@@ -223,7 +223,7 @@ impl Binder<'_> {
     }
 
     fn slot(&mut self, k: usize, slot: &Slot) -> Result<BoundSlot, Why> {
-        let slab = self.all_slots().slab(&vec![k..k + 1]);
+        let slab = self.all_slots().slab(&std::iter::once(k..k + 1).collect());
         let load = Work::Unpack { slabs: vec![slab], add: false };
         let load = self.prepare(format!("setting slot {}", slot.name), load)?;
         let complex = slot.dtype.is_complex();
