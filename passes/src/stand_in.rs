@@ -125,10 +125,10 @@ impl<'a> StandIn<'a> {
             law => law.entry(self.seed, self.complex, (range, domain), row, column),
         };
         match (s.linearity, s.typing) {
-            (Linearity::Complex, _) => (entry, Gf::ZERO),
             (Linearity::Antilinear, _) => (Gf::ZERO, entry),
             // A map from or to real vectors has its two halves tied already.
-            (Linearity::Real, Typing::RealToComplex | Typing::ComplexToReal) => (entry, Gf::ZERO),
+            (Linearity::Complex, _)
+            | (Linearity::Real, Typing::RealToComplex | Typing::ComplexToReal) => (entry, Gf::ZERO),
             (Linearity::Real, Typing::Same) => {
                 self.law.real(self.seed, row_hash, self.complex, entry, row, column)
             }
