@@ -9,5 +9,12 @@ pub mod planned;
 pub mod problem;
 pub mod runtime;
 pub mod run;
+pub mod check;
+pub mod report;
+pub mod cli;
 
 pub use adjoin_passes::Dtype;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,7 +1,13 @@
 //! What a problem file may name: operators and solvers, each with its parameters and their kinds.
 //!
-//! Names and parameters are PyLops's.
-//! An entry is enough to check a table of a file; building is done by whoever owns the operator.
+//! Operators and their parameters are the registry's: it is asked what each parameter must be, and
+//! which ones it cannot do without, so that there is one list.
+
+use crate::Dtype;
+use crate::data::Source;
+use crate::ops::registry::{self, FromValue, RegistryError, Value};
+use crate::ops::{Dims, Handle};
+use std::sync::{Arc, OnceLock};
 
 /// Everything that a problem file may name.
 #[derive(Clone, Debug, Default)]
@@ -15,18 +21,18 @@ pub struct Catalog {
 }
 
 /// An operator or a solver.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// Its name in a file.
     pub name: &'static str,
     /// Its parameters, in PyLops's order.
-    pub parameters: &'static [Parameter],
+    pub parameters: Arc<[Parameter]>,
     /// The results that a solver can write; none for an operator.
     pub results: &'static [&'static str],
 }
 
 /// A parameter of an operator or a solver.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Parameter {
     /// Its key in a file.
     pub name: &'static str,
@@ -37,7 +43,7 @@ pub struct Parameter {
 }
 
 /// What a parameter takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `true` or `false`
     Flag,
@@ -54,19 +60,29 @@ pub enum Kind {
     /// One finite number or a list of them.
     Numbers,
     /// One of some words.
-    Word(&'static [&'static str]),
+    Word(Arc<[String]>),
     /// An element type.
     Dtype,
     /// An expression for an array, `{ array = ".." }`, or a list of finite numbers.
     Array,
     /// An expression for an operator.
     Operator,
+    /// Anything: the parameter has no effect here.
+    Ignored,
 }
 
 impl Entry {
-    /// An operator.
-    pub const fn operator(name: &'static str, parameters: &'static [Parameter]) -> Self {
-        Entry { name, parameters, results: &[] }
+    /// The parameter of a name; one that PyLops has and that has no effect here is `Ignored`.
+    pub fn parameter(&self, name: &str) -> Option<Parameter> {
+        let known = self.parameters.iter().find(|parameter| parameter.name == name);
+        known.cloned().or_else(|| {
+            let given = [(name.to_owned(), Value::None)];
+            let unknown = matches!(
+                registry::build(self.name, &given),
+                Err(RegistryError::UnknownOperator { .. } | RegistryError::UnknownParameter { .. })
+            );
+            (!unknown).then(|| optional("", Kind::Ignored))
+        })
     }
 }
 
@@ -80,128 +96,155 @@ pub const fn optional(name: &'static str, kind: Kind) -> Parameter {
     Parameter { name, kind, required: false }
 }
 
+/// The operators that are maps of elements and no leaves.
+pub const ELEMENTWISE: [&str; 2] = ["Real", "Conj"];
+
 impl Catalog {
     /// The operators and solvers of this crate.
     pub fn standard() -> Self {
-        Catalog { operators: OPERATORS.to_vec(), solvers: SOLVERS.to_vec(), methods: vec!["on"] }
+        static STANDARD: OnceLock<Catalog> = OnceLock::new();
+        STANDARD.get_or_init(Catalog::asked).clone()
+    }
+
+    fn asked() -> Self {
+        let leaves = registry::operators().into_iter().map(|name| Entry {
+            name,
+            parameters: parameters(name).into(),
+            results: &[],
+        });
+        let maps = ELEMENTWISE.into_iter().map(|name| Entry {
+            name,
+            parameters: [required("dims", Kind::Dims), optional("dtype", Kind::Dtype)].into(),
+            results: &[],
+        });
+        let solvers = ["cg", "cgls"].map(|name| Entry {
+            name,
+            parameters: [
+                required("niter", Kind::Count),
+                optional("damp", Kind::Number),
+                optional("tol", Kind::Number),
+            ]
+            .into(),
+            results: &["x", "cost"],
+        });
+        Catalog {
+            operators: leaves.chain(maps).collect(),
+            solvers: solvers.into(),
+            methods: vec![],
+        }
     }
 
     /// The operator of a name.
     pub fn operator(&self, name: &str) -> Option<Entry> {
-        self.operators.iter().find(|entry| entry.name == name).copied()
+        self.operators.iter().find(|entry| entry.name == name).cloned()
     }
 
     /// The solver of a name.
     pub fn solver(&self, name: &str) -> Option<Entry> {
-        self.solvers.iter().find(|entry| entry.name == name).copied()
+        self.solvers.iter().find(|entry| entry.name == name).cloned()
     }
 }
 
-const DTYPE: Parameter = optional("dtype", Kind::Dtype);
-const AXIS: Parameter = optional("axis", Kind::Integer);
-const DIFFERENCE: Kind = Kind::Word(&["forward", "backward", "centered"]);
-const SIZES: &[Parameter] = &[required("N", Kind::Dims), optional("M", Kind::Dims), DTYPE];
-const DIMS: &[Parameter] = &[required("dims", Kind::Dims), DTYPE];
+/// A value that no parameter takes, so that the refusal says what it must be.
+const PROBE: &str = "?";
 
-const OPERATORS: &[Entry] = &[
-    Entry::operator(
-        "MatrixMult",
-        &[required("A", Kind::Array), optional("otherdims", Kind::Dims), DTYPE],
-    ),
-    Entry::operator("Identity", SIZES),
-    Entry::operator("Zero", SIZES),
-    Entry::operator(
-        "Diagonal",
-        &[required("diag", Kind::Array), optional("dims", Kind::Dims), AXIS, DTYPE],
-    ),
-    Entry::operator(
-        "FirstDerivative",
-        &[
-            required("dims", Kind::Dims),
-            AXIS,
-            optional("sampling", Kind::Number),
-            optional("kind", DIFFERENCE),
-            optional("edge", Kind::Flag),
-            optional("order", Kind::Count),
-            DTYPE,
-        ],
-    ),
-    Entry::operator(
-        "SecondDerivative",
-        &[
-            required("dims", Kind::Dims),
-            AXIS,
-            optional("sampling", Kind::Number),
-            optional("kind", DIFFERENCE),
-            optional("edge", Kind::Flag),
-            DTYPE,
-        ],
-    ),
-    Entry::operator(
-        "Laplacian",
-        &[
-            required("dims", Kind::Dims),
-            optional("axes", Kind::Integers),
-            optional("weights", Kind::Numbers),
-            optional("sampling", Kind::Numbers),
-            optional("edge", Kind::Flag),
-            optional("kind", DIFFERENCE),
-            DTYPE,
-        ],
-    ),
-    Entry::operator(
-        "Gradient",
-        &[
-            required("dims", Kind::Dims),
-            optional("sampling", Kind::Numbers),
-            optional("edge", Kind::Flag),
-            optional("kind", DIFFERENCE),
-            DTYPE,
-        ],
-    ),
-    Entry::operator(
-        "Restriction",
-        &[required("dims", Kind::Dims), required("iava", Kind::Array), AXIS, DTYPE],
-    ),
-    Entry::operator(
-        "Transpose",
-        &[required("dims", Kind::Dims), required("axes", Kind::Integers), DTYPE],
-    ),
-    Entry::operator("Real", DIMS),
-    Entry::operator("Conj", DIMS),
-    Entry::operator(
-        "FFT",
-        &[
-            required("dims", Kind::Dims),
-            AXIS,
-            optional("nfft", Kind::Count),
-            optional("sampling", Kind::Number),
-            optional("norm", Kind::Word(&["ortho", "none", "1/n"])),
-            optional("real", Kind::Flag),
-            optional("ifftshift_before", Kind::Flag),
-            optional("fftshift_after", Kind::Flag),
-            DTYPE,
-        ],
-    ),
-    Entry::operator(
-        "Fredholm1",
-        &[
-            required("G", Kind::Array),
-            optional("nz", Kind::Count),
-            optional("saveGt", Kind::Flag),
-            optional("usematmul", Kind::Flag),
-            DTYPE,
-        ],
-    ),
-];
+/// The parameters of an operator, as the registry reads them.
+fn parameters(operator: &str) -> Vec<Parameter> {
+    let mut needed: Vec<(String, Value)> = Vec::new();
+    while let Err(RegistryError::Missing { name, .. }) = registry::build(operator, &needed) {
+        let kind = kind(operator, &needed, &name);
+        needed.push((name, sample(&kind)));
+    }
+    let names = registry::parameters(operator).unwrap_or_default();
+    names.iter().map(|name| parameter(operator, &needed, name)).collect()
+}
 
-const KRYLOV: &[Parameter] = &[
-    required("niter", Kind::Count),
-    optional("damp", Kind::Number),
-    optional("tol", Kind::Number),
-];
+fn parameter(operator: &str, needed: &[(String, Value)], name: &'static str) -> Parameter {
+    let is_needed = needed.iter().any(|(other, _)| other == name);
+    let others: Vec<_> = needed.iter().filter(|(other, _)| other != name).cloned().collect();
+    Parameter { name, kind: kind(operator, &others, name), required: is_needed }
+}
 
-const SOLVERS: &[Entry] = &[
-    Entry { name: "cg", parameters: KRYLOV, results: &["x", "cost"] },
-    Entry { name: "cgls", parameters: KRYLOV, results: &["x", "cost"] },
-];
+fn kind(operator: &str, others: &[(String, Value)], name: &str) -> Kind {
+    let mut given = others.to_vec();
+    given.push((name.to_owned(), Value::Text(PROBE.into())));
+    match registry::build(operator, &given) {
+        Err(RegistryError::WrongType { expected, .. }) => expected_kind(&expected),
+        _ => Kind::Ignored,
+    }
+}
+
+fn expected_kind(expected: &str) -> Kind {
+    let kinds = [
+        (<bool as FromValue>::EXPECTED, Kind::Flag),
+        (<usize as FromValue>::EXPECTED, Kind::Count),
+        (<isize as FromValue>::EXPECTED, Kind::Integer),
+        (<f64 as FromValue>::EXPECTED, Kind::Number),
+        (<Dims as FromValue>::EXPECTED, Kind::Dims),
+        (<Vec<isize> as FromValue>::EXPECTED, Kind::Integers),
+        (<Vec<f64> as FromValue>::EXPECTED, Kind::Numbers),
+        (<Dtype as FromValue>::EXPECTED, Kind::Dtype),
+        (<Source as FromValue>::EXPECTED, Kind::Array),
+        (<Handle as FromValue>::EXPECTED, Kind::Operator),
+    ];
+    let known = kinds.into_iter().find(|(text, _)| *text == expected);
+    known.map_or_else(
+        || {
+            if expected.starts_with(<Source as FromValue>::EXPECTED) {
+                return Kind::Array;
+            }
+            let words = expected.split(", ").flat_map(|words| words.split(" or "));
+            Kind::Word(words.map(str::to_owned).collect())
+        },
+        |(_, kind)| kind,
+    )
+}
+
+/// A value that stands for a parameter while another one is asked for.
+fn sample(kind: &Kind) -> Value {
+    match kind {
+        Kind::Flag => Value::Bool(false),
+        Kind::Count | Kind::Integer | Kind::Number => Value::Integer(0),
+        Kind::Dims | Kind::Integers | Kind::Numbers => Value::List(vec![Value::Integer(0)]),
+        Kind::Word(words) => Value::Text(words.first().cloned().unwrap_or_default()),
+        Kind::Dtype => Value::Text(Dtype::F32.numpy().into()),
+        Kind::Array => Value::Array(Source::zeros([1, 1, 1], Dtype::F32)),
+        Kind::Operator | Kind::Ignored => Value::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_is_the_only_list() {
+        let catalog = Catalog::standard();
+        for operator in registry::operators() {
+            let entry = catalog.operator(operator).unwrap();
+            let names: Vec<_> = entry.parameters.iter().map(|p| p.name).collect();
+            assert_eq!(names, registry::parameters(operator).unwrap());
+            assert!(entry.parameters.iter().all(|p| p.kind != Kind::Ignored), "{operator}");
+        }
+    }
+
+    #[test]
+    fn kinds_are_those_that_the_registry_reads() {
+        let catalog = Catalog::standard();
+        let kind = |operator: &str, name: &str| {
+            let parameter = catalog.operator(operator).unwrap().parameter(name).unwrap();
+            (parameter.kind, parameter.required)
+        };
+        assert_eq!(kind("MatrixMult", "A"), (Kind::Array, true));
+        assert_eq!(kind("Restriction", "iava"), (Kind::Array, true));
+        assert_eq!(kind("Transpose", "axes"), (Kind::Integers, true));
+        assert_eq!(kind("FirstDerivative", "sampling"), (Kind::Number, false));
+        assert_eq!(kind("Laplacian", "weights"), (Kind::Numbers, false));
+        assert_eq!(kind("Identity", "M"), (Kind::Dims, false));
+        assert_eq!(kind("FFT", "real"), (Kind::Flag, false));
+        assert_eq!(kind("Fredholm1", "saveGt"), (Kind::Ignored, false));
+        let words = ["forward", "centered", "backward"].map(str::to_owned);
+        assert_eq!(kind("Gradient", "kind"), (Kind::Word(words.to_vec().into()), false));
+        assert!(catalog.operator("Gradient").unwrap().parameter("order").is_none());
+    }
+}

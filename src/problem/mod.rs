@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! text ──▶ value ──▶ file ──▶ resolve
-//!            └─ expressions ─▶ text
+//!            └─ expressions ─▶ text       │
+//!                                       build ──▶ expressions, systems, sources
 //! ```
 //!
-//! Nothing here knows operators or plans: a resolved problem is data that a later step builds from.
+//! Only `build` and the catalogue know operators, and nothing here knows plans.
 //! Modules are declared in the order in which to read them.
 
 pub mod diagnostic;
@@ -22,6 +23,9 @@ pub mod catalog;
 
 pub mod resolve;
 
+pub mod build;
+
+pub use build::Model;
 pub use catalog::Catalog;
 pub use diagnostic::{Diagnostic, Document, Result, Span, Spanned};
 pub use file::Problem;
@@ -37,7 +41,8 @@ pub fn fuzz_entry(bytes: &[u8]) {
     for name in ["fuzz.toml", "fuzz.json"] {
         let resolved = Problem::parse(name, text)
             .and_then(|problem| Resolved::new(problem, &Catalog::standard(), Vec::new()));
-        if let Err(error) = resolved {
+        let built = resolved.and_then(|resolved| built(&resolved));
+        if let Err(error) = built {
             assert!(!error.message().is_empty() && !error.render().is_empty());
         }
     }
@@ -51,4 +56,26 @@ pub fn fuzz_entry(bytes: &[u8]) {
         }
         Err(error) => assert!(!error.render().is_empty()),
     }
+}
+
+/// Builds all that a problem asks for, with arrays of which only the shapes are known.
+fn built(resolved: &Resolved) -> Result<()> {
+    use crate::Dtype;
+    use crate::data::Source;
+    let declared = |array: &file::Array| match &array.origin {
+        file::Origin::Shape { dims, dtype } => {
+            Ok(Source::declared(dims.clone(), dtype.unwrap_or(Dtype::F64)))
+        }
+        file::Origin::Npy(path) if path.value.starts_with('w') => {
+            Ok(Source::declared([50, 1280], Dtype::F64))
+        }
+        file::Origin::Npy(_) | file::Origin::Npz { .. } => Ok(Source::declared([50], Dtype::C64)),
+    };
+    let mut model = Model::with(resolved, &declared)?;
+    if let Some(task) = model.task()? {
+        let types: Vec<Dtype> = vec![Dtype::C128; task.system.model_parts().len()];
+        let parts = task.system.model_parts().clone();
+        model.bind_solution(crate::expr::input_parts("x", parts, &types));
+    }
+    model.outputs().map(|_| ())
 }

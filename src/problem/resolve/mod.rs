@@ -6,7 +6,7 @@ mod names;
 mod order;
 mod settings;
 mod sort;
-mod uses;
+pub(super) mod uses;
 
 use super::catalog::{Catalog, Entry};
 use super::diagnostic::{Diagnostic, Document, Result, Spanned};

@@ -26,11 +26,13 @@ pub enum Setting {
     /// Finite numbers: several of a parameter, or the values of a small array.
     Numbers(Vec<f64>),
     /// One of the parameter's words.
-    Word(&'static str),
+    Word(String),
     /// An element type.
     Dtype(Dtype),
     /// An expression, of the sort that the parameter takes.
     Formula(Formula),
+    /// Something without an effect.
+    Ignored,
 }
 
 /// Reads an operator's definition.
@@ -75,16 +77,15 @@ fn unknown<'a>(
 fn built(document: &Document, entry: Entry, span: Span, arguments: Table) -> Result<Built> {
     let mut settings: Vec<(Name, Spanned<Setting>)> = Vec::new();
     for (name, value) in arguments {
-        let find = |parameter: &&Parameter| parameter.name == name.value;
-        let Some(parameter) = entry.parameters.iter().find(find) else {
+        let Some(parameter) = entry.parameter(&name.value) else {
             let message =
                 format!("{} has no parameter `{}`", entry.name, name.value.escape_debug());
             let all = entry.parameters.iter().map(|parameter| parameter.name);
             return Err(Diagnostic::new(document, name.span, message, "here")
                 .maybe_help(suggest::help(&name.value, "parameters", all)));
         };
-        let what = format!("`{}` of {}", parameter.name, entry.name);
-        let setting = setting(document, &what, parameter.kind, &value)?;
+        let what = format!("`{}` of {}", name.value, entry.name);
+        let setting = setting(document, &what, &parameter.kind, &value)?;
         settings.push((name, Spanned::new(setting, value.span)));
     }
     let given = |parameter: &Parameter| settings.iter().any(|(n, _)| n.value == parameter.name);
@@ -97,7 +98,7 @@ fn built(document: &Document, entry: Entry, span: Span, arguments: Table) -> Res
     }
 }
 
-fn setting(document: &Document, what: &str, kind: Kind, value: &Value) -> Result<Setting> {
+fn setting(document: &Document, what: &str, kind: &Kind, value: &Value) -> Result<Setting> {
     let wrong = |expected| fields::wrong_type(document, value.span, &value.value, what, expected);
     match kind {
         Kind::Flag => match value.value {
@@ -127,6 +128,7 @@ fn setting(document: &Document, what: &str, kind: Kind, value: &Value) -> Result
             ValueKind::Text(_) => Ok(Setting::Formula(file::formula(document, value, what)?)),
             _ => Err(wrong("an operator's name or an expression")),
         },
+        Kind::Ignored => Ok(Setting::Ignored),
     }
 }
 
@@ -149,16 +151,11 @@ fn numbers(document: &Document, value: &Value, what: &str) -> Result<Vec<f64>> {
     items(value).map(|item| fields::real(document, item, what)).collect()
 }
 
-fn word(
-    document: &Document,
-    value: &Value,
-    what: &str,
-    words: &'static [&'static str],
-) -> Result<Setting> {
+fn word(document: &Document, value: &Value, what: &str, words: &[String]) -> Result<Setting> {
     let text = &fields::text(document, value, what)?.text;
-    words.iter().find(|word| *word == text).map(|word| Setting::Word(word)).ok_or_else(|| {
+    words.iter().find(|word| *word == text).cloned().map(Setting::Word).ok_or_else(|| {
         let message = format!("{what} cannot be `{}`", text.escape_debug());
-        let help = suggest::help(text, "values", words.iter().copied());
+        let help = suggest::help(text, "values", words.iter().map(String::as_str));
         Diagnostic::new(document, value.span, message, "here").maybe_help(help)
     })
 }

@@ -71,8 +71,8 @@ fn check_settings<'a>(
         let Setting::Formula(formula) = &setting.value else {
             continue;
         };
-        let parameters = built.entry.value.parameters;
-        match parameters.iter().find(|p| p.name == name.value).map(|p| p.kind) {
+        let parameters = &built.entry.value.parameters;
+        match parameters.iter().find(|p| p.name == name.value).map(|p| &p.kind) {
             Some(Kind::Operator) => checker(formula).whole(Sort::Operator)?,
             Some(Kind::Number) => {
                 checker(formula).whole(Sort::Number)?;

@@ -7,7 +7,7 @@ use crate::problem::suggest;
 use crate::problem::text::Formula;
 
 /// The expressions in an operator's definition.
-pub(super) fn of_operator(operator: &Operator) -> Vec<&Formula> {
+pub(in crate::problem) fn of_operator(operator: &Operator) -> Vec<&Formula> {
     match &operator.body {
         Body::Formula(formula) => vec![formula],
         Body::Built(built) => of_settings(built),
@@ -23,7 +23,7 @@ fn of_settings<'a>(built: &'a Built) -> Vec<&'a Formula> {
 }
 
 /// The expressions of `solve`.
-pub(super) fn of_solve(resolved: &Resolved) -> Vec<&Formula> {
+pub(in crate::problem) fn of_solve(resolved: &Resolved) -> Vec<&Formula> {
     resolved
         .solve
         .iter()
@@ -84,11 +84,17 @@ pub(super) fn check_unused(resolved: &Resolved) -> Result<()> {
     if resolved.solve.is_none() && resolved.outputs.is_empty() {
         return Ok(());
     }
-    let mut used = Used::new(resolved);
-    let roots = of_solve(resolved).into_iter();
     let outputs = resolved.outputs.iter().filter_map(|output| output.expr.as_ref());
     let expressions = resolved.expressions.iter().map(|(formula, _)| formula);
-    for formula in roots.chain(outputs).chain(expressions) {
+    let mut roots = of_solve(resolved);
+    roots.extend(outputs.chain(expressions));
+    used_by(resolved, &roots).report(resolved)
+}
+
+/// What is needed for these expressions.
+pub(in crate::problem) fn used_by(resolved: &Resolved, roots: &[&Formula]) -> Used {
+    let mut used = Used::new(resolved);
+    for formula in roots {
         used.mark(resolved, formula);
     }
     for (i, operator) in resolved.operators.iter().enumerate().rev() {
@@ -98,13 +104,14 @@ pub(super) fn check_unused(resolved: &Resolved) -> Result<()> {
             }
         }
     }
-    used.report(resolved)
+    used
 }
 
-struct Used {
+/// Which declarations are needed, by their places in the sections.
+pub(in crate::problem) struct Used {
     parameters: Vec<bool>,
-    arrays: Vec<bool>,
-    operators: Vec<bool>,
+    pub arrays: Vec<bool>,
+    pub operators: Vec<bool>,
 }
 
 impl Used {

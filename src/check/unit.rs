@@ -1,0 +1,285 @@
+//! What is checked as one: a leaf, or one block of a family, applied tile by tile without a plan.
+//!
+//! Gather what a tile reads, apply its kernel, scatter what it makes.
+
+use super::fault::Place;
+use super::numbers::{Vector, random};
+use crate::data::Elements;
+use crate::elements::{Slice, SliceMut};
+use crate::ops::{Operator, OperatorError, Patch, PatchMut, Tile};
+use adjoin_kernels::host::Acc;
+use adjoin_passes::Dtype;
+use adjoin_passes::placement::{Region, volume};
+use adjoin_passes::signature::Signature;
+use num_complex::{Complex32, Complex64};
+use std::ops::Range;
+
+/// A direction of an operator.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Way {
+    Forward,
+    Adjoint,
+}
+
+/// A leaf or a block of one.
+pub struct Unit<'a> {
+    pub operator: &'a dyn Operator,
+    /// All of it as one tile.
+    pub tile: Tile,
+    /// The indices of each part of the domain that it reads.
+    pub domain: Vec<Region>,
+    /// The indices of each part of the range that it makes.
+    pub range: Vec<Region>,
+}
+
+/// One tile with the boxes of its parts, from where to where.
+struct Job<'a> {
+    tile: &'a Tile,
+    way: Way,
+    acc: Acc,
+    from: Vec<Region>,
+    to: Vec<Region>,
+}
+
+impl<'a> Unit<'a> {
+    /// A whole leaf, on vectors of a type.
+    pub fn whole(operator: &'a dyn Operator, vector: Dtype) -> Self {
+        Unit::of(operator, Tile::whole(operator.signature(), vector))
+    }
+
+    /// One index of a factor alone.
+    pub fn only(&self, factor: usize, index: usize) -> Self {
+        let mut tile = self.tile.clone();
+        tile.factors[factor] = index..index + 1;
+        Unit::of(self.operator, tile)
+    }
+
+    fn of(operator: &'a dyn Operator, tile: Tile) -> Self {
+        let rule = &operator.signature().rule;
+        let domain = (0..rule.domain.len()).map(|part| tile.domain_box(rule, part)).collect();
+        let range = (0..rule.range.len()).map(|part| tile.range_box(rule, part)).collect();
+        Unit { operator, tile, domain, range }
+    }
+
+    pub fn signature(&self) -> &Signature {
+        self.operator.signature()
+    }
+
+    /// A random vector for a direction.
+    pub fn input(&self, way: Way, seed: u64) -> Vector {
+        random(seed, &self.sizes(way), self.types(way).0)
+    }
+
+    /// Elements of the parts that go in.
+    pub fn sizes(&self, way: Way) -> Vec<usize> {
+        self.boxes(way).0.iter().map(volume).collect()
+    }
+
+    /// The element types of what goes in and what comes out.
+    pub fn types(&self, way: Way) -> (Dtype, Dtype) {
+        match way {
+            Way::Forward => (self.tile.domain, self.tile.range),
+            Way::Adjoint => (self.tile.range, self.tile.domain),
+        }
+    }
+
+    /// What may be rounded away, relative to the largest element.
+    pub fn tolerance(&self) -> f64 {
+        if self.tile.domain.is_double() { 1e-10 } else { 2e-4 }
+    }
+
+    fn boxes(&self, way: Way) -> (&[Region], &[Region]) {
+        match way {
+            Way::Forward => (&self.domain, &self.range),
+            Way::Adjoint => (&self.range, &self.domain),
+        }
+    }
+
+    /// Applies it as one tile.
+    pub fn apply(&self, way: Way, input: &Vector) -> Result<Vector, OperatorError> {
+        self.apply_tiles(std::slice::from_ref(&self.tile), way, input)
+    }
+
+    /// Applies it tile by tile and adds up what they make.
+    pub fn apply_tiles(
+        &self,
+        tiles: &[Tile],
+        way: Way,
+        input: &Vector,
+    ) -> Result<Vector, OperatorError> {
+        let zeros = self.boxes(way).1.iter().map(|held| vec![Complex64::ZERO; volume(held)]);
+        let mut output: Vector = zeros.collect();
+        for tile in tiles {
+            self.add_tile(tile, way, Acc::Set, input, &mut output)?;
+        }
+        Ok(output)
+    }
+
+    /// Applies it as one tile that adds to what is there.
+    pub fn apply_adding(
+        &self,
+        way: Way,
+        input: &Vector,
+        before: &Vector,
+    ) -> Result<Vector, OperatorError> {
+        let mut output = before.clone();
+        self.add_tile(&self.tile, way, Acc::Add, input, &mut output)?;
+        Ok(output)
+    }
+
+    /// Adds what a tile makes; one that adds by itself finds there what `output` holds.
+    fn add_tile(
+        &self,
+        tile: &Tile,
+        way: Way,
+        acc: Acc,
+        input: &Vector,
+        output: &mut Vector,
+    ) -> Result<(), OperatorError> {
+        let rule = &self.signature().rule;
+        if tile.factors.iter().zip(&self.tile.factors).any(|(t, w)| t.is_empty() && !w.is_empty()) {
+            return Ok(());
+        }
+        let unit = Unit::of(self.operator, tile.clone());
+        debug_assert_eq!(unit.domain.len(), rule.domain.len());
+        let (from, to) = match way {
+            Way::Forward => (unit.domain, unit.range),
+            Way::Adjoint => (unit.range, unit.domain),
+        };
+        let job = Job { tile, way, acc, from, to };
+        let (whole_from, whole_to) = self.boxes(way);
+        let local: Vector = (0..input.len())
+            .map(|p| places(&whole_from[p], &job.from[p]).map(|at| input[p][at]).collect())
+            .collect();
+        let start: Vector = (0..output.len())
+            .map(|p| places(&whole_to[p], &job.to[p]).map(|at| output[p][at]).collect())
+            .collect();
+        let made = job.run(self.operator, &local, &start)?;
+        for (p, part) in made.iter().enumerate() {
+            for (at, value) in places(&whole_to[p], &job.to[p]).zip(part) {
+                match acc {
+                    Acc::Set => output[p][at] += value,
+                    Acc::Add => output[p][at] = *value,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The smallest box that holds some elements of the part of the first.
+    pub fn place(&self, range: bool, elements: &[(usize, usize)]) -> Place {
+        let Some(&(part, _)) = elements.first() else { return Place::default() };
+        let held = if range { &self.range[part] } else { &self.domain[part] };
+        let mut found: Vec<Range<usize>> = held.iter().map(|_| usize::MAX..0).collect();
+        for &(_, at) in elements.iter().filter(|(p, _)| *p == part) {
+            for (found, index) in found.iter_mut().zip(indices(held, at)) {
+                *found = found.start.min(index)..found.end.max(index + 1);
+            }
+        }
+        Place { range, part, held: found }
+    }
+}
+
+impl Job<'_> {
+    fn run(
+        &self,
+        operator: &dyn Operator,
+        input: &Vector,
+        start: &Vector,
+    ) -> Result<Vector, OperatorError> {
+        let mut local = operator.build(self.tile)?;
+        let (from, to) = match self.way {
+            Way::Forward => (self.tile.domain, self.tile.range),
+            Way::Adjoint => (self.tile.range, self.tile.domain),
+        };
+        let input: Vec<_> = input.iter().map(|part| elements(part, from)).collect();
+        let before = |part: &Vec<Complex64>| match self.acc {
+            // What was there before must not matter.
+            Acc::Set => elements(&vec![Complex64::new(3.0, 0.0); part.len()], to),
+            Acc::Add => elements(part, to),
+        };
+        let mut output: Vec<_> = start.iter().map(before).collect();
+        for panel in 0..local.panels() {
+            let x: Vec<_> = input
+                .iter()
+                .zip(&self.from)
+                .map(|(part, held)| Patch { data: slice(part), held })
+                .collect();
+            let mut y: Vec<_> = output
+                .iter_mut()
+                .zip(&self.to)
+                .map(|(part, held)| PatchMut { data: slice_mut(part), held })
+                .collect();
+            let later = if panel == 0 { self.acc } else { Acc::Add };
+            match self.way {
+                Way::Forward => local.forward(panel, &x, &mut y, self.acc)?,
+                Way::Adjoint => local.adjoint(panel, &x, &mut y, later)?,
+            }
+        }
+        Ok(output.iter().map(widest).collect())
+    }
+}
+
+/// The global indices of an element of a box.
+pub fn indices(held: &Region, mut at: usize) -> Vec<usize> {
+    let mut index = vec![0; held.len()];
+    for d in (0..held.len()).rev() {
+        let n = held[d].len().max(1);
+        index[d] = held[d].start + at % n;
+        at /= n;
+    }
+    index
+}
+
+/// The places of the elements of a box within a larger one.
+fn places<'a>(whole: &'a Region, held: &'a Region) -> impl Iterator<Item = usize> + 'a {
+    (0..volume(held)).map(move |mut k| {
+        let (mut at, mut stride) = (0, 1);
+        for d in (0..whole.len()).rev() {
+            let n = held[d].len();
+            at += (held[d].start + k % n - whole[d].start) * stride;
+            k /= n;
+            stride *= whole[d].len();
+        }
+        at
+    })
+}
+
+fn elements(values: &[Complex64], dtype: Dtype) -> Elements {
+    match dtype {
+        Dtype::F32 => values.iter().map(|v| v.re as f32).collect::<Vec<_>>().into(),
+        Dtype::F64 => values.iter().map(|v| v.re).collect::<Vec<_>>().into(),
+        Dtype::C64 => {
+            let narrow = |v: &Complex64| Complex32::new(v.re as f32, v.im as f32);
+            values.iter().map(narrow).collect::<Vec<_>>().into()
+        }
+        Dtype::C128 => values.to_vec().into(),
+    }
+}
+
+fn widest(elements: &Elements) -> Vec<Complex64> {
+    match elements {
+        Elements::F32(v) => v.iter().map(|&x| f64::from(x).into()).collect(),
+        Elements::F64(v) => v.iter().map(|&x| x.into()).collect(),
+        Elements::C64(v) => v.iter().map(|x| Complex64::new(x.re.into(), x.im.into())).collect(),
+        Elements::C128(v) => v.clone(),
+    }
+}
+
+fn slice(elements: &Elements) -> Slice<'_> {
+    match elements {
+        Elements::F32(v) => Slice::F32(v),
+        Elements::F64(v) => Slice::F64(v),
+        Elements::C64(v) => Slice::C64(v),
+        Elements::C128(v) => Slice::C128(v),
+    }
+}
+
+fn slice_mut(elements: &mut Elements) -> SliceMut<'_> {
+    match elements {
+        Elements::F32(v) => SliceMut::F32(v),
+        Elements::F64(v) => SliceMut::F64(v),
+        Elements::C64(v) => SliceMut::C64(v),
+        Elements::C128(v) => SliceMut::C128(v),
+    }
+}

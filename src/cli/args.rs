@@ -1,0 +1,136 @@
+//! What may be written on the command line.
+
+use adjoin_passes::Mesh;
+use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A compiler for distributed linear operators.
+#[derive(Debug, Parser)]
+#[command(name = "adjoin", version, about)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Prints the plan of an expression, or of the solver's program; reads headers, no data
+    Plan(Plan),
+    /// Evaluates an expression
+    Apply(Apply),
+    /// Solves the problem of the file
+    Solve(Solve),
+    /// Says what is proven of a plan, and checks each operator on its real kernels
+    Check(Check),
+}
+
+/// The file, and how many ranks.
+#[derive(Arguments, Debug)]
+pub(super) struct Common {
+    /// The problem file, TOML or JSON
+    pub file: PathBuf,
+    /// How many ranks, in one line
+    #[arg(long, value_name = "N", conflicts_with = "mesh", value_parser = ranks)]
+    pub ranks: Option<usize>,
+    /// How the ranks are arranged, such as r=2,c=3
+    #[arg(long, value_name = "AXES", value_parser = Mesh::parse)]
+    pub mesh: Option<Mesh>,
+    /// Another value for a parameter; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Prints nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub common: Common,
+    /// An expression, such as "A.H @ (A @ d)"; the solver's program if absent
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub expr: Option<String>,
+    /// What to print
+    #[arg(long, value_enum, default_value = "plan")]
+    pub dump: Dump,
+    /// Whose calls to print
+    #[arg(long, value_name = "R", default_value = "0")]
+    pub rank: usize,
+    /// Where to write it instead of printing it
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// The forms of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Dump {
+    /// The finished plan
+    Plan,
+    /// The plan after each pass that changed something
+    Trace,
+    /// What one rank does
+    Calls,
+    /// Placements, bytes, and what is proven
+    Explain,
+    /// The finished plan as JSON
+    Json,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Apply {
+    #[command(flatten)]
+    pub common: Common,
+    /// An expression, such as "A @ d"
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub expr: String,
+    /// What runs the ranks
+    #[arg(long, value_enum)]
+    pub backend: Option<Backend>,
+    /// Where to write the result
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Solve {
+    #[command(flatten)]
+    pub common: Common,
+    /// What runs the ranks
+    #[arg(long, value_enum)]
+    pub backend: Option<Backend>,
+    /// A plan that was reviewed: run exactly this one, or say what differs
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Where to write the solution
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where to write a report, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub common: Common,
+    /// An expression; the solver's operator if absent
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub expr: Option<String>,
+    /// One operator, or one block of a family, such as A[3]
+    #[arg(long, value_name = "NAME")]
+    pub block: Option<String>,
+}
+
+/// What runs the ranks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Backend {
+    /// Threads of this process
+    Threads,
+    /// The ranks of an MPI job
+    Mpi,
+}
+
+fn ranks(text: &str) -> Result<usize, String> {
+    let n = text.parse().ok().filter(|n| (1..=1 << 24).contains(n));
+    n.ok_or_else(|| format!("`{text}` is no number of ranks"))
+}

@@ -1,0 +1,174 @@
+//! What all commands begin with: the file, the ranks, and the plans of what is asked for.
+
+use super::Failure;
+use super::args::{Backend, Common};
+use crate::Dtype;
+use crate::data::Source;
+use crate::expr::{Op, Vector, input_parts};
+use crate::planned::{Planned, Planner};
+use crate::problem::build::{Expression, Task};
+use crate::problem::file::Layout;
+use crate::problem::{Catalog, Formula, Model, Problem, Resolved};
+use crate::run::{Inputs, inputs};
+use crate::runtime::World;
+use adjoin_passes::Mesh;
+use std::path::{Path, PathBuf};
+
+/// A problem file that was read, and the mesh that the command line or the file names.
+pub(super) struct Job {
+    pub resolved: Resolved,
+    /// Where the paths of the file begin.
+    pub folder: PathBuf,
+    pub mesh: Option<Mesh>,
+    pub quiet: bool,
+}
+
+impl Job {
+    pub fn read(common: &Common, expr: Option<&str>) -> Result<Self, Failure> {
+        let name = common.file.display().to_string();
+        let text = std::fs::read_to_string(&common.file)
+            .map_err(|error| Failure::User(format!("cannot read {name}: {error}")))?;
+        let mut problem = Problem::parse(&name, &text)?;
+        for assignment in &common.set {
+            problem.set(assignment)?;
+        }
+        let expression = expr.map(|text| Formula::parse("EXPR", text)).transpose()?;
+        let catalog = Catalog::standard();
+        let resolved = Resolved::new(problem, &catalog, Vec::from_iter(expression))?;
+        let folder = common.file.parent().unwrap_or(Path::new("")).to_owned();
+        let line = common.ranks.map(Mesh::line);
+        let mesh = match line.or_else(|| common.mesh.clone()) {
+            Some(mesh) => Some(mesh),
+            None => resolved.layout.as_ref().map(layout).transpose()?,
+        };
+        Ok(Job { resolved, folder, mesh, quiet: common.quiet })
+    }
+
+    pub fn model(&self) -> Result<Model<'_>, Failure> {
+        Ok(Model::open(&self.resolved, &self.folder)?)
+    }
+
+    /// The ranks that will run, and the mesh that they make.
+    pub fn world(&self, backend: Option<Backend>) -> Result<(World, Mesh), Failure> {
+        let ranks = self.mesh.as_ref().map_or(1, Mesh::ranks);
+        let world = match backend {
+            Some(Backend::Mpi) => mpi()?,
+            Some(Backend::Threads) | None => World::with_ranks(ranks)?,
+        };
+        if backend == Some(Backend::Threads) && world.backend() != "threads" {
+            let message = "a launcher has started several tasks, and each would write all results";
+            return Err(Failure::User(format!("{message}: leave out --backend threads")));
+        }
+        let mesh = self.mesh.clone().unwrap_or_else(|| Mesh::line(world.ranks()));
+        if mesh.ranks() != world.ranks() {
+            let (asked, here) = (mesh.ranks(), world.ranks());
+            let message = format!("the mesh {mesh} has {asked} ranks, and the job has {here}");
+            return Err(Failure::User(message));
+        }
+        Ok((world, mesh))
+    }
+
+    /// Whether this process prints, where nothing is run.
+    pub fn root(&self) -> Result<bool, Failure> {
+        Ok(World::new()?.is_root())
+    }
+
+    /// The mesh of what is only planned.
+    pub fn planned_mesh(&self) -> Mesh {
+        self.mesh.clone().unwrap_or_else(|| Mesh::line(1))
+    }
+}
+
+#[cfg(feature = "mpi")]
+fn mpi() -> Result<World, Failure> {
+    Ok(World::mpi()?)
+}
+
+#[cfg(not(feature = "mpi"))]
+fn mpi() -> Result<World, Failure> {
+    let message = "this adjoin was built without MPI: build it with --features mpi";
+    Err(Failure::User(message.into()))
+}
+
+fn layout(layout: &Layout) -> Result<Mesh, Failure> {
+    match layout {
+        Layout::Ranks(n) => Ok(Mesh::line(*n)),
+        Layout::Mesh(axes) => {
+            let text: Vec<_> = axes.iter().map(|(name, n)| format!("{name}={n}")).collect();
+            Mesh::parse(&text.join(",")).map_err(Failure::User)
+        }
+    }
+}
+
+/// The plan of a task.
+pub(super) fn plan_task(task: &Task, mesh: &Mesh) -> Result<Planned, Failure> {
+    let planner = Planner::new(mesh.clone());
+    Ok(planner.solve(task.solver.clone(), &task.system, task.settings)?)
+}
+
+/// The data of a task by the names that its plan gives them.
+pub(super) fn task_inputs(task: &Task) -> Inputs {
+    let labels = task.system.data_labels("d").into_iter().zip(&task.data);
+    let starts = task.system.model_labels("x0").into_iter().zip(task.start.iter().flatten());
+    labels.chain(starts).fold(inputs(), |all, (label, source)| all.part(label, source.clone()))
+}
+
+/// A vector like the solution of a planned task.
+pub(super) fn solution_vector(planned: &Planned) -> Vector {
+    let parts = planned
+        .outputs()
+        .iter()
+        .map(|output| crate::expr::Part { name: output.name.clone(), dims: output.dims.clone() });
+    let types: Vec<Dtype> = planned.outputs().iter().map(|output| output.dtype).collect();
+    input_parts("x", crate::expr::Parts(parts.collect()), &types)
+}
+
+/// The names of the parts of the solution as an input.
+pub(super) fn solution_labels(planned: &Planned) -> Vec<String> {
+    solution_vector(planned).parts().labels("x")
+}
+
+/// What an expression of the command line stands for, with `x` like the solution.
+pub(super) fn expression(
+    job: &Job,
+    model: &mut Model<'_>,
+    mesh: &Mesh,
+) -> Result<Option<(Expression, Option<(Task, Planned)>)>, Failure> {
+    let Some((formula, _)) = job.resolved.expressions.first() else { return Ok(None) };
+    let mut solved = None;
+    if crate::problem::build::names_solution(&job.resolved, formula)
+        && let Some(task) = model.task()?
+    {
+        let planned = plan_task(&task, mesh)?;
+        model.bind_solution(solution_vector(&planned));
+        solved = Some((task, planned));
+    }
+    let expression = model.expressions()?.into_iter().next();
+    Ok(expression.map(|expression| (expression, solved)))
+}
+
+/// An operator as applied to an input `x` of the narrowest type that it can take.
+pub(super) fn applied(op: &Op, default: Option<Dtype>) -> Result<Vector, Failure> {
+    op.check()?;
+    let x = |dtype| op * op.input("x", dtype);
+    let weak = x(Dtype::F32);
+    let own = weak.dtypes().iter().copied().reduce(Dtype::promote).unwrap_or(Dtype::F64);
+    let candidates = [default.unwrap_or(own), own, own.real(), Dtype::F32];
+    let found = candidates.into_iter().map(x).find(|vector| vector.check().is_ok());
+    found.map_or_else(|| Err(weak.check().err().map_or_else(internal, Failure::from)), Ok)
+}
+
+fn internal() -> Failure {
+    Failure::Internal("an operator takes no vector of any type".into())
+}
+
+/// The inputs of an expression: arrays of the file, and the parts of the solution.
+pub(super) fn bound(planned: &Planned, model: &Model<'_>, more: &[(String, Source)]) -> Inputs {
+    let labels = planned.input_labels();
+    let arrays = model.sources().map(|(name, source)| (name, source));
+    let more = more.iter().map(|(name, source)| (name.as_str(), source));
+    arrays
+        .chain(more)
+        .filter(|(name, _)| labels.iter().any(|label| label == name))
+        .fold(inputs(), |all, (name, source)| all.part(name, source.clone()))
+}

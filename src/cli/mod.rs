@@ -1,0 +1,63 @@
+//! The command line: `adjoin plan | apply | solve | check`.
+//!
+//! Exit codes: 0 done, 2 the user's error, 1 ours.
+//! Rank 0 prints; a launcher that announces other ranks than there are is refused before anything
+//! is written.
+
+mod args;
+mod failure;
+mod job;
+mod text;
+
+mod apply;
+mod check;
+mod dump;
+mod explain;
+mod plan;
+mod saved;
+mod solve;
+mod write;
+
+use args::{Args, Command};
+use clap::Parser;
+use clap::error::ErrorKind;
+pub use failure::Failure;
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    ExitCode::from(run(std::env::args_os()))
+}
+
+/// Runs a command line, whose first word is the name of the program; the exit code.
+pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> u8 {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
+                _ => 2,
+            };
+        }
+    };
+    let command = AssertUnwindSafe(|| match &args.command {
+        Command::Plan(plan) => plan::run(plan),
+        Command::Apply(apply) => apply::run(apply),
+        Command::Solve(solve) => solve::run(solve),
+        Command::Check(check) => check::run(check),
+    });
+    match catch_unwind(command) {
+        Ok(Ok(())) => 0,
+        Ok(Err(failure)) => {
+            eprint!("{}", failure.render());
+            failure.code()
+        }
+        Err(_) => {
+            eprintln!("adjoin: internal error; please report it");
+            1
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! `adjoin solve`: solves the problem of a file and writes what it asks for.
+
+use super::Failure;
+use super::args::Solve;
+use super::job::{Job, bound, plan_task, solution_labels, solution_vector, task_inputs};
+use super::saved::Saved;
+use super::{text, write};
+use crate::data::Array;
+use crate::planned::{Planned, Planner};
+use crate::problem::Model;
+use crate::problem::build::{Content, Task, Wanted};
+use crate::report::Report;
+use crate::run::{Inputs, Solution};
+use crate::runtime::World;
+use crate::solve::Outcome;
+use adjoin_passes::Mesh;
+use std::io::{IsTerminal, Write, stderr};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// A task that is planned, and where it runs.
+struct Work<'a> {
+    job: &'a Job,
+    world: World,
+    mesh: Mesh,
+    task: Task,
+    planned: Planned,
+    outputs: Vec<(Wanted, Option<Planned>)>,
+}
+
+pub(super) fn run(args: &Solve) -> Result<(), Failure> {
+    let mut job = Job::read(&args.common, None)?;
+    let saved = args.plan.as_deref().map(Saved::read).transpose()?;
+    if let Some(saved) = &saved {
+        match &job.mesh {
+            Some(mesh) if mesh != saved.mesh() => {
+                let message = format!("the plan is for {}, and {mesh} is asked for", saved.mesh());
+                return Err(Failure::User(message));
+            }
+            _ => job.mesh = Some(saved.mesh().clone()),
+        }
+    }
+    let (world, mesh) = job.world(args.backend)?;
+    let begin = Instant::now();
+    let mut model = job.model()?;
+    let Some(task) = model.task()? else {
+        return Err(Failure::User("the file has no [solve]".into()));
+    };
+    let planned = plan_task(&task, &mesh)?;
+    if let Some(saved) = &saved {
+        saved.check(&planned)?;
+    }
+    model.bind_solution(solution_vector(&planned));
+    let outputs = planned_outputs(&model, &mesh)?;
+    let planning = begin.elapsed().as_secs_f64();
+    let work = Work { job: &job, world, mesh, task, planned, outputs };
+    work.check_folders(args)?;
+    let inputs = work.with_progress(task_inputs(&work.task));
+    let solution = work.planned.run(&work.world, &inputs)?;
+    work.clear_progress();
+    let mut written = Vec::new();
+    if let Some(path) = &args.output {
+        write::vector(&work.world, &solution, path)?;
+        written.push(path.clone());
+    }
+    written.extend(work.write(&model, &solution)?);
+    if let Some(path) = &args.report {
+        let report = work.report(&solution, planning)?;
+        if work.world.is_root() {
+            text::write(path, &report.json())?;
+        }
+        written.push(path.clone());
+    }
+    work.say(&solution, &written)
+}
+
+/// What is to be written, planned before anything runs.
+fn planned_outputs(
+    model: &Model<'_>,
+    mesh: &Mesh,
+) -> Result<Vec<(Wanted, Option<Planned>)>, Failure> {
+    let planner = Planner::new(mesh.clone());
+    let plan = |wanted: Wanted| {
+        let planned = match &wanted.content {
+            Content::Expression(vector) => Some(planner.apply(vector)?),
+            Content::Solution | Content::Cost => None,
+        };
+        Ok((wanted, planned))
+    };
+    model.outputs()?.into_iter().map(plan).collect()
+}
+
+impl Work<'_> {
+    /// Folders that are missing are found before anything runs.
+    fn check_folders(&self, args: &Solve) -> Result<(), Failure> {
+        let files = self.outputs.iter().map(|(wanted, _)| self.path(wanted));
+        let named = args.output.iter().chain(&args.report).cloned();
+        for path in files.chain(named) {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                let (path, folder) = (path.display(), folder.display());
+                let message = format!("cannot write {path}: there is no folder {folder}");
+                return Err(Failure::User(message));
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, wanted: &Wanted) -> PathBuf {
+        self.job.folder.join(&wanted.file)
+    }
+
+    /// A line that is written over after each iteration, on a terminal only.
+    fn with_progress(&self, inputs: Inputs) -> Inputs {
+        if !self.shows_progress() {
+            return inputs;
+        }
+        let (name, niter) = (self.task.solver.name(), self.task.settings.niter);
+        inputs.progress(move |outcome: &Outcome| {
+            let cost = outcome.cost.last().copied().unwrap_or(f64::NAN);
+            let mut err = stderr().lock();
+            let _ = write!(err, "\r{name} {}/{niter}  cost {cost:.6e}\x1b[K", outcome.niter);
+            let _ = err.flush();
+        })
+    }
+
+    fn clear_progress(&self) {
+        if self.shows_progress() {
+            eprint!("\r\x1b[K");
+        }
+    }
+
+    fn shows_progress(&self) -> bool {
+        !self.job.quiet && self.world.is_root() && stderr().is_terminal()
+    }
+
+    /// Writes all outputs of the file; their paths.
+    fn write(&self, model: &Model<'_>, solution: &Solution) -> Result<Vec<PathBuf>, Failure> {
+        let wants_x = self.outputs.iter().any(|(_, planned)| planned.is_some());
+        let labels = solution_labels(&self.planned);
+        let x = if wants_x { write::gathered(solution, &labels)? } else { Vec::new() };
+        let mut written = Vec::new();
+        for (wanted, planned) in &self.outputs {
+            let path = self.path(wanted);
+            match (&wanted.content, planned) {
+                (Content::Expression(_), Some(planned)) => {
+                    let value = planned.run(&self.world, &bound(planned, model, &x))?;
+                    write::vector(&self.world, &value, &path)?;
+                }
+                (Content::Cost, _) => {
+                    let cost = solution.outcome.as_ref().map_or(Vec::new(), |o| o.cost.clone());
+                    let cost = Array::new([cost.len()], cost)?;
+                    write::array(&self.world, &cost, &path)?;
+                }
+                (Content::Solution | Content::Expression(_), _) => {
+                    write::vector(&self.world, solution, &path)?;
+                }
+            }
+            written.push(path);
+        }
+        Ok(written)
+    }
+
+    fn report(&self, solution: &Solution, planning: f64) -> Result<Report, Failure> {
+        let Some(outcome) = &solution.outcome else {
+            return Err(Failure::Internal("the solver left no outcome".into()));
+        };
+        let labels = self.task.system.operator().range().0.iter().enumerate();
+        let labels = labels.map(|(i, part)| part.name.clone().unwrap_or_else(|| i.to_string()));
+        Ok(Report::new(outcome, &solution.cost, planning)
+            .solver(self.task.solver.name())
+            .parts(&labels.collect::<Vec<_>>())
+            .world(&self.world, &self.mesh)
+            .plan(&self.planned)
+            .problem(&self.job.resolved))
+    }
+
+    fn say(&self, solution: &Solution, written: &[PathBuf]) -> Result<(), Failure> {
+        if self.job.quiet || !self.world.is_root() {
+            return Ok(());
+        }
+        let mut said = String::new();
+        if let Some(outcome) = &solution.outcome {
+            let name = self.task.solver.name();
+            let cost = outcome.cost.last().copied().unwrap_or(f64::NAN);
+            let stop = crate::report::stop(outcome);
+            let n = outcome.niter;
+            let plural = if n == 1 { "" } else { "s" };
+            said += &format!("{name}: {n} iteration{plural}, {stop}, cost {cost:.6e}\n");
+        }
+        for path in written {
+            said += &format!("wrote {}\n", path.display());
+        }
+        text::print(&said)
+    }
+}

@@ -1,0 +1,32 @@
+//! Results as files.
+
+use super::Failure;
+use crate::data::{Array, Source};
+use crate::run::Solution;
+use crate::runtime::World;
+use std::path::Path;
+
+/// Writes a vector: as it is if it has one part, flat if it has several.
+pub(super) fn vector(world: &World, vector: &Solution, path: &Path) -> Result<(), Failure> {
+    if vector.parts() == 1 {
+        return Ok(vector.save_npy(0, path)?);
+    }
+    array(world, &vector.gather_flat()?, path)
+}
+
+/// Writes an array that every process has, once.
+pub(super) fn array(world: &World, array: &Array, path: &Path) -> Result<(), Failure> {
+    if world.is_root() {
+        array.save_npy(path)?;
+    }
+    Ok(())
+}
+
+/// All parts of a vector by name, whole on every process.
+pub(super) fn gathered(
+    vector: &Solution,
+    labels: &[String],
+) -> Result<Vec<(String, Source)>, Failure> {
+    let part = |(k, label): (usize, &String)| Ok((label.clone(), Source::array(vector.gather(k)?)));
+    labels.iter().enumerate().map(part).collect()
+}

@@ -1,0 +1,110 @@
+//! `[solve]`: a solver, the system that it solves, and the sources of its data.
+
+use super::Model;
+use super::data::Side;
+use crate::Dtype;
+use crate::data::Source;
+use crate::expr::ExprError;
+use crate::problem::diagnostic::{Diagnostic, Result};
+use crate::problem::resolve::{Built, Setting, Solve};
+use crate::solve::{Cg, Cgls, Settings, Solver, System};
+use std::sync::Arc;
+
+/// What is to be solved, with the sources of its data.
+#[derive(Clone)]
+pub struct Task {
+    /// The method.
+    pub solver: Arc<dyn Solver>,
+    /// The operator and the types of the data.
+    pub system: System,
+    /// The numbers that end the loop.
+    pub settings: Settings,
+    /// One source for each part of the data.
+    pub data: Vec<Source>,
+    /// One source for each part of the start; it is zero if there are none.
+    pub start: Option<Vec<Source>>,
+}
+
+impl Model<'_> {
+    /// The task of the file, if it has one.
+    pub fn task(&self) -> Result<Option<Task>> {
+        self.resolved.solve.as_ref().map(|solve| self.solve(solve)).transpose()
+    }
+
+    fn solve(&self, solve: &Solve) -> Result<Task> {
+        let operator = self.operator(&solve.operator)?;
+        let solver = solver(&solve.solver);
+        let (rows, columns) = operator.shape();
+        let named = solve.operator.text();
+        if solver.square() && rows != columns {
+            let name = solver.name();
+            let message = format!("{name} needs a square operator, and `{named}` is not");
+            let span = solve.operator.expr.span;
+            return Err(solve
+                .operator
+                .error(span, message, format!("{rows}×{columns}"))
+                .help("least squares are solved by cgls"));
+        }
+        let says = |what: &str| format!("`{named}` is {rows}×{columns}, so its {what}");
+        let range = Side { parts: operator.range(), says: says("data have") };
+        let data = self.data(&solve.data, &range)?;
+        let domain = Side { parts: operator.domain(), says: says("start has") };
+        let start = solve.x0.as_ref().map(|x0| self.data(x0, &domain)).transpose()?;
+        let system = System::new(&operator, &types(&data.sources));
+        let mut system = system.map_err(|error| self.unsolvable(solve, &error))?;
+        if let Some(start) = &start {
+            if start.columns != data.columns {
+                let message = "the start and the data have different numbers of columns";
+                return Err(Diagnostic::new(
+                    &self.resolved.document,
+                    solve.solver.entry.span,
+                    message,
+                    "in this problem",
+                ));
+            }
+            system = system.from(&types(&start.sources));
+        }
+        if let Some(columns) = data.columns {
+            system = system.columns(columns);
+        }
+        let settings = self.settings(&solve.solver)?;
+        let start = start.map(|start| start.sources);
+        Ok(Task { solver, system, settings, data: data.sources, start })
+    }
+
+    fn settings(&self, built: &Built) -> Result<Settings> {
+        let mut settings = Settings::default();
+        for (name, setting) in &built.settings {
+            let number = match &setting.value {
+                Setting::Number(x) => *x,
+                Setting::Integer(n) => *n as f64,
+                Setting::Formula(formula) => self.resolved.number(formula)?.value().re,
+                _ => continue,
+            };
+            match name.value.as_str() {
+                "niter" => settings.niter = number as usize,
+                "damp" => settings.damp = number,
+                "tol" => settings.tol = number,
+                _ => {}
+            }
+        }
+        Ok(settings)
+    }
+
+    /// What the expression's own check says, at the operator.
+    pub(super) fn unsolvable(&self, solve: &Solve, error: &ExprError) -> Diagnostic {
+        let span = solve.operator.expr.span;
+        solve.operator.error(span, &error.message, "here").maybe_help(error.help.clone())
+    }
+}
+
+fn solver(built: &Built) -> Arc<dyn Solver> {
+    match built.entry.value.name {
+        "cg" => Arc::new(Cg),
+        _ => Arc::new(Cgls),
+    }
+}
+
+fn types(sources: &[Source]) -> Vec<Dtype> {
+    sources.iter().map(Source::dtype).collect()
+}
