@@ -202,8 +202,10 @@ fn wrong(rank: usize, what: &str, at: usize) -> String {
 }
 
 fn load(memory: &mut [Vec<Gf>], port: &Port, array: &Array<Gf>) {
-    let held = memory[port.view.buffer].iter_mut().take(port.view.len()).enumerate();
-    held.for_each(|(i, to)| *to = array.data[port.view.global(i)]);
+    let elements = memory[port.view.buffer].iter_mut().take(port.view.len());
+    for (i, element) in elements.enumerate() {
+        *element = array.data[port.view.global(i)];
+    }
 }
 
 /// The global index of the first element that differs, if one does.

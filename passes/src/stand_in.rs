@@ -169,8 +169,8 @@ mod tests {
         let s = StandIn::new(leaf, 0);
         let tile: Vec<_> = leaf.signature.rule.factors.iter().map(|f| 0..f.size).collect();
         let mut y = vec![Gf::ZERO; n];
-        let whole = |n: usize| std::iter::once(0..n).collect::<Region>();
-        let (from, to) = (whole(x.len()), whole(n));
+        let held = |n: usize| -> Region { std::iter::once(0..n).collect() };
+        let (from, to) = (held(x.len()), held(n));
         s.apply(adjoint, &tile, &[(&from, x)], &mut [(&to, &mut y)]);
         y
     }

@@ -139,11 +139,14 @@ slot a : f64
     for k in 0..nodes / 5 {
         let n = 2 + 5 * k;
         let m = n + 1;
-        out += &format!("%{n} = apply A %{at} : f64[4000000]\n");
-        out += &format!("%{m} = apply A.H %{n} : f64[1000000]\n");
-        out += &format!("%{} = apply L %{m} : f64[1000000]\n", n + 2);
-        out += &format!("%{} = dot %{} %{at} : f64[]\n", n + 3, n + 2);
-        out += &format!("%{} = axpy %{} %{} %{at} : f64[1000000]\n", n + 4, n + 3, n + 2);
+        let lines = [
+            format!("%{n} = apply A %{at} : f64[4000000]"),
+            format!("%{m} = apply A.H %{n} : f64[1000000]"),
+            format!("%{} = apply L %{m} : f64[1000000]", n + 2),
+            format!("%{} = dot %{} %{at} : f64[]", n + 3, n + 2),
+            format!("%{} = axpy %{} %{} %{at} : f64[1000000]\n", n + 4, n + 3, n + 2),
+        ];
+        out += &lines.join("\n");
         at = n + 4;
     }
     out + &format!("return %{at} %1\n")

@@ -45,6 +45,8 @@ fn transfer(
     Some(out)
 }
 
+/// Changes the list of a block.
+#[allow(clippy::unnecessary_wraps)] // As the other faults, which cannot be everywhere.
 fn list(calls: &Calls, b: usize, f: impl Fn(&mut Vec<Call>)) -> Option<Calls> {
     let mut out = calls.clone();
     f(&mut out.blocks[b].calls);
@@ -255,7 +257,8 @@ fn faults_in_the_calls_of_one_rank_are_found() {
                     for (b, n) in places(&good[rank]) {
                         for (fault, plant) in FAULTS {
                             count += 1;
-                            let bad = (count % stride == 0).then(|| plant(&good[rank], b, n));
+                            let bad =
+                                count.is_multiple_of(stride).then(|| plant(&good[rank], b, n));
                             if let Some(bad) = bad.flatten().filter(|bad| *bad != good[rank]) {
                                 let mut calls = good.clone();
                                 calls[rank] = bad;
@@ -270,7 +273,9 @@ fn faults_in_the_calls_of_one_rank_are_found() {
     }
     let Tally { planted, found, harmless, unexplained } = tally;
     println!("planted {planted}\nfound by {found:?}\nwithout effect {harmless:?}");
-    unexplained.iter().for_each(|u| println!("unexplained: {u}"));
+    for name in &unexplained {
+        println!("unexplained: {name}");
+    }
     assert_eq!(unexplained.len(), 0);
     assert!(found.values().sum::<usize>() >= if stride == 1 { 5000 } else { 200 });
 }
