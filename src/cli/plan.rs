@@ -16,7 +16,7 @@ pub(super) fn run(args: &Plan) -> Result<(), Failure> {
     let mesh = job.planned_mesh();
     let planned = planned(&job, &mut model, &mesh)?;
     let shown = match args.dump {
-        Dump::Plan => format!("{planned}\n"),
+        Dump::Plan => format!("{}\n", planned.to_string().trim_end()),
         Dump::Trace => dump::trace(&planned),
         Dump::Calls => dump::calls(&planned, args.rank)?,
         Dump::Explain => explain::explain(&planned)?,
