@@ -14,3 +14,7 @@ pub mod report;
 pub mod cli;
 
 pub use adjoin_passes::Dtype;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

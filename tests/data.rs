@@ -385,7 +385,7 @@ fn functions_are_asked_for_what_is_needed() {
     });
     assert_eq!(source.read_vec::<f64>(&[3..4, 0..2].into()).unwrap(), [3.0, 3.0]);
     assert_eq!(source.bytes_read(), 16);
-    assert_eq!(source.read_vec::<f64>(&[3..3, 0..2].into()).unwrap(), []);
+    assert!(source.read_vec::<f64>(&[3..3, 0..2].into()).unwrap().is_empty());
 }
 
 #[test]

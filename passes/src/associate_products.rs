@@ -61,16 +61,13 @@ fn expanded(plan: &Plan, block: &Block) -> Block {
     let mut map = vec![Value(0); block.types.len()];
     for Node { op, args, results } in &block.nodes {
         let args: Vec<_> = args.iter().map(|v| map[v.index()]).collect();
-        let made = match op {
-            Op::Apply(Applied::Term(t)) => {
-                let made = out.apply(*t, args);
-                let typed = made.into_iter().zip(results);
-                typed.map(|(v, r)| out.cast(v, block.ty(*r).dtype)).collect()
-            }
-            _ => {
-                let types = results.iter().map(|&r| block.ty(r).clone()).collect();
-                out.block.push_many(op.clone(), &args, types)
-            }
+        let made = if let Op::Apply(Applied::Term(t)) = op {
+            let made = out.apply(*t, args);
+            let typed = made.into_iter().zip(results);
+            typed.map(|(v, r)| out.cast(v, block.ty(*r).dtype)).collect()
+        } else {
+            let types = results.iter().map(|&r| block.ty(r).clone()).collect();
+            out.block.push_many(op.clone(), &args, types)
         };
         for (r, v) in results.iter().zip(made) {
             map[r.index()] = v;
@@ -100,11 +97,11 @@ impl Expansion<'_> {
         self.block.push(Op::Cast, &[v], ty)
     }
 
-    fn reshape(&mut self, v: Value, dims: Vec<usize>) -> Value {
+    fn reshape(&mut self, v: Value, dims: &[usize]) -> Value {
         if self.ty(v).dims == dims {
             return v;
         }
-        let ty = Type::new(&dims, self.ty(v).dtype);
+        let ty = Type::new(dims, self.ty(v).dtype);
         self.block.push(Op::Reshape, &[v], ty)
     }
 
@@ -124,9 +121,9 @@ impl Expansion<'_> {
             Term::VStack(ts) => ts.iter().flat_map(|&t| self.apply(t, x.clone())).collect(),
             Term::HStack(ts) => {
                 let parts = self.dealt(ts, x);
-                let made =
+                let made: Vec<_> =
                     parts.into_iter().map(|(t, mine)| (false, self.apply(t, mine))).collect();
-                self.add(made)
+                self.add(&made)
             }
             Term::BlockDiag(ts) => {
                 let parts = self.dealt(ts, x);
@@ -213,11 +210,11 @@ impl Expansion<'_> {
                 _ => (false, self.apply(t, x.to_vec())),
             });
         }
-        self.add(made)
+        self.add(&made)
     }
 
     /// The sum of lists of parts, of which some are subtracted.
-    fn add(&mut self, lists: Vec<(bool, Vec<Value>)>) -> Vec<Value> {
+    fn add(&mut self, lists: &[(bool, Vec<Value>)]) -> Vec<Value> {
         let parts = lists[0].1.len();
         (0..parts)
             .map(|k| {
@@ -272,11 +269,10 @@ impl Expansion<'_> {
     fn element(&mut self, map: Elementwise, x: Value) -> Value {
         let ty = self.ty(x).clone();
         match map {
-            Elementwise::Identity => x,
             Elementwise::Zero => self.block.push(Op::Zero, &[], ty),
             Elementwise::Real => self.cast(x, ty.dtype.real()),
             Elementwise::Conj if ty.dtype.is_complex() => self.block.push(Op::Conj, &[x], ty),
-            Elementwise::Conj => x,
+            Elementwise::Identity | Elementwise::Conj => x,
         }
     }
 
@@ -285,7 +281,7 @@ impl Expansion<'_> {
             x.first().map(|&v| self.ty(v).dims[from[0].len()..].to_vec()).unwrap_or_default();
         let lift = |s: &Vec<usize>| [s.as_slice(), &extra].concat();
         if from.len() == to.len() && from.iter().zip(to).all(|(a, b)| size(a) == size(b)) {
-            return x.into_iter().zip(to).map(|(v, s)| self.reshape(v, lift(s))).collect();
+            return x.into_iter().zip(to).map(|(v, s)| self.reshape(v, &lift(s))).collect();
         }
         let dtype =
             x.iter().map(|&v| self.ty(v).dtype).reduce(Dtype::promote).unwrap_or(Dtype::F64);
@@ -294,18 +290,17 @@ impl Expansion<'_> {
             .map(|v| {
                 let v = self.cast(v, dtype);
                 let n = self.ty(v).len();
-                self.reshape(v, vec![n])
+                self.reshape(v, &[n])
             })
             .collect();
-        let whole = match flat.as_slice() {
-            [one] => *one,
-            _ => {
-                let n = flat.iter().map(|&v| self.ty(v).len()).sum();
-                self.block.push(Op::Concat, &flat, Type::new(&[n], dtype))
-            }
+        let whole = if let [one] = flat.as_slice() {
+            *one
+        } else {
+            let n = flat.iter().map(|&v| self.ty(v).len()).sum();
+            self.block.push(Op::Concat, &flat, Type::new(&[n], dtype))
         };
         if to.len() == 1 {
-            return vec![self.reshape(whole, lift(&to[0]))];
+            return vec![self.reshape(whole, &lift(&to[0]))];
         }
         let mut begin = 0;
         to.iter()
@@ -314,7 +309,7 @@ impl Expansion<'_> {
                 let n = size(&dims);
                 let v = self.block.push(Op::Part(begin), &[whole], Type::new(&[n], dtype));
                 begin += n;
-                self.reshape(v, dims)
+                self.reshape(v, &dims)
             })
             .collect()
     }
@@ -322,4 +317,135 @@ impl Expansion<'_> {
 
 fn size(dims: &[usize]) -> usize {
     dims.iter().product()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::{after, nodes, unchanged};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn a_scalar_goes_where_there_are_fewer_elements() {
+        let plan = after(
+            &AssociateProducts,
+            "mesh 1 rank
+            let A = (i) <- (j) : f64[4, 2]
+            slot a : f64
+            term t0 = A.H
+            term t1 = scale a A
+            term t2 = scale -a t0
+            %0 = input x : f64[2]
+            %1 = apply t1 %0 : f64[4]
+            %2 = apply t2 %1 : f64[2]
+            return %2",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[2]
+        %1 = slot a                     : f64[]
+        %2 = scale %1 %0                : f64[2]
+        %3 = apply A %2                 : f64[4]
+        %4 = apply A.H %3               : f64[2]
+        %5 = slot a                     : f64[]
+        %6 = neg %5                     : f64[]
+        %7 = scale %6 %4                : f64[2]
+        ");
+    }
+
+    #[test]
+    fn a_complex_scalar_stays_behind_an_operator_that_takes_reals() {
+        let plan = after(
+            &AssociateProducts,
+            "mesh 1 rank
+            let F = (i!) <- (j!) real r2c : f64[5, 4]
+            slot a : c128
+            term t0 = scale a F
+            %0 = input x : f64[4]
+            %1 = apply t0 %0 : c128[5]
+            return %1",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[4]
+        %1 = apply F %0                 : c128[5]
+        %2 = slot a                     : c128[]
+        %3 = scale %2 %1                : c128[5]
+        ");
+    }
+
+    #[test]
+    fn minus_becomes_a_difference_and_types_are_cast() {
+        let plan = after(
+            &AssociateProducts,
+            "mesh 1 rank
+            let A = (i) <- (j) : f32[2, 3]
+            let B = (i) <- (j) : c64[2, 3]
+            term t0 = scale - A
+            term t1 = sum B t0 B
+            %0 = input x : f32[3]
+            %1 = apply t1 %0 : c64[2]
+            return %1",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f32[3]
+        %1 = cast %0                    : c64[3]
+        %2 = apply B %1                 : c64[2]
+        %3 = apply A %0                 : f32[2]
+        %4 = cast %0                    : c64[3]
+        %5 = apply B %4                 : c64[2]
+        %6 = cast %3                    : c64[2]
+        %7 = add %2 %5                  : c64[2]
+        %8 = sub %7 %6                  : c64[2]
+        ");
+    }
+
+    #[test]
+    fn parts_of_other_shapes_are_cut_from_one_flat_part() {
+        let plan = after(
+            &AssociateProducts,
+            "mesh 1 rank
+            term t0 = regroup [2, 3] [4] -> [5] [5]
+            %0 = input x : f64[2, 3]
+            %1 = input y : f64[4]
+            %2, %3 = apply t0 %0 %1 : f64[5], f64[5]
+            return %2 %3",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[2, 3]
+        %1 = input y                    : f64[4]
+        %2 = reshape %0                 : f64[6]
+        %3 = concat %2 %1               : f64[10]
+        %4 = part 0 %3                  : f64[5]
+        %5 = part 5 %3                  : f64[5]
+        ");
+    }
+
+    #[test]
+    fn parts_of_the_same_sizes_are_reshaped_each_with_its_batch() {
+        let plan = after(
+            &AssociateProducts,
+            "mesh 1 rank
+            term t0 = regroup [2, 3] [4] -> [6] [2, 2]
+            %0 = input x : f64[2, 3, 7]
+            %1 = input y : f64[4, 7]
+            %2, %3 = apply t0 %0 %1 : f64[6, 7], f64[2, 2, 7]
+            return %2 %3",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[2, 3, 7]
+        %1 = input y                    : f64[4, 7]
+        %2 = reshape %0                 : f64[6, 7]
+        %3 = reshape %1                 : f64[2, 2, 7]
+        ");
+    }
+
+    #[test]
+    fn applications_of_leaves_stay() {
+        let plan = "mesh 1 rank
+            let A = (i) <- (j) : f64[2, 3]
+            %0 = input x : f64[3]
+            %1 = apply A %0 : f64[2]
+            %2 = apply A.H %1 : f64[3]
+            return %2";
+        assert!(unchanged(&AssociateProducts, plan));
+    }
 }

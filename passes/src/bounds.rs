@@ -1,4 +1,7 @@
-//! Bounds of one rank's calls: every box lies in its buffer, every peer in its group.
+//! Bounds of one rank's calls: every box lies in its buffer, every peer in its group, and no
+//! memory is used for two things at once.
+
+mod hazards;
 
 use crate::calls::{Call, Calls, Kind, Packet, Slab, Transfer, View};
 use crate::interpret::CallError;
@@ -8,6 +11,9 @@ use crate::placement::volume;
 pub fn check(calls: &Calls) -> Result<(), CallError> {
     let broken =
         |rule, message: String| Err(CallError::Mismatch { rule, rank: calls.rank, message });
+    for block in &calls.blocks {
+        hazards::check(&block.calls).or_else(|(rule, text)| broken(rule, text))?;
+    }
     for call in calls.blocks.iter().flat_map(|b| &b.calls) {
         for view in views(call) {
             if !view_fits(calls, view) {

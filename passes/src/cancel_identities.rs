@@ -191,3 +191,86 @@ fn unity(to: &mut Plan, leaf: LeafId, right: TermId) -> Meeting {
         Typing::ComplexToReal => Meeting::Keep,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::{after, terms as shown, unchanged};
+    use insta::assert_snapshot;
+
+    /// A plan that applies `t1`, where `t0` is `F.H`.
+    fn applied(leaf: &str, product: &str, from: &str, to: &str) -> String {
+        format!(
+            "mesh 1 rank
+            let F = {leaf}
+            term t0 = F.H
+            term t1 = {product}
+            %0 = input x : {from}
+            %1 = apply t1 %0 : {to}
+            return %1"
+        )
+    }
+
+    #[test]
+    fn an_isometry_cancels_from_the_left() {
+        let tall = "(i!) <- (j!) isometry : c128[5, 3]";
+        let plan = after(&CancelIdentities, &applied(tall, "t0 @ F", "c128[3]", "c128[3]"));
+        assert_snapshot!(shown(&plan), @"
+        term t0 = identity [3]
+        %1 = apply t0 %0                : c128[3]
+        ");
+    }
+
+    #[test]
+    fn an_isometry_does_not_cancel_from_the_right() {
+        let tall = "(i!) <- (j!) isometry : c128[5, 3]";
+        assert!(unchanged(&CancelIdentities, &applied(tall, "F @ t0", "c128[5]", "c128[5]")));
+    }
+
+    #[test]
+    fn an_isometry_of_real_vectors_leaves_the_real_part() {
+        let real = "(i!) <- (j!) isometry real r2c : f64[5, 8]";
+        let plan = after(&CancelIdentities, &applied(real, "t0 @ F", "c128[8]", "f64[8]"));
+        assert_snapshot!(shown(&plan), @"
+        term t0 = real [8]
+        %1 = apply t0 %0                : f64[8]
+        ");
+    }
+
+    #[test]
+    fn what_promoted_and_cancels_leaves_a_cast() {
+        let square = "(i!) <- (j!) isometry : c128[4, 4]";
+        let plan = after(&CancelIdentities, &applied(square, "t0 @ F", "f32[4]", "c128[4]"));
+        assert_snapshot!(shown(&plan), @"
+        term t0 = identity [4]
+        %1 = apply t0 %0                : f32[4]
+        %2 = cast %1                    : c128[4]
+        ");
+    }
+
+    #[test]
+    fn factors_cancel_from_the_inside_out() {
+        let plan = after(
+            &CancelIdentities,
+            "mesh 1 rank
+            let F = (i!) <- (j!) isometry : c128[5, 3]
+            let G = (i!) <- (j!) isometry : c128[7, 5]
+            let Z = (i) <- (i) identity : f64[3]
+            term t0 = F.H
+            term t1 = G.H
+            term t2 = t0 @ t1
+            term t3 = G @ F
+            term t4 = Z @ t2 @ t3
+            term t5 = zero [3]
+            term t6 = sum t4 t5 t4
+            %0 = input x : c128[3]
+            %1 = apply t6 %0 : c128[3]
+            return %1",
+        );
+        assert_snapshot!(shown(&plan), @"
+        term t0 = identity [3]
+        term t1 = sum t0 t0
+        %1 = apply t1 %0                : c128[3]
+        ");
+    }
+}

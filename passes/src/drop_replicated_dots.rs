@@ -47,13 +47,17 @@ fn dropped(block: &Block) -> Block {
         let Op::AllReduce(axes) = &node.op else { continue };
         let [arg] = node.args.as_slice() else { continue };
         let dot = &block.nodes[defined[arg.index()]];
-        if !matches!(dot.op, Op::Dot { .. }) || block.ty(*arg).placement.pending != *axes {
+        let Op::Dot { columns, .. } = dot.op else { continue };
+        if block.ty(*arg).placement.pending != *axes {
             continue;
         }
         let whole: Option<Vec<_>> =
             dot.args.iter().map(|&v| unsliced(block, &defined, v, axes)).collect();
-        if let Some(args) = whole
-            && block.ty(args[0]).placement == block.ty(args[1]).placement
+        let Some(args) = whole else { continue };
+        let (x, y) = (&block.ty(args[0]).placement, &block.ty(args[1]).placement);
+        if x == y
+            && x.splits[x.splits.len() - columns..]
+                == block.ty(node.results[0]).placement.splits[..]
         {
             out.nodes[n] = Node { op: dot.op.clone(), args, results: node.results.clone() };
         }
@@ -64,16 +68,77 @@ fn dropped(block: &Block) -> Block {
 /// What a value was sliced from, if slicing is all that split it over the axes.
 fn unsliced(block: &Block, defined: &[usize], value: Value, axes: &[Axis]) -> Option<Value> {
     let mut at = value;
-    loop {
-        let placement = &block.ty(at).placement;
-        if placement.split_axes().iter().all(|a| !axes.contains(a)) {
-            let rest_kept = placement.split_axes().is_empty();
-            return rest_kept.then_some(at);
-        }
+    while block.ty(at).placement.split_axes().iter().any(|a| axes.contains(a)) {
         let node = &block.nodes[defined[at.index()]];
         if node.op != Op::Slice {
             return None;
         }
         at = node.args[0];
+    }
+    Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::{after, nodes, unchanged};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn slices_of_replicated_values_are_not_needed() {
+        let plan = after(
+            &DropReplicatedDots,
+            "mesh r=2 c=2 (4 ranks)
+            %0 = input x : c128[5, 3]
+            %1 = slice %0 : c128[5/r, 3]
+            %2 = slice %1 : c128[5/r, 3/c]
+            %3 = dot real %2 %2 : f64[] +r +c
+            %4 = all_reduce (r,c) %3 : f64[]
+            return %4",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : c128[5, 3]
+        %1 = dot real %0 %0             : f64[]
+        ");
+    }
+
+    #[test]
+    fn a_value_that_is_split_needs_its_reduction() {
+        let plan = "mesh p=2 (2 ranks)
+            %0 = input x : f64[5]
+            %1 = input y : f64[5/p]
+            %2 = slice %0 : f64[5/p]
+            %3 = dot %1 %2 : f64[] +p
+            %4 = all_reduce p %3 : f64[]
+            return %4";
+        assert!(unchanged(&DropReplicatedDots, plan));
+    }
+
+    #[test]
+    fn columns_that_stay_split_keep_their_placement() {
+        let plan = "mesh r=2 c=2 (4 ranks)
+            %0 = input x : f64[5, 4]
+            %1 = slice %0 : f64[5/r, 4/c]
+            %2 = dot columns=1 %1 %1 : f64[4/c] +r
+            %3 = all_reduce r %2 : f64[4/c]
+            return %3";
+        assert!(unchanged(&DropReplicatedDots, plan));
+    }
+
+    #[test]
+    fn columns_that_were_split_before_may_stay_split() {
+        let plan = after(
+            &DropReplicatedDots,
+            "mesh r=2 c=2 (4 ranks)
+            %0 = input x : f64[5, 4/c]
+            %1 = slice %0 : f64[5/r, 4/c]
+            %2 = dot columns=1 %1 %1 : f64[4/c] +r
+            %3 = all_reduce r %2 : f64[4/c]
+            return %3",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[5, 4/c]
+        %1 = dot columns=1 %0 %0        : f64[4/c]
+        ");
     }
 }

@@ -157,6 +157,7 @@ impl Arithmetic for Exact<'_> {
     ) -> Result<(), String> {
         let args: Vec<Operand> =
             args.iter().map(|(view, m)| Operand { view, data: &m[..view.len()] }).collect();
+        fits(op, &args, out)?;
         let result = self.node(op, &args, out)?;
         for (to, z) in memory.iter_mut().zip(result) {
             *to = if out.dtype.is_complex() { z } else { z.re() };
@@ -202,6 +203,11 @@ struct Operand<'a> {
 }
 
 impl Operand<'_> {
+    /// The local extent of the leading dim.
+    fn extent(&self) -> usize {
+        self.view.held.first().map_or(0, std::ops::Range::len)
+    }
+
     /// Element `i` of a value that is as long as the result, or repeats along leading dims.
     fn at(&self, i: usize) -> Gf {
         self.data[i % self.data.len().max(1)]
@@ -257,6 +263,33 @@ impl Exact<'_> {
             other => Err(format!("{other:?} is no local node")),
         }
     }
+}
+
+/// Whether a rank's operands are as long as the operation takes them.
+fn fits(op: &Op, args: &[Operand], out: &View) -> Result<(), String> {
+    let n = out.len();
+    let is = |k: usize, len: usize| args.get(k).is_some_and(|a| a.data.len() == len);
+    let repeats = |a: &Operand| a.data.len() == n || (n > 0 && !a.data.is_empty());
+    let leads = |k: usize, rest: usize| {
+        args.get(k).is_some_and(|a| a.data.len() == a.extent() * rest && a.extent() > 0)
+    };
+    let fit = match op {
+        Op::Slot(_) | Op::Zero | Op::Call(_) | Op::Reduce(_) => true,
+        Op::Add => (0..args.len()).all(|k| is(k, n)),
+        Op::Sub => is(0, n) && is(1, n),
+        Op::Neg | Op::Conj | Op::Cast => is(0, n),
+        Op::Scale => args.first().is_some_and(repeats) && is(1, n),
+        Op::Axpy => args.first().is_some_and(repeats) && is(1, n) && is(2, n),
+        Op::Map(_) => args.iter().all(repeats),
+        Op::Dot { .. } => args.first().is_some_and(|a| is(1, a.data.len())),
+        Op::Take => leads(0, n) && is(1, 1),
+        Op::Put => is(0, n) && is(1, 1) && args.get(2).is_some_and(|a| leads(0, a.data.len())),
+        Op::Combine => args.first().is_some_and(|h| is(1, h.data.len() * n)),
+        Op::Dots => args.get(1).is_some_and(|x| is(0, x.data.len() * n)),
+        Op::OneHot => is(0, 1),
+        _ => false,
+    };
+    if fit { Ok(()) } else { Err(format!("{op:?} is given operands that do not fit")) }
 }
 
 fn inner(a: &[Gf], b: &[Gf], column: usize, columns: usize) -> Gf {

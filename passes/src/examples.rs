@@ -7,18 +7,28 @@
 use crate::agree::agree;
 use crate::certify::Verdict;
 use crate::ir::{Block, Op, Plan, Value};
+use crate::machine::Machine;
 use crate::mesh::Mesh;
 use crate::pipeline::{Context, PIPELINE, Pass, run};
 use crate::placement::{Placement, Split};
 use crate::text;
 use crate::verify::verify;
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// What a pass makes of a plan text, on the mesh of that plan.
 pub(crate) fn after(pass: &dyn Pass, before: &str) -> Plan {
     let before = read(before);
-    let mesh = before.mesh.clone();
-    proven(pass, &before, mesh).unwrap_or_else(|e| panic!("{e}"))
+    let cx = Context { mesh: before.mesh.clone(), ..Context::default() };
+    proven(pass, &before, &cx).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// What a pass makes of a plan text on a mesh of cores so slow that splitting always pays.
+pub(crate) fn after_on(pass: &dyn Pass, mesh: &str, before: &str) -> Plan {
+    let mesh = Mesh::parse(mesh).unwrap_or_else(|e| panic!("{e}"));
+    let machine = Machine { flop: 1e-3, latency: 1e-9, ..Machine::default() };
+    let cx = Context { mesh, machine, ..Context::default() };
+    proven(pass, &read(before), &cx).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Whether a pass leaves a plan text as it is.
@@ -41,16 +51,17 @@ pub(crate) fn terms(plan: &Plan) -> String {
     text.lines().filter(term).collect::<Vec<_>>().join("\n")
 }
 
+/// Reads a plan whose lines may be indented.
 fn read(plan: &str) -> Plan {
-    text::parse(plan.trim_start()).unwrap_or_else(|e| panic!("{e}"))
+    let lines: Vec<_> = plan.lines().map(str::trim).collect();
+    text::parse(&lines.join("\n")).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Runs a pass on a plan that is verified and proven itself, and proves what it makes.
-fn proven(pass: &dyn Pass, before: &Plan, mesh: Mesh) -> Result<Plan, String> {
+fn proven(pass: &dyn Pass, before: &Plan, cx: &Context) -> Result<Plan, String> {
     verify(before).map_err(|v| format!("the plan before is wrong: {v}\n{before}"))?;
-    let cx = Context { mesh, ..Context::default() };
-    let after = run(pass, before, &cx).map_err(|e| e.to_string())?;
-    let again = run(pass, &after, &cx).map_err(|e| e.to_string())?;
+    let after = run(pass, before, cx).map_err(|e| e.to_string())?;
+    let again = run(pass, &after, cx).map_err(|e| e.to_string())?;
     if after != again {
         return Err(format!("{} is not done after one run:\n{after}\n{again}", pass.name()));
     }
@@ -120,16 +131,19 @@ fn the_examples_in_the_documentation_of_all_passes_are_true() {
         let source = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{file}: {e}"));
         let (Some(before), Some(after)) = (fenced(&source, "before"), fenced(&source, "after"))
         else {
-            report += &format!("{file} has no plans fenced as `before` and `after`\n");
+            let _ = writeln!(report, "{file} has no plans fenced as `before` and `after`");
             continue;
         };
-        let (before, mesh) = (read(&before), read(&after).mesh);
-        match proven(*pass, &before, mesh) {
+        let cx = Context { mesh: read(&after).mesh, ..Context::default() };
+        match proven(*pass, &read(&before), &cx) {
             Ok(plan) if text::print(&plan) == after => {}
             Ok(plan) => {
-                report += &format!("{file} says\n{after}but it makes\n{}\n", text::print(&plan));
+                let made = text::print(&plan);
+                let _ = writeln!(report, "{file} says\n{after}but it makes\n{made}");
             }
-            Err(reason) => report += &format!("{file}: {reason}\n"),
+            Err(reason) => {
+                let _ = writeln!(report, "{file}: {reason}");
+            }
         }
     }
     assert!(report.is_empty(), "{report}");

@@ -113,3 +113,79 @@ fn product(from: &Plan, to: &mut Plan, ts: &[TermId]) -> (Coefficient, TermId) {
     }
     (outer, to.term(Term::Product(factors)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::{after, terms as shown, unchanged};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn signs_multiply() {
+        let plan = after(
+            &FoldScalars,
+            "mesh 1 rank
+            let A = (i) <- (j) : f64[3, 3]
+            slot a : f64
+            term t0 = scale - A
+            term t1 = scale -a A
+            term t2 = t0 @ t1 @ t0
+            %0 = input x : f64[3]
+            %1 = apply t2 %0 : f64[3]
+            return %1",
+        );
+        assert_snapshot!(shown(&plan), @"
+        term t0 = A @ A @ A
+        term t1 = scale -a t0
+        %1 = apply t1 %0                : f64[3]
+        ");
+    }
+
+    #[test]
+    fn a_real_scalar_passes_a_real_linear_operator() {
+        let plan = after(
+            &FoldScalars,
+            "mesh 1 rank
+            let N = (i) <- (j) real : c128[2, 3]
+            let A = (i) <- (j) : c128[3, 3]
+            slot a : f64
+            term t0 = scale a A
+            term t1 = N @ t0
+            %0 = input x : c128[3]
+            %1 = apply t1 %0 : c128[2]
+            return %1",
+        );
+        assert_snapshot!(shown(&plan), @"
+        term t0 = N @ A
+        term t1 = scale a t0
+        %1 = apply t1 %0                : c128[2]
+        ");
+    }
+
+    #[test]
+    fn a_complex_scalar_does_not() {
+        let plan = "mesh 1 rank
+            let N = (i) <- (j) real : c128[2, 3]
+            let A = (i) <- (j) : c128[3, 3]
+            slot a : c128
+            term t0 = scale a A
+            term t1 = N @ t0
+            %0 = input x : c128[3]
+            %1 = apply t1 %0 : c128[2]
+            return %1";
+        assert!(unchanged(&FoldScalars, plan));
+    }
+
+    #[test]
+    fn scalars_of_blocks_stay_with_their_blocks() {
+        let plan = "mesh 1 rank
+            let A = (i) <- (j) : f64[2, 3]
+            slot a : f64
+            term t0 = scale a A
+            term t1 = vstack A t0
+            %0 = input x : f64[3]
+            %1, %2 = apply t1 %0 : f64[2], f64[2]
+            return %1 %2";
+        assert!(unchanged(&FoldScalars, plan));
+    }
+}

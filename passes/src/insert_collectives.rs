@@ -2,17 +2,17 @@
 //!
 //! ```before
 //! mesh 1 rank
-//! let A = (i) <- (j) : f64[40, 1000]
-//! %0 = input x : f64[1000]
-//! %1 = apply A %0 : f64[40]
+//! let A = (i) <- (j) : f64[1000, 40]
+//! %0 = input x : f64[40]
+//! %1 = apply A %0 : f64[1000]
 //! %2 = dot %1 %1 : f64[]
 //! return %2
 //! ```
 //! ```after
 //! mesh p=2 (2 ranks)
-//! let A = (i) <- (j)              : f64[40/p, 1000]
-//! %0 = input x                    : f64[1000]
-//! %1 = apply A %0                 : f64[40/p]
+//! let A = (i) <- (j)              : f64[1000/p, 40]
+//! %0 = input x                    : f64[40]
+//! %1 = apply A %0                 : f64[1000/p]
 //! %2 = dot %1 %1                  : f64[] +p
 //! %3 = all_reduce p %2            : f64[]
 //! return %3
@@ -114,5 +114,66 @@ impl Writer<'_> {
             out.push(at);
         }
         Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::{after_on, nodes, unchanged};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn a_stencil_gets_its_neighbours() {
+        let plan = after_on(
+            &InsertCollectives,
+            "p=3",
+            "mesh 1 rank
+            let S = (i, j) <- (i~1:1, j) : f64[6, 5]
+            %0 = input x : f64[6, 5]
+            %1 = apply S %0 : f64[6, 5]
+            %2 = apply S.H %1 : f64[6, 5]
+            return %2",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[6/p, 5]
+        %1 = halo %0                    : f64[6/p~1:1, 5]
+        %2 = apply S %1                 : f64[6/p, 5]
+        %3 = apply S.H %2               : f64[6/p~+1:1, 5]
+        %4 = halo_sum %3                : f64[6/p, 5]
+        ");
+    }
+
+    #[test]
+    fn a_value_is_redistributed_once() {
+        let plan = after_on(
+            &InsertCollectives,
+            "p=2",
+            "mesh 1 rank
+            let A = (i) <- (j) : f64[40, 10]
+            let B = (i!) <- (j!) : f64[3, 40]
+            %0 = input x : f64[10]
+            %1 = apply A %0 : f64[40]
+            %2 = apply B %1 : f64[3]
+            %3 = reshape %1 : f64[5, 8]
+            return %2 %3",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[10]
+        %1 = apply A %0                 : f64[40/p]
+        %2 = all_gather p %1            : f64[40]
+        %3 = apply B %2                 : f64[3]
+        %4 = reshape %2                 : f64[5, 8]
+        ");
+    }
+
+    #[test]
+    fn a_placed_plan_stays() {
+        let plan = "mesh p=2 (2 ranks)
+            %0 = input x : f64[5/p]
+            %1 = dot %0 %0 : f64[] +p
+            %2 = all_reduce p %1 : f64[]
+            return %2";
+        assert!(unchanged(&InsertCollectives, plan));
     }
 }

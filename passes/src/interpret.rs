@@ -4,6 +4,20 @@
 //! no numbers at all it is the matching check.
 //! Counts are static and receives name their sender, so one synchronous simulation decides
 //! whether the calls can deadlock.
+//!
+//! | rule | what it says |
+//! |---|---|
+//! | `same blocks` | all ranks have equally many blocks |
+//! | `one order` | a rank starts its transfers by ascending tags |
+//! | `one wait` | each transfer is started once and then waited for once |
+//! | `same collective` | members of a group agree on the kind of a transfer and its tag |
+//! | `same type` | and on the element type |
+//! | `same count` | what one sends is as long as what the other expects |
+//! | `same group` | both ends name the same ranks, themselves among them |
+//! | `no deadlock` | nobody waits for what never starts |
+//! | `inside its buffer` | boxes lie in their buffers |
+//! | `whole packets` | a collective has a packet for every member, an exchange none for itself |
+//! | `own output`, `in flight` | no memory is used for two things at once |
 
 use crate::calls::{Buffer, Call, Calls, Kind, Slab, Transfer, View};
 use crate::ir::{LeafId, Op};
@@ -305,8 +319,17 @@ impl<'a, M: Clone + Default> World<'a, M> {
                 .filter(|p| p.transfer.kind == Kind::Exchange && p.transfer.tag == transfer.tag);
             posted.next().map(|p| (other, p))
         };
+        let same_group = |other: usize, t: &Transfer| {
+            let theirs = self.calls[other].groups.get(t.group);
+            if theirs.is_some_and(|g| g.as_slice() == group) {
+                return Ok(());
+            }
+            let text = format!("and rank {other} exchange within different groups");
+            Err(mismatch("same group", rank, text))
+        };
         for packet in &transfer.sends {
             let Some((other, posted)) = find(packet.peer) else { return Ok(None) };
+            same_group(other, posted.transfer)?;
             let back = me(other, posted.transfer);
             let expected = posted.transfer.recvs.iter().find(|p| Some(p.peer) == back);
             if expected.is_none_or(|p| p.len() != packet.len()) {
@@ -318,6 +341,7 @@ impl<'a, M: Clone + Default> World<'a, M> {
         let mut arrived = Vec::new();
         for packet in &transfer.recvs {
             let Some((other, posted)) = find(packet.peer) else { return Ok(None) };
+            same_group(other, posted.transfer)?;
             let back = me(other, posted.transfer);
             let sent = posted.transfer.sends.iter().position(|p| Some(p.peer) == back);
             let Some(sent) = sent.filter(|&s| posted.transfer.sends[s].len() == packet.len())

@@ -41,6 +41,7 @@ pub mod field;
 pub mod stand_in;
 pub mod reference;
 pub mod exact;
+pub mod shrink;
 pub mod certify;
 pub mod agree;
 #[cfg(test)]

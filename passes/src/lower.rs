@@ -180,7 +180,7 @@ impl<'a> Lowering<'a> {
             }
             Op::AllReduce(axes) => self.all_reduce(calls, axes, &args, &outs, tag),
             Op::ReduceScatter(axes) => {
-                self.reduce_scatter(calls, axes, &args, &outs, types.1[0], tag)
+                self.reduce_scatter(calls, axes, &args, &outs, types.1[0], tag);
             }
             Op::AllGather(axes) => self.all_gather(calls, axes, &args, &outs, types.0[0], tag),
             Op::AllToAll(axis) => {
@@ -367,7 +367,8 @@ impl<'a> Lowering<'a> {
         let op = Op::Reduce(reduction);
         calls.push(Call::Local { op: op.clone(), args: vec![arg.clone()], out: pair.clone() });
         let sends = vec![Packet { peer: 0, slabs: vec![pair.flat()] }];
-        let at = |peer| all.slab(&vec![2 * peer..2 * peer + 2]);
+        let pair_of = |peer| std::iter::once(2 * peer..2 * peer + 2).collect::<Region>();
+        let at = |peer| all.slab(&pair_of(peer));
         let recvs = (0..members.len()).map(|peer| Packet { peer, slabs: vec![at(peer)] }).collect();
         start(calls, Kind::AllGather, group, Dtype::F64, sends, recvs, tag);
         calls.push(Call::Local { op, args: vec![all.clone(), all], out: out.clone() });

@@ -20,6 +20,7 @@ use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
 use crate::share_values::ShareValues;
 use crate::verify::verify;
+use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -250,6 +251,21 @@ fn tidy_block(block: &Block) -> Block {
         .map(|r| Return { target: r.target.clone(), value: map[r.value.index()] })
         .collect();
     out
+}
+
+/// The nodes of a block, with an edge from each to those that use its results.
+pub(crate) fn dependences(block: &Block) -> DiGraph<(), ()> {
+    let mut graph = DiGraph::new();
+    block.nodes.iter().for_each(|_| {
+        graph.add_node(());
+    });
+    let defined = block.definitions();
+    for (n, node) in block.nodes.iter().enumerate() {
+        for arg in &node.args {
+            graph.update_edge(NodeIndex::new(defined[arg.index()]), NodeIndex::new(n), ());
+        }
+    }
+    graph
 }
 
 /// A block whose nodes follow `nodes`, reordered so that every value is defined before its use.

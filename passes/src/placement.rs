@@ -7,8 +7,8 @@
 //!   split over an axis ──▶ pending sum over an axis        (pad)
 //!    ~ghosts (halo)             ~+ghost contributions (halo_sum)
 //! ```
-//! Going up costs communication: all_gather from split, all_reduce from pending, and
-//! reduce_scatter from pending to split.
+//! Going up costs communication: `all_gather` from split, `all_reduce` from pending, and
+//! `reduce_scatter` from pending to split.
 //! For each axis of the mesh a part is in exactly one of the three states.
 //! Ownership is exact: sizes need not divide, ranks may own nothing.
 

@@ -222,3 +222,157 @@ fn room(pool: &mut Vec<Room>, states: usize, ty: &Type) -> u32 {
     }
     b as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::after;
+    use insta::assert_snapshot;
+
+    /// Where the values of a plan lie.
+    fn stores(before: &str) -> String {
+        let plan = crate::text::print(&after(&PlanBuffers, before));
+        plan.lines().filter(|l| l.starts_with("store")).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_dead_make_room_and_the_living_do_not() {
+        let stored = stores(
+            "mesh 1 rank
+            let A = (i) <- (j) : f64[3, 3]
+            %0 = input x : f64[3]
+            %1 = apply A %0 : f64[3]
+            %2 = apply A %1 : f64[3]
+            %3 = apply A %2 : f64[3]
+            %4 = sub %3 %0 : f64[3]
+            return %4 %2",
+        );
+        assert_snapshot!(stored, @"
+        store 0 = %0
+        store 1 = %1 %3 %4
+        store 2 = %2
+        ");
+    }
+
+    #[test]
+    fn an_input_holds_its_buffer_from_the_beginning() {
+        let stored = stores(
+            "mesh 1 rank
+            let A = (i) <- (j) : f64[3, 3]
+            %0 = input x : f64[3]
+            %1 = apply A %0 : f64[3]
+            %2 = input y : f64[3]
+            return %1 %2",
+        );
+        assert_snapshot!(stored, @"
+        store 0 = %0
+        store 1 = %2
+        store 2 = %1
+        ");
+    }
+
+    #[test]
+    fn a_state_is_updated_where_it_lies() {
+        let stored = stores(
+            "mesh 1 rank
+            slot a : f64
+            state x : f64[3]
+            %0 = get x : f64[3]
+            %1 = input d : f64[3]
+            %2 = slot a : f64[]
+            %3 = axpy %2 %1 %0 : f64[3]
+            set x %3",
+        );
+        assert_snapshot!(stored, @"
+        store 0 = %0 %3
+        store 1 = %1
+        store 2 = %2
+        ");
+    }
+
+    #[test]
+    fn a_state_whose_old_value_is_still_needed_is_not() {
+        let stored = stores(
+            "mesh 1 rank
+            let A = (i) <- (j) : f64[3, 3]
+            state x : f64[3]
+            %0 = get x : f64[3]
+            %1 = apply A %0 : f64[3]
+            %2 = add %0 %1 : f64[3]
+            set x %1
+            return %2",
+        );
+        assert_snapshot!(stored, @"
+        store 0 = %0
+        store 1 = %1
+        store 2 = %2
+        ");
+    }
+
+    #[test]
+    fn states_that_change_places_are_copied_first() {
+        let stored = stores(
+            "mesh 1 rank
+            state a : f64[3]
+            state b : f64[3]
+            %0 = get a : f64[3]
+            %1 = get b : f64[3]
+            set a %1
+            set b %0",
+        );
+        assert_snapshot!(stored, @"
+        store 2 = %0
+        store 3 = %1
+        ");
+    }
+
+    #[test]
+    fn one_value_may_become_two_states() {
+        let stored = stores(
+            "mesh 1 rank
+            state r : f64[3]
+            state p : f64[3]
+            %0 = get p : f64[3]
+            %1 = neg %0 : f64[3]
+            set r %1
+            set p %1",
+        );
+        assert_snapshot!(stored, @"
+        store 0 = %1
+        store 1 = %0
+        ");
+    }
+
+    #[test]
+    fn other_element_types_have_other_buffers() {
+        let stored = stores(
+            "mesh 1 rank
+            %0 = input x : f64[3]
+            %1 = cast %0 : f32[3]
+            %2 = neg %1 : f32[3]
+            %3 = cast %2 : f64[3]
+            %4 = reshape %3 : f64[1, 3]
+            return %4",
+        );
+        assert_snapshot!(stored, @"
+        store 0 = %0 %3 %4
+        store 1 = %1 %2
+        ");
+    }
+
+    #[test]
+    fn operands_of_one_reduction_keep_their_own_buffers() {
+        let stored = stores(
+            "mesh p=2 (2 ranks)
+            %0 = input x : f64[5/p]
+            %1 = dot %0 %0 : f64[] +p
+            %2 = neg %1 : f64[] +p
+            %3, %4 = all_reduce p %1 %2 : f64[], f64[]
+            return %3 %4",
+        );
+        assert_snapshot!(stored, @"
+        store 0 = %0 %2 %4
+        store 1 = %1 %3
+        ");
+    }
+}

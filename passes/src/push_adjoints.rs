@@ -22,7 +22,7 @@
 //! return %1
 //! comm 0 calls, 0 B per rank
 //! ```
-//! (A B)ᴴ = Bᴴ Aᴴ, (A + B)ᴴ = Aᴴ + Bᴴ, (cA)ᴴ = Aᴴ c̄, VStackᴴ = HStack of adjoints, Aᴴᴴ = A;
+//! (A B)ᴴ = Bᴴ Aᴴ, (A + B)ᴴ = Aᴴ + Bᴴ, (cA)ᴴ = Aᴴ c̄, `VStack`ᴴ = `HStack` of adjoints, Aᴴᴴ = A;
 //! Aᵀ = conj(Aᴴ), and conj(A) = conj ∘ A ∘ conj, which is A itself for real operators.
 //! Numerics class: E.
 
@@ -157,4 +157,95 @@ fn scaled(to: &mut Plan, c: Coefficient, inner: TermId, adjoint: bool) -> TermId
     let identity = to.term(Term::Element(Elementwise::Identity, domain));
     let scale = to.term(Term::Scale(c, identity));
     to.term(Term::Product(vec![inner, scale]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::{after, terms as shown, unchanged};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn stacks_sums_and_scalars_turn_around() {
+        let plan = after(
+            &PushAdjoints,
+            "mesh 1 rank
+            let A = (i) <- (j) : c128[2, 3]
+            let B = (i) <- (j) : c128[4, 3]
+            slot a : c128
+            term t0 = scale -a B
+            term t1 = vstack A t0
+            term t2 = t1.H
+            %0 = input x : c128[2]
+            %1 = input y : c128[4]
+            %2 = apply t2 %0 %1 : c128[3]
+            return %2",
+        );
+        assert_snapshot!(shown(&plan), @"
+        term t0 = A.H
+        term t1 = B.H
+        term t2 = scale -conj(a) t1
+        term t3 = hstack t0 t2
+        %2 = apply t3 %0 %1             : c128[3]
+        ");
+    }
+
+    #[test]
+    fn a_complex_scalar_stays_inside_the_adjoint_of_a_real_linear_operator() {
+        let plan = after(
+            &PushAdjoints,
+            "mesh 1 rank
+            let N = (i) <- (j) real : c128[2, 3]
+            slot a : c128
+            term t0 = scale a N
+            term t1 = t0.H
+            %0 = input x : c128[2]
+            %1 = apply t1 %0 : c128[3]
+            return %1",
+        );
+        assert_snapshot!(shown(&plan), @"
+        term t0 = N.H
+        term t1 = identity [2]
+        term t2 = scale conj(a) t1
+        term t3 = t0 @ t2
+        %1 = apply t3 %0                : c128[3]
+        ");
+    }
+
+    #[test]
+    fn only_complex_operators_need_conjugates() {
+        let plan = after(
+            &PushAdjoints,
+            "mesh 1 rank
+            let A = (i) <- (j) : c128[2, 3]
+            let B = (i) <- (j) : f64[2, 3]
+            term t0 = A.conj
+            term t1 = B.T
+            term t2 = t1 @ t0
+            %0 = input x : c128[3]
+            %1 = apply t2 %0 : c128[3]
+            return %1",
+        );
+        assert_snapshot!(shown(&plan), @"
+        term t0 = B.H
+        term t1 = conj [2]
+        term t2 = A
+        term t3 = conj [3]
+        term t4 = t1 @ A @ t3
+        term t5 = t0 @ t4
+        %1 = apply t5 %0                : c128[3]
+        ");
+    }
+
+    #[test]
+    fn leaves_and_their_adjoints_stay() {
+        let plan = "mesh 1 rank
+            let A = (i) <- (j) : f64[2, 3]
+            term t0 = A.H
+            term t1 = t0 @ A
+            %0 = input x : f64[3]
+            %1 = apply t1 %0 : f64[3]
+            return %1";
+        assert!(unchanged(&PushAdjoints, plan));
+    }
 }

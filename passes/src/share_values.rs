@@ -64,3 +64,45 @@ fn shared(block: &Block) -> Block {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::{after, nodes, unchanged};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn whole_chains_are_shared() {
+        let plan = after(
+            &ShareValues,
+            "mesh 1 rank
+            let A = (i) <- (j) : f64[2, 3]
+            slot a : f64
+            %0 = input x : f64[3]
+            %1 = slot a : f64[]
+            %2 = apply A %0 : f64[2]
+            %3 = scale %1 %2 : f64[2]
+            %4 = slot a : f64[]
+            %5 = apply A %0 : f64[2]
+            %6 = scale %4 %5 : f64[2]
+            return %3 %6",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[3]
+        %1 = slot a                     : f64[]
+        %2 = apply A %0                 : f64[2]
+        %3 = scale %1 %2                : f64[2]
+        ");
+    }
+
+    #[test]
+    fn another_type_or_another_placement_is_another_value() {
+        let plan = "mesh p=2 (2 ranks)
+            %0 = input x : f64[5]
+            %1 = slice %0 : f64[5/p]
+            %2 = cast %0 : f32[5]
+            %3 = cast %0 : c128[5]
+            return %0 %1 %2 %3";
+        assert!(unchanged(&ShareValues, plan));
+    }
+}

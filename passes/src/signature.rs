@@ -257,6 +257,21 @@ impl Rule {
         self.range.iter().flatten().any(|b| b.factor == factor)
     }
 
+    /// Whether splitting the factor leaves no doubt about sums in this direction.
+    /// The rule does not say which part depends on which: that every part given is a sum is sure
+    /// if every part taken is split and none given; that none is a sum is sure if every part given
+    /// is split, or no part taken is.
+    pub fn sums_are_clear(&self, factor: usize, adjoint: bool) -> bool {
+        let split = |parts: &[Vec<Binding>]| {
+            parts.iter().filter(|part| part.iter().any(|b| b.factor == factor)).count()
+        };
+        let (domain, range) =
+            ((split(&self.domain), self.domain.len()), (split(&self.range), self.range.len()));
+        let ((takes, taken), (gives, given)) =
+            if adjoint { (range, domain) } else { (domain, range) };
+        if gives == 0 { takes == taken } else { gives == given || takes == 0 }
+    }
+
     /// The size of a dim with this binding.
     pub fn extent(&self, binding: &Binding) -> usize {
         binding.spread.at(self.factors[binding.factor].size)

@@ -3,23 +3,33 @@
 //! An entry is a hash of the leaf and of the indices that it connects, so that every rank draws
 //! the same operator and nothing is stored.
 //! What a rewrite may assume of a leaf, the stand-in has; what it may not assume, it has not.
+//!
+//! | law | the stand-in, between the indices that are not shared |
+//! |---|---|
+//! | none | random entries |
+//! | isometry, co-isometry | a Householder reflection with random phases, rows or columns dropped |
+//! | fourier | the discrete Fourier transform, orthonormal, if its size is a power of two |
+//! | projection | onto a random vector; of a diagonal operator random zeros and ones |
+//! | permutation | a rotation by a random distance |
+//! | self-adjoint | random entries mirrored about the diagonal |
+
+mod dims;
+mod law;
 
 use crate::field::{Gf, hash, random};
 use crate::ir::Leaf;
 use crate::placement::Region;
-use crate::signature::{Binding, Linearity, Rule, Signature, Spread, Typing};
+use crate::signature::{Linearity, Signature, Typing};
+use dims::{Part, Place};
+use law::Law;
 use std::ops::Range;
 
 /// One leaf's random operator.
 pub struct StandIn<'a> {
     signature: &'a Signature,
     seed: u64,
-}
-
-/// An index of one part: the dims, and for each the factor, its value and the place within it.
-struct Index {
-    flat: Vec<usize>,
-    factors: Vec<(usize, usize, usize)>,
+    complex: bool,
+    law: Law,
 }
 
 /// A part to read or write: which indices are held, and the elements.
@@ -28,7 +38,15 @@ pub type Held<'a, T> = (&'a Region, T);
 impl<'a> StandIn<'a> {
     /// The stand-in of a leaf; `index` tells leaves apart.
     pub fn new(leaf: &'a Leaf, index: usize) -> Self {
-        StandIn { signature: &leaf.signature, seed: hash(&[0x1eaf, index as u64]) }
+        let signature = &leaf.signature;
+        let complex = signature.dtype.is_complex() || signature.typing != Typing::Same;
+        let seed = hash(&[0x1eaf, index as u64]);
+        StandIn { signature, seed, complex, law: Law::of(signature) }
+    }
+
+    /// Why the stand-in is not as general as the signature, if it is not.
+    pub fn weakness(&self) -> Option<&'static str> {
+        law::weakness(self.signature)
     }
 
     /// `y += A x` on a tile, or `y += Aᴴ x`; batch dims are trailing ones.
@@ -40,191 +58,82 @@ impl<'a> StandIn<'a> {
         outputs: &mut [Held<'_, &mut [Gf]>],
     ) {
         let rule = &self.signature.rule;
-        let (ins, outs) =
-            if adjoint { (&rule.range, &rule.domain) } else { (&rule.domain, &rule.range) };
         for (o, (out_held, out)) in outputs.iter_mut().enumerate() {
             for (i, (in_held, input)) in inputs.iter().enumerate() {
-                let part = if adjoint { (i, o) } else { (o, i) };
-                let rows = indices(rule, &outs[o], out_held);
-                let columns = indices(rule, &ins[i], in_held);
-                let batch = batch(&outs[o], out_held);
-                for (r, row) in rows.iter().enumerate() {
-                    for (c, column) in columns.iter().enumerate() {
-                        let (range, domain) = if adjoint { (column, row) } else { (row, column) };
-                        if !self.connects(
-                            tile,
-                            range,
-                            domain,
-                            (&rule.range[part.0], &rule.domain[part.1]),
-                        ) {
-                            continue;
-                        }
-                        let (m, n) = self.entry(part, range, domain);
-                        for b in 0..batch {
-                            let x = input[c * batch + b];
-                            let y = &mut out[r * batch + b];
-                            *y = *y + self.multiply(adjoint, m, n, x);
-                        }
-                    }
-                }
+                let (row, column) = if adjoint { (i, o) } else { (o, i) };
+                let (row_held, column_held) =
+                    if adjoint { (*in_held, *out_held) } else { (*out_held, *in_held) };
+                let range = Part::new(rule, &rule.range, row, row_held, tile);
+                let domain = Part::new(rule, &rule.domain, column, column_held, tile);
+                let batch = out_held[if adjoint { domain.dims() } else { range.dims() }..]
+                    .iter()
+                    .map(Range::len)
+                    .product();
+                self.pair(adjoint, (&range, &domain), batch, input, out);
             }
         }
     }
 
+    /// One part of the range with one of the domain.
+    fn pair(
+        &self,
+        adjoint: bool,
+        (range, domain): (&Part, &Part),
+        batch: usize,
+        input: &[Gf],
+        out: &mut [Gf],
+    ) {
+        if self.signature.laws.zero {
+            return;
+        }
+        let side = hash(&[self.seed, range.index as u64, domain.index as u64]);
+        range.each(|row| {
+            let row_hash = hash(&[side, row.flat as u64]);
+            domain.connected(range, row, |column| {
+                let (m, n) = self.entry(row_hash, (range, domain), row, column);
+                let (from, to) = if adjoint { (row, column) } else { (column, row) };
+                for b in 0..batch {
+                    let x = input[from.position * batch + b];
+                    let y = &mut out[to.position * batch + b];
+                    *y = *y + self.multiply(adjoint, m, n, x);
+                }
+            });
+        });
+    }
+
     /// `m x + n x̄`, or the adjoint of that map under the real inner product.
     fn multiply(&self, adjoint: bool, m: Gf, n: Gf, x: Gf) -> Gf {
-        let product = if adjoint { m.conj() * x + n * x.conj() } else { m * x + n * x.conj() };
+        let linear = if adjoint { m.conj() * x } else { m * x };
+        let product = if n == Gf::ZERO { linear } else { linear + n * x.conj() };
         match (self.signature.typing, adjoint) {
             (Typing::RealToComplex, true) | (Typing::ComplexToReal, false) => product.re(),
             (Typing::Same | Typing::RealToComplex | Typing::ComplexToReal, _) => product,
         }
     }
 
-    /// Whether the operator may have an entry here, and the tile contains it.
-    fn connects(
-        &self,
-        tile: &[Range<usize>],
-        range: &Index,
-        domain: &Index,
-        bindings: (&[Binding], &[Binding]),
-    ) -> bool {
-        let inside = |(f, value, _): &(usize, usize, usize)| tile[*f].contains(value);
-        if !range.factors.iter().all(inside) {
-            return false;
-        }
-        domain.factors.iter().zip(bindings.1).all(|(d, binding)| {
-            match range.factors.iter().find(|r| r.0 == d.0) {
-                Some(r) => d.1 + binding.halo.0 >= r.1 && d.1 <= r.1 + binding.halo.1,
-                None => inside(d),
-            }
-        })
-    }
-
     /// The linear and the antilinear coefficient.
-    fn entry(&self, part: (usize, usize), range: &Index, domain: &Index) -> (Gf, Gf) {
+    fn entry(
+        &self,
+        row_hash: u64,
+        (range, domain): (&Part, &Part),
+        row: &Place,
+        column: &Place,
+    ) -> (Gf, Gf) {
         let s = self.signature;
-        let complex = s.dtype.is_complex() || s.typing != Typing::Same;
-        let laws = s.laws;
-        let words = |what: u64, range: &[usize], domain: &[usize]| -> Vec<u64> {
-            let head = [self.seed, what, part.0 as u64, part.1 as u64];
-            let tail = range.iter().chain(domain).map(|&i| i as u64);
-            head.into_iter().chain(tail).collect()
+        let entry = match &self.law {
+            Law::None => random(&[row_hash, column.flat as u64], self.complex),
+            law => law.entry(self.seed, self.complex, (range, domain), row, column),
         };
-        if laws.zero {
-            return (Gf::ZERO, Gf::ZERO);
-        }
-        if laws.identity {
-            let same = part.0 == part.1 && range.flat == domain.flat;
-            return (if same { Gf::ONE } else { Gf::ZERO }, Gf::ZERO);
-        }
-        if laws.permutation {
-            return (Gf::ONE, Gf::ZERO);
-        }
-        if laws.projection && laws.diagonal {
-            return (Gf::real(hash(&words(1, &range.flat, &[])) & 1), Gf::ZERO);
-        }
-        if laws.isometry || laws.co_isometry {
-            return (self.isometry(range, domain, complex), Gf::ZERO);
-        }
-        if laws.self_adjoint {
-            let (low, high) = (
-                range.flat.clone().min(domain.flat.clone()),
-                range.flat.clone().max(domain.flat.clone()),
-            );
-            let z = random(&words(2, &low, &high), complex);
-            let z = if low == high { z.re() } else { z };
-            return (if range.flat <= domain.flat { z } else { z.conj() }, Gf::ZERO);
-        }
-        let m = random(&words(3, &range.flat, &domain.flat), complex);
-        let n = random(&words(4, &range.flat, &domain.flat), complex);
         match (s.linearity, s.typing) {
-            (Linearity::Complex, _) => (m, Gf::ZERO),
-            (Linearity::Antilinear, _) => (Gf::ZERO, m),
+            (Linearity::Complex, _) => (entry, Gf::ZERO),
+            (Linearity::Antilinear, _) => (Gf::ZERO, entry),
             // A map from or to real vectors has its two halves tied already.
-            (Linearity::Real, Typing::RealToComplex | Typing::ComplexToReal) => (m, Gf::ZERO),
-            (Linearity::Real, Typing::Same) => (m, n),
+            (Linearity::Real, Typing::RealToComplex | Typing::ComplexToReal) => (entry, Gf::ZERO),
+            (Linearity::Real, Typing::Same) => {
+                self.law.real(self.seed, row_hash, self.complex, entry, row, column)
+            }
         }
     }
-
-    /// An entry of a random isometry: for each value of the shared factors a Householder
-    /// reflection between the others, of which an isometry keeps the leading columns.
-    fn isometry(&self, range: &Index, domain: &Index, complex: bool) -> Gf {
-        let rule = &self.signature.rule;
-        let shared = |i: &Index, other: &Index| -> Vec<u64> {
-            let both = i.factors.iter().filter(|f| other.factors.iter().any(|o| o.0 == f.0));
-            both.flat_map(|f| [f.1 as u64, 0]).collect()
-        };
-        let own = |i: &Index, other: &Index| -> (usize, usize) {
-            let mine = i.factors.iter().filter(|f| !other.factors.iter().any(|o| o.0 == f.0));
-            mine.fold((0, 1), |(at, n), f| {
-                let size = rule.factors[f.0].size;
-                (at * size + f.1, n * size)
-            })
-        };
-        let ((r, rows), (d, columns)) = (own(range, domain), own(domain, range));
-        let block = hash(&[&[self.seed, 5][..], &shared(range, domain)].concat());
-        if self.signature.typing == Typing::RealToComplex {
-            // Of real vectors: real and imaginary part of a complex row are two real rows.
-            let n = columns.max(2 * rows);
-            let real = |r: usize| reflection(block, n, (r, d), false).re;
-            return Gf { re: real(2 * r), im: real(2 * r + 1) };
-        }
-        let sign = if complex { random(&[block, 7, d as u64], true).unit() } else { Gf::ONE };
-        let reflected = reflection(block, rows.max(columns), (r, d), complex);
-        if laws_transposed(self.signature) { reflected } else { reflected * sign }
-    }
-}
-
-/// An entry of a random Householder reflection of vectors of `n` elements.
-fn reflection(block: u64, n: usize, (r, d): (usize, usize), complex: bool) -> Gf {
-    let z = |k: usize| random(&[block, k as u64], complex);
-    let norm =
-        (0..n).fold(0u128, |sum, k| (sum + u128::from(z(k).norm())) % u128::from(crate::field::P));
-    let scale = Gf::real(2) * Gf::real(norm as u64).inverse();
-    let delta = if r == d { Gf::ONE } else { Gf::ZERO };
-    delta - scale * z(r) * z(d).conj()
-}
-
-/// A co-isometry that is wide keeps rows, and phases of columns would be lost with them.
-fn laws_transposed(signature: &Signature) -> bool {
-    signature.laws.co_isometry && !signature.laws.isometry
-}
-
-/// The indices of the dims that the signature binds, in row-major order.
-fn indices(rule: &Rule, bindings: &[Binding], held: &Region) -> Vec<Index> {
-    let mut all = vec![Index { flat: Vec::new(), factors: Vec::new() }];
-    for (binding, range) in bindings.iter().zip(held) {
-        let table = locate(rule, binding, range);
-        all = all
-            .into_iter()
-            .flat_map(|index| {
-                table.iter().map(move |&(e, value, place)| {
-                    let mut flat = index.flat.clone();
-                    flat.push(e);
-                    let mut factors = index.factors.clone();
-                    factors.push((binding.factor, value, place));
-                    Index { flat, factors }
-                })
-            })
-            .collect();
-    }
-    all
-}
-
-/// For each element of a range of a dim the factor's value, and the place within it.
-fn locate(rule: &Rule, binding: &Binding, range: &Range<usize>) -> Vec<(usize, usize, usize)> {
-    let size = rule.factors[binding.factor].size;
-    let value = |e: usize| match &binding.spread {
-        Spread::One => e,
-        Spread::Uniform(k) => e / k,
-        Spread::Table(table) => table.partition_point(|&begin| begin <= e).clamp(1, size) - 1,
-    };
-    let place = |e: usize| e - binding.spread.at(value(e));
-    range.clone().map(|e| (e, value(e), place(e))).collect()
-}
-
-fn batch(bindings: &[Binding], held: &Region) -> usize {
-    held[bindings.len()..].iter().map(Range::len).product()
 }
 
 #[cfg(test)]
@@ -232,6 +141,7 @@ mod tests {
     use super::*;
     use crate::dtype::Dtype;
     use crate::placement::Split;
+    use crate::signature::{Binding, Rule};
     use crate::signature::{Cost, Factor, Laws};
     use std::sync::Arc;
 
@@ -292,6 +202,53 @@ mod tests {
         let there = apply(&a, false, &x, 5);
         assert!(there.iter().any(|y| y.im != 0));
         assert_eq!(apply(&a, true, &there, 8), x);
+    }
+
+    #[test]
+    fn fourier_transforms_are_unitary_and_symmetric() {
+        let laws = Laws { isometry: true, co_isometry: true, fourier: true, ..Laws::default() };
+        for n in [1, 2, 4, 8, 6] {
+            let mut a = leaf(n, n, Dtype::C128, laws);
+            for factor in &mut Arc::make_mut(&mut a.signature).rule.factors {
+                factor.whole = true;
+            }
+            let x: Vec<_> = (0..n as u64).map(|k| random(&[k], true)).collect();
+            let conj = |x: &[Gf]| x.iter().map(|z| z.conj()).collect::<Vec<_>>();
+            let there = apply(&a, false, &x, n);
+            assert_eq!(apply(&a, true, &there, n), x, "F.H F of {n}");
+            assert_eq!(apply(&a, false, &apply(&a, true, &x, n), n), x, "F F.H of {n}");
+            let adjoint = apply(&a, true, &x, n);
+            let inverse = conj(&apply(&a, false, &conj(&x), n));
+            assert_eq!(adjoint == inverse, n.is_power_of_two(), "F.H = conj(F) of {n}");
+        }
+    }
+
+    #[test]
+    fn real_linear_leaves_pass_the_dot_test_of_real_parts_exactly() {
+        let typings = [Typing::Same, Typing::RealToComplex, Typing::ComplexToReal];
+        let projection = Laws { projection: true, diagonal: true, ..Laws::default() };
+        for linearity in [Linearity::Complex, Linearity::Real, Linearity::Antilinear] {
+            for typing in typings {
+                for laws in [Laws::default(), projection] {
+                    let mut a = leaf(4, 4, Dtype::C128, laws);
+                    let s = Arc::make_mut(&mut a.signature);
+                    (s.linearity, s.typing) = (linearity, typing);
+                    let x: Vec<_> =
+                        (0..4).map(|k| random(&[k], typing != Typing::RealToComplex)).collect();
+                    let u: Vec<_> =
+                        (0..4).map(|k| random(&[9, k], typing != Typing::ComplexToReal)).collect();
+                    let dot = |a: &[Gf], b: &[Gf]| {
+                        a.iter().zip(b).fold(Gf::ZERO, |s, (a, b)| s + a.conj() * *b).re()
+                    };
+                    let (ax, au) = (apply(&a, false, &x, 4), apply(&a, true, &u, 4));
+                    assert_eq!(dot(&ax, &u), dot(&x, &au), "{linearity:?} {typing:?}");
+                    if laws.projection && typing == Typing::Same && linearity == Linearity::Real {
+                        assert_eq!(apply(&a, false, &ax, 4), ax);
+                        assert_eq!(apply(&a, true, &x, 4), ax);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub fn forward(plan: &Plan, term: TermId, args: &[Dtype]) -> Vec<Dtype> {
     match &plan[term] {
         Term::Leaf(leaf) => leaf_types(&plan[*leaf].signature, args).1,
         Term::Adjoint(t) | Term::Transpose(t) => adjoint(plan, *t, args),
-        Term::Conj(t) => forward(plan, *t, args),
+        Term::Conj(t) | Term::Lift(t, _) => forward(plan, *t, args),
         Term::Scale(c, t) => weak(plan, c, forward(plan, *t, args)),
         Term::Sum(ts) => {
             ts.iter().map(|&t| forward(plan, t, args)).reduce(promote).unwrap_or_default()
@@ -94,7 +94,6 @@ pub fn forward(plan: &Plan, term: TermId, args: &[Dtype]) -> Vec<Dtype> {
         Term::BlockDiag(ts) => blocks(plan, ts, args, domain, forward).concat(),
         Term::Element(map, _) => args.iter().map(|&d| element(*map, d)).collect(),
         Term::Regroup(_, to) => regrouped(args, to.len()),
-        Term::Lift(t, _) => forward(plan, *t, args),
     }
 }
 

@@ -7,8 +7,8 @@
 use adjoin_passes::agree::agree;
 use adjoin_passes::certify::Verdict;
 use adjoin_passes::machine::Machine;
-use adjoin_passes::pipeline::{PIPELINE, run, tidy};
-use adjoin_passes::{Context, Mesh, Plan, text};
+use adjoin_passes::pipeline::{Numerics, PIPELINE, compile_prefix, run, tidy};
+use adjoin_passes::{Context, Mesh, Plan, compile, text};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -117,4 +117,46 @@ meshes! {
     every_pass_on_p12: MESHES[5];
     every_pass_on_r2_c2: MESHES[6];
     every_pass_on_r2_c3: MESHES[7];
+}
+
+/// The cheapest cores of [`machines`], on which everything is split.
+fn split(mesh: &str) -> Context {
+    let [slow, _, _] = machines();
+    context(mesh, slow)
+}
+
+#[test]
+fn every_prefix_of_the_pipeline_is_its_passes_one_by_one() {
+    let cx = split("r=2,c=2");
+    for (name, source) in plans() {
+        let mut plan = tidy(&source);
+        for (k, (pass, _)) in PIPELINE.iter().enumerate() {
+            let compiled = compile_prefix(&source, &cx, k).unwrap();
+            assert_eq!(compiled.plan, plan, "{name}, {k} passes");
+            assert_eq!(compiled.source, tidy(&source));
+            let last = compiled.trace.last().map_or(&compiled.source, |(_, plan)| plan);
+            assert_eq!(*last, plan, "{name}, {k} passes");
+            plan = run(*pass, &plan, &cx).unwrap();
+        }
+        assert_eq!(compile(&source, &cx).unwrap().plan, plan, "{name}");
+    }
+}
+
+#[test]
+fn the_strict_contract_keeps_the_order_of_sums_that_insert_collectives_wrote() {
+    let insertion = PIPELINE.iter().position(|(p, _)| p.name() == "insert-collectives").unwrap();
+    let relaxed = split("p=3");
+    let strict = Context { numerics: Numerics::Exact, ..relaxed.clone() };
+    let mut kept = 0;
+    for (name, source) in plans() {
+        let inserted = compile_prefix(&source, &relaxed, insertion + 1).unwrap();
+        let compiled = compile(&source, &strict).unwrap();
+        let exact =
+            PIPELINE[insertion + 1..].iter().filter(|(p, _)| p.numerics() == Numerics::Exact);
+        let expected = exact.fold(inserted.plan, |plan, (p, _)| run(*p, &plan, &strict).unwrap());
+        assert_eq!(compiled.plan, expected, "{name}");
+        proof(&compiled.source, &compiled.plan).unwrap_or_else(|e| panic!("{name}: {e}"));
+        kept += usize::from(compiled.plan != compile(&source, &relaxed).unwrap().plan);
+    }
+    assert!(kept > 0, "no plan tells the contracts apart");
 }

@@ -2,6 +2,8 @@
 #![allow(dead_code)] // Each test binary uses a part of it.
 
 pub mod cases;
+pub mod check;
+pub mod dense;
 pub mod exchanges;
 pub mod latency;
 #[cfg(feature = "mpi")]
@@ -9,3 +11,4 @@ pub mod mpiexec;
 pub mod reference;
 pub mod systems;
 pub mod tiles;
+pub mod trees;

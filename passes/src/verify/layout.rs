@@ -48,16 +48,16 @@ pub(super) fn concat(at: &At) -> Outcome {
 
 /// `reshape-place`
 pub(super) fn reshape(at: &At) -> Outcome {
-    let (from, to) = (at.arg(0), at.result(0));
     no_dual(at, 0)?;
-    if from.dims == to.dims {
-        return expect(at, 0, &from.placement);
+    if at.arg(0).dims == at.result(0).dims {
+        return expect(at, 0, &at.arg(0).placement);
     }
+    let (from, to) = (&squeezed(at.arg(0)), &squeezed(at.result(0)));
     ensure(from.placement.pending == to.placement.pending, || {
         format!("{} and {} should be pending alike", at.say_arg(0), at.say_result(0))
     })?;
     let common = from.dims.iter().zip(&to.dims).take_while(|(a, b)| a == b).count();
-    leading(at, common)?;
+    leading(at, common, from, to)?;
     ensure(same_elements(&at.plan.mesh, common, from, to), || {
         format!("{} and {} are cut at different elements", at.say_arg(0), at.say_result(0))
     })?;
@@ -72,14 +72,26 @@ pub(super) fn reshape(at: &At) -> Outcome {
     Ok(())
 }
 
+/// The type without unsplit dims of one element, which change no order.
+fn squeezed(ty: &Type) -> Type {
+    let p = &ty.placement;
+    let keep = |&d: &usize| ty.dims[d] != 1 || !p.splits[d].axes.is_empty();
+    let kept: Vec<_> = (0..ty.dims.len()).filter(keep).collect();
+    let placement = Placement {
+        splits: kept.iter().map(|&d| p.splits[d].clone()).collect(),
+        ghosts: kept.iter().map(|&d| p.ghosts[d]).collect(),
+        ..p.clone()
+    };
+    Type { dims: kept.iter().map(|&d| ty.dims[d]).collect(), dtype: ty.dtype, placement }
+}
+
 /// The dims with which both shapes begin are placed alike, ghosts included.
-fn leading(at: &At, common: usize) -> Outcome {
-    let (from, to) = (at.arg(0), at.result(0));
+fn leading(at: &At, common: usize, from: &Type, to: &Type) -> Outcome {
     let (p, q) = (&from.placement, &to.placement);
     for d in 0..common {
         let alike = same_split(&p.splits[d], &q.splits[d], from.dims[d]);
         ensure(alike && p.ghosts[d] == q.ghosts[d], || {
-            format!("{} and {} differ on dim {d}", at.say_arg(0), at.say_result(0))
+            format!("{} and {} differ where they begin alike", at.say_arg(0), at.say_result(0))
         })?;
     }
     let more = q.ghosts.iter().skip(common).any(|&g| g != (0, 0)) || q.dual;

@@ -243,7 +243,8 @@ fn numbers_apply_to_every_element_of_a_map() {
     for dtype in Dtype::ALL {
         let x = arg(1, &[N], dtype);
         let t = scalar(2.0, Dtype::F64);
-        let shrink = |x: &Complex64| if x.norm() <= 2.0 { 0.0.into() } else { x * (1.0 - 2.0 / x.norm()) };
+        let shrink =
+            |x: &Complex64| if x.norm() <= 2.0 { 0.0.into() } else { x * (1.0 - 2.0 / x.norm()) };
         let expected: Vec<Complex64> = x.1.iter().map(shrink).collect();
         let got = run(&Op::Map(Map::Soft), &[x, t], &view(0, &[N], dtype));
         assert!(got.iter().zip(&expected).all(|(a, b)| (a - b).norm() < 1e-5), "{dtype}");
@@ -281,21 +282,20 @@ fn unit_vectors_are_split_like_others() {
 
 #[test]
 fn named_functions_are_found_or_missed() {
-    let functions = Functions::new()
-        .element("double", |v| v[0] * 2.0)
-        .whole("last", |args, y| match (args[0], y) {
+    let functions = Functions::new().element("double", |v| v[0] * 2.0).whole("last", |args, y| {
+        match (args[0], y) {
             (Slice::F64(x), SliceMut::F64(y)) => {
                 y.fill(*x.last().ok_or("nothing is there")?);
                 Ok(())
             }
             _ => Err("it needs double precision".into()),
-        });
+        }
+    });
     let (x, out) = (view(1, &[2], Dtype::F64), view(0, &[2], Dtype::F64));
     let mut y = [0.0; 2];
-    for (op, expected) in [
-        (Op::Map(Map::Named("double".into())), [2.0, 6.0]),
-        (Op::Call("last".into()), [3.0, 3.0]),
-    ] {
+    for (op, expected) in
+        [(Op::Map(Map::Named("double".into())), [2.0, 6.0]), (Op::Call("last".into()), [3.0, 3.0])]
+    {
         let mut node = LocalNode::new(&op, std::slice::from_ref(&x), &out, &functions).unwrap();
         node.run(&[Some(Slice::F64(&[1.0, 3.0]))], SliceMut::F64(&mut y)).unwrap();
         assert_eq!(y, expected);

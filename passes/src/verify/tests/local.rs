@@ -29,7 +29,8 @@ fn returns() {
 
 #[test]
 fn controls() {
-    for (ty, fits) in [("f64[]", true), ("f64[] +p", false), ("f64[2]", true), ("f64[2/p]", false)] {
+    for (ty, fits) in [("f64[]", true), ("f64[] +p", false), ("f64[2]", true), ("f64[2/p]", false)]
+    {
         let mut d = Draft::new("p=2");
         let x = d.zero(ty);
         d.give(Target::Control("go".into()), x);
@@ -158,6 +159,8 @@ fn reshape_place() {
     one(rule, "p=2", Op::Reshape, "f64[4/p~1:1]", "f64[2/p, 2]");
     one("", "p=2", Op::Reshape, "f64[4/p, 6]", "f64[4/p, 2, 3]");
     one("", "p=2", Op::Reshape, "f64[4/p, 6]", "f64[8/p, 3]");
+    one("", "p=2", Op::Reshape, "f64[1, 4/p]", "f64[1, 1, 4/p, 1]");
+    one(rule, "p=2", Op::Reshape, "f64[1/p, 4]", "f64[4/p]");
     one("", "p=2", Op::Reshape, "f64[4/p~1:1, 6] ", "f64[4/p~1:1, 3, 2]");
     let mut d = Draft::new("p=2");
     d.cut("q", 3, None, Spread::Uniform(2));

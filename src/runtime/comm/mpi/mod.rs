@@ -31,7 +31,9 @@ pub use mpi::ffi::MPI_Comm as RawComm;
 /// The exit code that `fail` gives to the job.
 const FAILED: c_int = 1;
 /// How long a failing rank leaves the word to those before it, for each doubling of its rank.
-const GRACE: Duration = Duration::from_millis(250);
+const GRACE: Duration = Duration::from_millis(400);
+/// How long the launcher gets to pass the message on, since aborting may discard it.
+const DRAIN: Duration = Duration::from_millis(100);
 
 /// This process's rank of a communicator.
 ///
@@ -188,6 +190,7 @@ impl Comm for MpiComm {
         thread::sleep(GRACE * (usize::BITS - rank.leading_zeros()));
         let error = CommError::Failed { rank, message: message.to_owned() };
         let _ = writeln!(std::io::stderr().lock(), "adjoin: {error}");
+        thread::sleep(DRAIN);
         // SAFETY: aborting is allowed at any time while MPI runs.
         unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, FAILED) };
         process::exit(FAILED)

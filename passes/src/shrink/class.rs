@@ -1,0 +1,149 @@
+//! What a small extent must have in common with the true one.
+
+use super::extents::Symbol;
+use super::link::Symbols;
+use crate::ir::Plan;
+use crate::mesh::{Axis, Mesh};
+use crate::placement::Split;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Small halo widths: as many as there are different ones, in their order.
+pub(super) struct Halos {
+    widths: Vec<usize>,
+    wider: Wider,
+}
+
+/// What lies between small halo widths.
+#[derive(Clone, Copy)]
+pub(super) struct Wider {
+    /// From one width to the next.
+    pub step: usize,
+    /// What the narrowest has more than one step.
+    pub more: usize,
+}
+
+impl Halos {
+    /// The widths of a plan.
+    pub fn of(plan: &Plan, wider: Wider) -> Self {
+        let mut widths = BTreeSet::new();
+        for leaf in &plan.leaves {
+            let rule = &leaf.signature.rule;
+            widths.extend(rule.domain.iter().flatten().flat_map(|b| [b.halo.0, b.halo.1]));
+        }
+        let types = plan.blocks.iter().flat_map(|b| &b.types);
+        let types = types.chain(plan.states.iter().map(|s| &s.ty));
+        widths.extend(types.flat_map(|t| &t.placement.ghosts).flat_map(|g| [g.0, g.1]));
+        widths.remove(&0);
+        Halos { widths: widths.into_iter().collect(), wider }
+    }
+
+    /// The small width.
+    pub fn small(&self, width: usize) -> usize {
+        let narrower = self.widths.partition_point(|&w| w < width);
+        if width == 0 { 0 } else { (narrower + 1) * self.wider.step + self.wider.more }
+    }
+
+    /// Small widths below and above.
+    pub fn pair(&self, (lo, hi): (usize, usize)) -> (usize, usize) {
+        (self.small(lo), self.small(hi))
+    }
+}
+
+/// How a plan uses an extent.
+#[derive(Clone, Default)]
+struct Uses {
+    /// The axes of each split, with the ghosts in either direction.
+    splits: BTreeSet<(Vec<Axis>, Vec<usize>)>,
+    fourier: bool,
+}
+
+/// The classes of all extents of a plan.
+pub(super) struct Classes<'a> {
+    uses: BTreeMap<Symbol, Uses>,
+    large: &'a Mesh,
+    small: &'a Mesh,
+    halos: &'a Halos,
+}
+
+/// Collects how the placed plan uses each extent.
+pub(super) fn classes<'a>(
+    placed: &'a Plan,
+    symbols: &Symbols,
+    small: &'a Mesh,
+    halos: &'a Halos,
+) -> Classes<'a> {
+    let mut classes = Classes { uses: BTreeMap::new(), large: &placed.mesh, small, halos };
+    for (leaf, of) in placed.leaves.iter().zip(&symbols.leaves) {
+        for (f, split) in leaf.tile.iter().enumerate() {
+            classes.split(symbols, of.factors[f], split, (0, 0));
+            let factor = &leaf.signature.rule.factors[f];
+            if leaf.signature.laws.fourier && factor.whole {
+                let root = symbols.extents.root(of.factors[f]);
+                classes.uses.entry(root).or_default().fourier = true;
+            }
+        }
+    }
+    let blocks = placed.blocks.iter().zip(&symbols.plans[1].values);
+    let values = blocks.flat_map(|(b, dims)| b.types.iter().zip(dims));
+    let states = placed.states.iter().zip(&symbols.states).map(|(s, dims)| (&s.ty, dims));
+    for (ty, dims) in values.chain(states) {
+        let p = &ty.placement;
+        for ((&dim, split), &ghosts) in dims.iter().zip(&p.splits).zip(&p.ghosts) {
+            classes.split(symbols, dim, split, ghosts);
+        }
+    }
+    classes
+}
+
+impl Classes<'_> {
+    fn split(&mut self, symbols: &Symbols, dim: Symbol, split: &Split, ghosts: (usize, usize)) {
+        if split.axes.is_empty() {
+            return;
+        }
+        let index = split.cut.as_ref().and_then(|cut| {
+            let key = crate::placement::Cut { name: String::new(), ..(**cut).clone() };
+            symbols.cuts.get(&key).map(|of| of.index)
+        });
+        let root = symbols.extents.root(index.unwrap_or(dim));
+        let widths = [ghosts.0, ghosts.1].into_iter().filter(|&w| w > 0).collect();
+        self.uses.entry(root).or_default().splits.insert((split.axes.clone(), widths));
+    }
+
+    /// Whether a small size is of the same class as the true one.
+    pub fn alike(&self, root: Symbol, large: usize, small: usize) -> bool {
+        let Some(uses) = self.uses.get(&root) else { return large.min(2) == small.min(2) };
+        let wide = |w: usize| w;
+        let narrow = |w: usize| self.halos.small(w);
+        class(uses, large, self.large, &wide) == class(uses, small, self.small, &narrow)
+    }
+
+    /// The smallest sizes that are of the class of the true one.
+    pub fn candidates(&self, root: Symbol, large: usize, most: usize) -> Vec<usize> {
+        let pieces = self.small.ranks();
+        let widest = self.halos.widths.last().map_or(0, |&w| self.halos.small(w));
+        let limit = pieces * (3 + widest) + 8;
+        (0..=limit.max(8)).filter(|&n| self.alike(root, large, n)).take(most).collect()
+    }
+}
+
+/// The class of a size on a mesh.
+fn class(uses: &Uses, n: usize, mesh: &Mesh, width: &dyn Fn(usize) -> usize) -> Vec<usize> {
+    let mut out = vec![n.min(2)];
+    if uses.fourier {
+        out.extend([n.min(4), usize::from(n.is_power_of_two())]);
+    }
+    for (axes, ghosts) in &uses.splits {
+        let mut pieces = BTreeSet::from([n]);
+        for &axis in axes {
+            let p = mesh.size(axis);
+            pieces = pieces.into_iter().flat_map(|n| [n / p, n.div_ceil(p)]).collect();
+            let (least, most) = (*pieces.first().unwrap_or(&0), *pieces.last().unwrap_or(&0));
+            out.extend([least.min(2), most.min(2), usize::from(least == most)]);
+        }
+        let (least, most) = (*pieces.first().unwrap_or(&0), *pieces.last().unwrap_or(&0));
+        for w in ghosts.iter().map(|&w| width(w)) {
+            out.extend([w <= least, w <= most, w < n].map(usize::from));
+        }
+    }
+    out
+}

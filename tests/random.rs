@@ -1,0 +1,45 @@
+//! Random expressions: every prefix of the pipeline agrees with the reference evaluator, the
+//! certificate proves the finished plan, and it runs alike on threads.
+//!
+//! `ADJOIN_CASES` sets how many are drawn, `ADJOIN_SEED` which.
+
+mod support;
+
+use adjoin::planned::Planner;
+use adjoin_passes::Mesh;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use std::time::Instant;
+use support::check::check;
+use support::trees::{Case, cases};
+
+fn number(name: &str, default: u32) -> u32 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn holds(case: &Case) -> Result<(), String> {
+    let vector = case.vector();
+    let place = format!("{vector}\non {}", case.mesh);
+    let planner = Planner::new(Mesh::parse(case.mesh)?).machine(case.machine());
+    let planned = planner.apply(&vector).map_err(|e| format!("{place}: {e}"))?;
+    check(&planned).map_err(|e| format!("{place}: {e}"))
+}
+
+#[test]
+fn every_prefix_of_the_pipeline_agrees_with_the_reference() {
+    let config = Config {
+        cases: number("ADJOIN_CASES", 150),
+        failure_persistence: None,
+        max_shrink_iters: 400,
+        ..Config::default()
+    };
+    let mut seed = [0; 32];
+    seed[..4].copy_from_slice(&number("ADJOIN_SEED", 0).to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let begin = Instant::now();
+    let test = |case: Case| holds(&case).map_err(TestCaseError::fail);
+    let outcome = TestRunner::new_with_rng(config, rng).run(&cases(4), test);
+    println!("{:.1} s", begin.elapsed().as_secs_f64());
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}

@@ -1,0 +1,139 @@
+//! Planned expressions against the reference: every plan of the trace on simulated ranks, the
+//! finished one on threads too.
+
+use super::dense::{self, Dense, Z, unit};
+use adjoin::data::{Array, Source};
+use adjoin::planned::Planned;
+use adjoin::run::inputs;
+use adjoin::runtime::sim::{self, simulate};
+use adjoin::runtime::{Functions, World};
+use adjoin_passes::certify::Verdict;
+use adjoin_passes::ir::{Op, Plan};
+use adjoin_passes::reference::{self, Given, evaluate};
+use num_complex::Complex64;
+
+/// What a plan is given: a value for each input, and the defaults of its slots.
+pub struct Data {
+    pub inputs: Vec<(String, Array)>,
+    pub slots: Vec<Complex64>,
+}
+
+impl Data {
+    /// Pseudo-random inputs for the first block of a planned expression.
+    pub fn of(planned: &Planned) -> Data {
+        let block = &planned.source().blocks[0];
+        let mut inputs = Vec::new();
+        for node in &block.nodes {
+            if let Op::Input(name) = &node.op {
+                let ty = block.ty(node.results[0]);
+                let array = dense::array(7 + inputs.len() as u64, &ty.dims, ty.dtype);
+                inputs.push((name.clone(), array));
+            }
+        }
+        Data { inputs, slots: planned.slots().to_vec() }
+    }
+
+    /// The same for the simulator.
+    pub fn given(&self, plan: &Plan) -> sim::Given {
+        let mut given = sim::Given::new();
+        for (name, array) in &self.inputs {
+            given = given.input(name, Source::array(array.clone()));
+        }
+        for (slot, value) in plan.slots.iter().zip(&self.slots) {
+            given = given.slot(&slot.name, *value);
+        }
+        given
+    }
+}
+
+/// What an unplaced plan gives, by the reference evaluator with dense leaves.
+pub fn expected(
+    plan: &Plan,
+    data: &Data,
+    leaves: &mut Dense<'_>,
+) -> Result<Vec<reference::Array<Z>>, String> {
+    let slots: Vec<_> = data.slots.iter().map(|v| Z::new(*v)).collect();
+    let input = |name: &str, dims: &[usize]| {
+        let found = data.inputs.iter().find(|(known, _)| known == name);
+        let values = found.map(|(_, a)| dense::widest(a.elements())).unwrap_or_default();
+        reference::Array { dims: dims.to_vec(), data: values.into_iter().map(Z::new).collect() }
+    };
+    let given = Given { inputs: &input, states: &[], slots: &slots };
+    evaluate(plan, &plan.blocks[0], &given, leaves).map(|outcome| outcome.outputs)
+}
+
+/// The unit roundoff of the lowest precision that a plan computes in.
+pub fn precision(plan: &Plan) -> f64 {
+    let leaves = plan.leaves.iter().map(|l| l.signature.dtype);
+    let types = plan.blocks.iter().flat_map(|b| b.types.iter().map(|ty| ty.dtype));
+    leaves.chain(types).map(unit).fold(f64::EPSILON, f64::max)
+}
+
+/// Compares parts of a result; the message says where they differ.
+pub fn agree(
+    expected: &[reference::Array<Z>],
+    found: &[Vec<Complex64>],
+    unit: f64,
+) -> Result<(), String> {
+    if expected.len() != found.len() {
+        return Err(format!("has {} parts instead of {}", found.len(), expected.len()));
+    }
+    for (part, (want, have)) in expected.iter().zip(found).enumerate() {
+        if want.data.len() != have.len() {
+            return Err(format!("part {part} has {} elements", have.len()));
+        }
+        let wrong = want.data.iter().zip(have).position(|(w, h)| !w.close(*h, unit));
+        if let Some(at) = wrong {
+            let (want, have) = (want.data[at], have[at]);
+            return Err(format!("element {at} of part {part} is {have}, not {}", want.value));
+        }
+    }
+    Ok(())
+}
+
+/// Runs every plan of the trace and compares it with the expression.
+pub fn check(planned: &Planned) -> Result<(), String> {
+    let data = Data::of(planned);
+    let mut leaves = Dense::new(planned.operators());
+    let unit = precision(planned.source()).max(precision(planned.plan()));
+    let wanted = expected(planned.source(), &data, &mut leaves)?;
+    for (pass, plan) in planned.trace() {
+        let verdict = |why: String| format!("after {pass}: {why}\n{plan}");
+        if is_placed(plan) {
+            let found = on_sim(planned, plan, &data).map_err(verdict)?;
+            agree(&wanted, &found, unit).map_err(verdict)?;
+        } else {
+            let found = expected(plan, &data, &mut leaves).map_err(verdict)?;
+            let found: Vec<_> =
+                found.iter().map(|a| a.data.iter().map(|z| z.value).collect()).collect();
+            agree(&wanted, &found, f64::EPSILON).map_err(verdict)?;
+        }
+    }
+    if *planned.verdict() != Verdict::Proven {
+        return Err(format!("the certificate says {:?}\n{planned}", planned.verdict()));
+    }
+    let found = on_threads(planned, &data).map_err(|e| format!("on threads: {e}\n{planned}"))?;
+    agree(&wanted, &found, unit).map_err(|e| format!("on threads: {e}\n{planned}"))
+}
+
+fn is_placed(plan: &Plan) -> bool {
+    !plan.mesh.axes.is_empty()
+}
+
+/// The parts of the result on simulated ranks.
+pub fn on_sim(planned: &Planned, plan: &Plan, data: &Data) -> Result<Vec<Vec<Complex64>>, String> {
+    let outcome = simulate(plan, planned.operators(), &Functions::default(), &data.given(plan), "")
+        .map_err(|e| e.to_string())?;
+    Ok(outcome.outputs.iter().map(|a| dense::widest(a.elements())).collect())
+}
+
+fn on_threads(planned: &Planned, data: &Data) -> Result<Vec<Vec<Complex64>>, String> {
+    let world = World::threads(planned.plan().mesh.ranks());
+    let mut given = inputs();
+    for (name, array) in &data.inputs {
+        given = given.part(name, Source::array(array.clone()));
+    }
+    let solution = planned.run(&world, &given).map_err(|e| e.to_string())?;
+    let part = |k| solution.gather(k).map(|a| dense::widest(a.elements()));
+    (0..planned.outputs().len()).map(part).collect::<Result<_, _>>().map_err(|e| e.to_string())
+}

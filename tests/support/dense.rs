@@ -1,0 +1,280 @@
+//! Complex numbers for the reference evaluator, and leaves as dense matrices in double precision.
+//!
+//! A number carries a bound of what was added up to make it, so that a tolerance is a multiple of
+//! the unit roundoff and cancellation needs no slack.
+
+use adjoin::Dtype;
+use adjoin::data::{Array, Elements};
+use adjoin::ops::{Operator, Patch, PatchMut, Slice, SliceMut, Tile};
+use adjoin_kernels::host::Acc;
+use adjoin_passes::ir::{LeafId, Map};
+use adjoin_passes::reference::{self, Leaves, Number};
+use adjoin_passes::signature::{Linearity, Typing};
+use num_complex::Complex64;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A complex number, and the sum of the absolute values that made it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Z {
+    pub value: Complex64,
+    pub size: f64,
+}
+
+/// Roundings of one result in units of its size: far above what sums of a few dozen terms make.
+const ROUNDINGS: f64 = 64.0;
+
+impl Z {
+    pub fn new(value: Complex64) -> Self {
+        Z { value, size: value.norm() }
+    }
+
+    /// Whether another number is this one within the roundings of a precision.
+    pub fn close(&self, other: Complex64, unit: f64) -> bool {
+        (self.value - other).norm() <= ROUNDINGS * unit * self.size + f64::MIN_POSITIVE
+    }
+}
+
+/// The larger distance between neighbours of the type near one.
+pub fn unit(dtype: Dtype) -> f64 {
+    if dtype.is_double() { f64::EPSILON } else { f64::from(f32::EPSILON) }
+}
+
+fn real(re: f64) -> Z {
+    Z::new(re.into())
+}
+
+impl Number for Z {
+    const ZERO: Self = Z { value: Complex64::ZERO, size: 0.0 };
+    const ONE: Self = Z { value: Complex64::ONE, size: 1.0 };
+
+    fn plus(self, o: Self) -> Self {
+        Z { value: self.value + o.value, size: self.size + o.size }
+    }
+
+    fn negate(self) -> Self {
+        Z { value: -self.value, ..self }
+    }
+
+    fn times(self, o: Self) -> Self {
+        Z { value: self.value * o.value, size: self.size * o.size }
+    }
+
+    fn conjugate(self) -> Self {
+        Z { value: self.value.conj(), ..self }
+    }
+
+    fn real(self) -> Self {
+        Z { value: self.value.re.into(), ..self }
+    }
+
+    fn map(map: &Map, args: &[Self]) -> Self {
+        let re = |k: usize| args[k].value.re;
+        match map {
+            Map::Mul => args[0].times(args[1]),
+            Map::Div if args[1].value == Complex64::ZERO => Z::ZERO,
+            Map::Div => {
+                let (x, y) = (args[0], args[1]);
+                let norm = y.value.norm();
+                let size = x.size / norm + x.value.norm() * y.size / (norm * norm);
+                Z { value: x.value / y.value, size }
+            }
+            Map::Sqrt => real(re(0).sqrt()),
+            Map::Abs => real(args[0].value.norm()),
+            Map::Max => real(re(0).max(re(1))),
+            Map::Min => real(re(0).min(re(1))),
+            Map::Less => real(f64::from(u8::from(re(0) < re(1)))),
+            Map::Select => args[if args[0].value == Complex64::ZERO { 2 } else { 1 }],
+            Map::Soft | Map::Hard | Map::Clip | Map::Named(_) => {
+                panic!("no test has the map {map:?}")
+            }
+        }
+    }
+
+    fn call(name: &str, _: &[Vec<Self>], _: usize) -> Vec<Self> {
+        panic!("no test has the function {name}")
+    }
+
+    fn larger(self, other: Self) -> bool {
+        self.value.norm() > other.value.norm()
+    }
+
+    fn absolute(self) -> Self {
+        real(self.value.norm())
+    }
+
+    fn integer(n: usize) -> Self {
+        real(n as f64)
+    }
+
+    fn index(self, below: usize) -> usize {
+        (self.value.re as usize).min(below.saturating_sub(1))
+    }
+}
+
+/// The leaves of a plan as matrices, made of their operators when they are first applied.
+pub struct Dense<'a> {
+    operators: &'a [Arc<dyn Operator>],
+    matrices: Vec<Option<Matrix>>,
+}
+
+/// `x ↦ M x + N x̄`.
+struct Matrix {
+    columns: usize,
+    linear: Vec<Complex64>,
+    antilinear: Vec<Complex64>,
+}
+
+impl<'a> Dense<'a> {
+    pub fn new(operators: &'a [Arc<dyn Operator>]) -> Self {
+        Dense { operators, matrices: operators.iter().map(|_| None).collect() }
+    }
+}
+
+impl Leaves<Z> for Dense<'_> {
+    fn apply(
+        &mut self,
+        leaf: LeafId,
+        adjoint: bool,
+        x: &[reference::Array<Z>],
+    ) -> Result<Vec<reference::Array<Z>>, String> {
+        let leaf = leaf.0 as usize;
+        let operator = &self.operators[leaf];
+        let matrix = self.matrices[leaf].get_or_insert_with(|| Matrix::of(&**operator));
+        let s = operator.signature();
+        let (from, to) = if adjoint { (&s.range, &s.domain) } else { (&s.domain, &s.range) };
+        let extra = &x[0].dims[from[0].len()..];
+        let batch = extra.iter().product();
+        let flat: Vec<Z> = x.iter().flat_map(|a| a.data.iter().copied()).collect();
+        let rows = to.iter().map(|d| d.iter().product::<usize>()).sum();
+        let mut y = matrix.apply(adjoint, rows, &flat, batch).into_iter();
+        let part = |dims: &Vec<usize>| {
+            let dims = [dims, extra].concat();
+            let data = y.by_ref().take(dims.iter().product()).collect();
+            reference::Array { dims, data }
+        };
+        Ok(to.iter().map(part).collect())
+    }
+}
+
+impl Matrix {
+    fn of(operator: &dyn Operator) -> Matrix {
+        let s = operator.signature();
+        let n = s.columns();
+        let halves = |unit| applied_to_units(operator, unit);
+        let straight = halves(Complex64::ONE);
+        let zero = vec![Complex64::ZERO; straight.len()];
+        if s.typing == Typing::RealToComplex || s.linearity == Linearity::Complex {
+            return Matrix { columns: n, linear: straight, antilinear: zero };
+        }
+        let turned = halves(Complex64::I);
+        let half = |sign: f64| {
+            let pairs = straight.iter().zip(&turned);
+            pairs.map(|(a, b)| (a + sign * Complex64::I * b) * 0.5).collect()
+        };
+        Matrix { columns: n, linear: half(-1.0), antilinear: half(1.0) }
+    }
+
+    fn apply(&self, adjoint: bool, rows: usize, x: &[Z], batch: usize) -> Vec<Z> {
+        let mut y = vec![Z::ZERO; rows * batch];
+        for (k, (&m, &n)) in self.linear.iter().zip(&self.antilinear).enumerate() {
+            let (r, c) = (k / self.columns, k % self.columns);
+            let (to, from, m) = if adjoint { (c, r, m.conj()) } else { (r, c, m) };
+            for b in 0..batch {
+                let x = x[from * batch + b];
+                let sum = Z::new(m).times(x).plus(Z::new(n).times(x.conjugate()));
+                y[to * batch + b] = y[to * batch + b].plus(sum);
+            }
+        }
+        y
+    }
+}
+
+/// The images of all unit vectors times a number, row by row.
+fn applied_to_units(operator: &dyn Operator, unit: Complex64) -> Vec<Complex64> {
+    let s = operator.signature();
+    let (n, m) = (s.columns(), s.rows());
+    if n * m == 0 {
+        return Vec::new();
+    }
+    let tile = Tile::whole(s, Dtype::C128);
+    let mut local = operator.build(&tile).expect("a whole tile can be built");
+    let held = |dims: &Vec<usize>| -> Vec<Range<usize>> {
+        dims.iter().chain([&n]).map(|&n| 0..n).collect()
+    };
+    let (domain, range): (Vec<_>, Vec<_>) =
+        (s.domain.iter().map(held).collect(), s.range.iter().map(held).collect());
+    let mut begin = 0;
+    let parts = s.domain.iter().map(|dims| {
+        let size: usize = dims.iter().product();
+        let entry = |k: usize| if begin + k / n == k % n { unit } else { Complex64::ZERO };
+        let data = elements(&(0..size * n).map(entry).collect::<Vec<_>>(), tile.domain);
+        begin += size;
+        data
+    });
+    let inputs: Vec<_> = parts.collect();
+    let mut outputs: Vec<_> = s
+        .range
+        .iter()
+        .map(|d| Elements::zeros(tile.range, d.iter().product::<usize>() * n))
+        .collect();
+    for panel in 0..local.panels() {
+        let x: Vec<_> =
+            inputs.iter().zip(&domain).map(|(e, held)| Patch { data: slice(e), held }).collect();
+        let mut y: Vec<_> = outputs
+            .iter_mut()
+            .zip(&range)
+            .map(|(e, held)| PatchMut { data: slice_mut(e), held })
+            .collect();
+        local.forward(panel, &x, &mut y, Acc::Set).expect("a whole tile can be applied");
+    }
+    outputs.iter().flat_map(widest).collect()
+}
+
+/// Numbers as elements of a type; imaginary parts are dropped where it is real.
+pub fn elements(values: &[Complex64], dtype: Dtype) -> Elements {
+    use num_complex::Complex32;
+    match dtype {
+        Dtype::F32 => values.iter().map(|v| v.re as f32).collect::<Vec<_>>().into(),
+        Dtype::F64 => values.iter().map(|v| v.re).collect::<Vec<_>>().into(),
+        Dtype::C64 => {
+            let narrow = |v: &Complex64| Complex32::new(v.re as f32, v.im as f32);
+            values.iter().map(narrow).collect::<Vec<_>>().into()
+        }
+        Dtype::C128 => values.to_vec().into(),
+    }
+}
+
+/// Elements as numbers of the widest type.
+pub fn widest(elements: &Elements) -> Vec<Complex64> {
+    match elements {
+        Elements::F32(v) => v.iter().map(|&x| f64::from(x).into()).collect(),
+        Elements::F64(v) => v.iter().map(|&x| x.into()).collect(),
+        Elements::C64(v) => v.iter().map(|x| Complex64::new(x.re.into(), x.im.into())).collect(),
+        Elements::C128(v) => v.clone(),
+    }
+}
+
+/// An array of pseudo-random numbers between -1 and 1.
+pub fn array(seed: u64, dims: &[usize], dtype: Dtype) -> Array {
+    let values = super::tiles::values(seed, dims.iter().product(), dtype);
+    Array::new(dims, elements(&values, dtype)).expect("as many numbers as elements")
+}
+
+fn slice(elements: &Elements) -> Slice<'_> {
+    match elements {
+        Elements::F32(v) => Slice::F32(v),
+        Elements::F64(v) => Slice::F64(v),
+        Elements::C64(v) => Slice::C64(v),
+        Elements::C128(v) => Slice::C128(v),
+    }
+}
+
+fn slice_mut(elements: &mut Elements) -> SliceMut<'_> {
+    match elements {
+        Elements::F32(v) => SliceMut::F32(v),
+        Elements::F64(v) => SliceMut::F64(v),
+        Elements::C64(v) => SliceMut::C64(v),
+        Elements::C128(v) => SliceMut::C128(v),
+    }
+}
