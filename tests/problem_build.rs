@@ -20,11 +20,13 @@ fn resolved(text: &str, expressions: &[&str]) -> Result<Resolved, Diagnostic> {
 fn build(text: &str, expressions: &[&str]) -> Result<(), Diagnostic> {
     let resolved = resolved(text, expressions)?;
     let mut model = Model::open(&resolved, Path::new(""))?;
+    if !expressions.is_empty() {
+        return model.expressions().map(|_| ());
+    }
     if let Some(task) = model.task()? {
         let parts = task.system.model_parts().clone();
         model.bind_solution(adjoin::expr::input_parts("x", parts, &[Dtype::F64]));
     }
-    model.expressions()?;
     model.outputs().map(|_| ())
 }
 
@@ -41,7 +43,7 @@ fn what_does_not_fit_is_shown_where_it_is_written() {
     build(GOOD, &[]).unwrap_or_else(|error| panic!("{}", error.render()));
     let cases = [
         ("shape_deep", "2 * (G.H @ G)", "2 * (G.H @ (L @ (G @ G)))"),
-        ("shape_vstack", "smooth = eps * L", "smooth = eps * D"),
+        ("shape_vstack", "smooth = eps * L)", "smooth = eps * L, more = D)"),
         ("shape_sum", "2 * (G.H @ G)", "G.H @ G + D.H @ D"),
         ("shape_power", "2 * (G.H @ G)", "G ** 2"),
         ("shape_output", "d - G @ x", "d - L @ x"),
@@ -56,7 +58,7 @@ fn what_does_not_fit_is_shown_where_it_is_written() {
         ("array_missing_file", "{ shape = [50] }", "\"nowhere.npy\""),
         ("operator_refuses", "dims = [8, 5], real", "dims = [8, 5], nfft = 0, real"),
         ("divided_by_zero", "2 * (G.H @ G)", "G / (eps - eps)"),
-        ("array_is_too_large", "zeros(3)", "zeros(576460752303423487)"),
+        ("array_is_too_large", "zeros(3)", "zeros((1048576, 1048576, 524287)), zeros((1048576, 1048576, 524287))"),
         ("parameter_of_solver", "eps", "damp"),
     ];
     snapshots(|| {
