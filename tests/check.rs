@@ -5,7 +5,7 @@ use adjoin::check::{Fault, Kind, leaf};
 use adjoin::elements::{Element, Slice, SliceMut};
 use adjoin::expr::{Op, family};
 use adjoin::ops::{
-    Handle, LocalOperator, OperatorError, Patch, PatchMut, Tile, custom, first_derivative, fft,
+    Handle, LocalOperator, OperatorError, Patch, PatchMut, Tile, custom, fft, first_derivative,
     function, identity, laplacian, restriction,
 };
 use adjoin_kernels::host::Acc;
@@ -84,8 +84,7 @@ fn a_factor() {
 fn a_shift_by_one() {
     let shifted = |j: usize, i| if j == 0 { Complex64::ZERO } else { entry(i, j - 1).conj() };
     assert_eq!(only(&dense(shifted)).0, Kind::Shift(1));
-    let shifted =
-        |j: usize, i| if j + 1 == N { Complex64::ZERO } else { entry(i, j + 1).conj() };
+    let shifted = |j: usize, i| if j + 1 == N { Complex64::ZERO } else { entry(i, j + 1).conj() };
     assert_eq!(only(&dense(shifted)).0, Kind::Shift(-1));
 }
 
@@ -143,12 +142,17 @@ fn false_laws() {
     let claim = Laws { isometry: true, ..Laws::default() };
     assert!(only(&twice(claim)).1.contains("it claims `isometry` and is not"));
     let claim = Laws { self_adjoint: true, diagonal: true, ..Laws::default() };
-    let faults = checked(&function(
-        3,
-        3,
-        |x: &[f64], y: &mut [f64]| y.copy_from_slice(&[x[1], x[2], x[0]]),
-        |y: &[f64], x: &mut [f64]| x.copy_from_slice(&[y[2], y[0], y[1]]),
-    ).laws(claim).build().unwrap());
+    let faults = checked(
+        &function(
+            3,
+            3,
+            |x: &[f64], y: &mut [f64]| y.copy_from_slice(&[x[1], x[2], x[0]]),
+            |y: &[f64], x: &mut [f64]| x.copy_from_slice(&[y[2], y[0], y[1]]),
+        )
+        .laws(claim)
+        .build()
+        .unwrap(),
+    );
     let kinds: Vec<_> = faults.into_iter().map(|fault| fault.kind).collect();
     assert_eq!(kinds, [Kind::Law("self_adjoint"), Kind::Law("diagonal")]);
 }

@@ -98,9 +98,8 @@ fn plan_prints_what_reads_back_and_needs_no_data() {
     let of_two = folder.good(&["plan", "p.toml", "A.H @ (A @ zeros(12))", "--mesh", "r=2,c=2"]);
     assert!(of_two.starts_with("mesh r=2 c=2 (4 ranks)\n"), "{of_two}");
 
-    let declared = PROBLEM
-        .replace("\"w.npy\"", "{ shape = [7, 12] }")
-        .replace("\"d.npy\"", "{ shape = [7] }");
+    let declared =
+        PROBLEM.replace("\"w.npy\"", "{ shape = [7, 12] }").replace("\"d.npy\"", "{ shape = [7] }");
     folder.write("declared.toml", &declared);
     assert_eq!(folder.good(&["plan", "declared.toml", "--ranks", "3"]), text);
     assert!(folder.bad(&["solve", "declared.toml"]).contains("no values"));
@@ -118,7 +117,9 @@ fn plan_prints_what_reads_back_and_needs_no_data() {
     assert!(explain.contains("step: "), "{explain}");
     let calls = folder.good(&["plan", "p.toml", "--ranks", "3", "--dump", "calls", "--rank", "2"]);
     assert!(calls.starts_with("rank 2 of 3\n") && calls.contains("apply G"), "{calls}");
-    assert!(folder.bad(&["plan", "p.toml", "--dump", "calls", "--rank", "1"]).contains("no rank 1"));
+    assert!(
+        folder.bad(&["plan", "p.toml", "--dump", "calls", "--rank", "1"]).contains("no rank 1")
+    );
 }
 
 #[test]

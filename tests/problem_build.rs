@@ -58,7 +58,11 @@ fn what_does_not_fit_is_shown_where_it_is_written() {
         ("array_missing_file", "{ shape = [50] }", "\"nowhere.npy\""),
         ("operator_refuses", "dims = [8, 5], real", "dims = [8, 5], nfft = 0, real"),
         ("divided_by_zero", "2 * (G.H @ G)", "G / (eps - eps)"),
-        ("array_is_too_large", "zeros(3)", "zeros((1048576, 1048576, 524287)), zeros((1048576, 1048576, 524287))"),
+        (
+            "array_is_too_large",
+            "zeros(3)",
+            "zeros((1048576, 1048576, 524287)), zeros((1048576, 1048576, 524287))",
+        ),
         ("parameter_of_solver", "eps", "damp"),
     ];
     snapshots(|| {
@@ -134,9 +138,10 @@ fn data_are_whole_or_by_part_flat_or_with_columns() {
         let text = GOOD.replace("{ data = \"d\", smooth = 0 }", data);
         let resolved = resolved(&text, &[]).unwrap_or_else(|e| panic!("{}", e.render()));
         let declared = |array: &adjoin::problem::file::Array| match &array.origin {
-            Origin::Shape { dims, .. } => Ok(Source::array(
-                Array::new(dims.clone(), (0..dims.iter().product::<usize>()).map(|i| i as f64).collect::<Vec<_>>())?,
-            )),
+            Origin::Shape { dims, .. } => Ok(Source::array(Array::new(
+                dims.clone(),
+                (0..dims.iter().product::<usize>()).map(|i| i as f64).collect::<Vec<_>>(),
+            )?)),
             Origin::Npy(_) | Origin::Npz { .. } => panic!("all arrays are declared"),
         };
         let model = Model::with(&resolved, &declared).unwrap_or_else(|e| panic!("{}", e.render()));
@@ -155,7 +160,8 @@ fn data_are_whole_or_by_part_flat_or_with_columns() {
 }
 
 fn first(source: &Source) -> f64 {
-    let region = adjoin::data::Region::new(vec![0; source.dims().len()], vec![1; source.dims().len()]);
+    let region =
+        adjoin::data::Region::new(vec![0; source.dims().len()], vec![1; source.dims().len()]);
     source.read_vec::<f64>(&region).unwrap()[0]
 }
 

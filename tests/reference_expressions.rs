@@ -98,9 +98,8 @@ fn meshes() -> Vec<Mesh> {
 fn evaluate(case: &Case, text: &str, mesh: &Mesh) -> [Vec<Complex64>; 2] {
     let problem = Problem::parse(&case.id, &case.text);
     let formula = Formula::parse("EXPR", text);
-    let built = problem.and_then(|problem| {
-        Resolved::new(problem, &Catalog::standard(), vec![formula?])
-    });
+    let built =
+        problem.and_then(|problem| Resolved::new(problem, &Catalog::standard(), vec![formula?]));
     let resolved = built.unwrap_or_else(|error| panic!("{}: {}", case.id, error.render()));
     let model = Model::open(&resolved, Path::new(""));
     let model = model.unwrap_or_else(|error| panic!("{}: {}", case.id, error.render()));
@@ -146,11 +145,13 @@ fn widest(array: Array) -> Vec<Complex64> {
 
 fn expected(case: &Case, name: &str) -> Vec<Complex64> {
     let source = Source::npz(&case.arrays, name).unwrap();
-    source.read_elements(&Region::all(source.dims()), Dtype::C128).map(|e| match e {
-        adjoin::data::Elements::C128(values) => values,
-        other => panic!("read as {}", other.dtype()),
-    })
-    .unwrap()
+    source
+        .read_elements(&Region::all(source.dims()), Dtype::C128)
+        .map(|e| match e {
+            adjoin::data::Elements::C128(values) => values,
+            other => panic!("read as {}", other.dtype()),
+        })
+        .unwrap()
 }
 
 fn error(a: &[Complex64], b: &[Complex64]) -> f64 {
@@ -170,10 +171,12 @@ fn expressions_give_what_pylops_gives_on_every_mesh() {
         for (text, name) in &case.expressions {
             let expected = expected(case, name);
             for mesh in meshes() {
-                for (back_end, value) in ["sim", "threads"].iter().zip(evaluate(case, text, &mesh)) {
+                for (back_end, value) in ["sim", "threads"].iter().zip(evaluate(case, text, &mesh))
+                {
                     let error = error(&value, &expected);
                     if !(error <= case.rtol) {
-                        wrong.push(format!("{} `{text}` on {mesh}, {back_end}: {error:e}", case.id));
+                        wrong
+                            .push(format!("{} `{text}` on {mesh}, {back_end}: {error:e}", case.id));
                     }
                 }
             }
