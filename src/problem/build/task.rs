@@ -56,7 +56,7 @@ impl Model<'_> {
         let domain = Side { parts: operator.domain(), says: says("start has") };
         let start = solve.x0.as_ref().map(|x0| self.data(x0, &domain)).transpose()?;
         let system = System::new(&operator, &types(&data.sources));
-        let mut system = system.map_err(|error| self.unsolvable(solve, &error))?;
+        let mut system = system.map_err(|error| unsolvable(solve, &error))?;
         if let Some(start) = &start {
             if start.columns != data.columns {
                 let message = "the start and the data have different numbers of columns";
@@ -80,7 +80,7 @@ impl Model<'_> {
     /// A parameter in the operator must not stand for a number of the solver.
     fn check_slots(&self, solve: &Solve, operator: &Op) -> Result<()> {
         let mut context = LowerContext::new();
-        context.term(operator).map_err(|error| self.unsolvable(solve, &error))?;
+        context.term(operator).map_err(|error| unsolvable(solve, &error))?;
         let taken = |slot: &Slot| SLOTS.contains(&slot.name.as_str());
         let Some(slot) = context.plan.slots.iter().find(|slot| taken(slot)) else {
             return Ok(());
@@ -110,12 +110,12 @@ impl Model<'_> {
         }
         Ok(settings)
     }
+}
 
-    /// What the expression's own check says, at the operator.
-    fn unsolvable(&self, solve: &Solve, error: &ExprError) -> Diagnostic {
-        let span = solve.operator.expr.span;
-        solve.operator.error(span, &error.message, "here").maybe_help(error.help.clone())
-    }
+/// What the expression's own check says, at the operator.
+fn unsolvable(solve: &Solve, error: &ExprError) -> Diagnostic {
+    let span = solve.operator.expr.span;
+    solve.operator.error(span, &error.message, "here").maybe_help(error.help.clone())
 }
 
 fn solver(built: &Built) -> Arc<dyn Solver> {
