@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 
 /// The plan before any pass, and after each that changed something.
 pub(super) fn trace(planned: &Planned) -> String {
-    let mut text = format!("lowering\n{}\n", planned.source());
+    let mut text = format!("lowering\n{}\n", planned.source().to_string().trim_end());
     for (pass, plan) in planned.trace() {
-        let _ = write!(text, "\n{pass}\n{plan}\n");
+        let _ = write!(text, "\n{pass}\n{}\n", plan.to_string().trim_end());
     }
     text
 }
@@ -122,7 +122,7 @@ fn packets(packets: &[Packet]) -> String {
 
 fn port(port: &Port) -> String {
     let primary = if port.primary { "" } else { " (held by another rank too)" };
-    format!("{} = {}{primary}", port.name, view(&port.view))
+    format!("{} = {}{primary}", port.name, view(&port.view)).trim_start().to_owned()
 }
 
 fn views(all: &[View]) -> String {

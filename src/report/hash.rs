@@ -74,7 +74,9 @@ pub fn problem_hash(resolved: &Resolved) -> String {
     }
     lines.sort();
     let mut hasher = Hasher::default();
-    lines.iter().for_each(|line| hasher.line(line));
+    for line in &lines {
+        hasher.line(line);
+    }
     hasher.digits()
 }
 
