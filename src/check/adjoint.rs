@@ -108,13 +108,7 @@ impl Sample {
 }
 
 /// The hypothesis that explains all entries.
-fn kind(
-    unit: &Unit<'_>,
-    sample: &Sample,
-    entries: &[Entry],
-    wrong: &[&Entry],
-    bound: f64,
-) -> Kind {
+fn kind(unit: &Unit<'_>, sample: &Sample, entries: &[Entry], wrong: &[&Entry], bound: f64) -> Kind {
     let near = |a: Complex64, b: Complex64| (a - b).norm() <= 10.0 * bound;
     if entries.iter().all(|e| near(e.adjoint, e.forward.conj())) {
         return Kind::Conjugate;

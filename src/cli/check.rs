@@ -54,9 +54,8 @@ fn leaves(plans: &[Planned]) -> Vec<Leaf> {
     let mut found: Vec<Leaf> = Vec::new();
     for planned in plans {
         for (leaf, operator) in planned.plan().leaves.iter().zip(planned.operators()) {
-            let known = |(_, other): &Leaf| {
-                std::ptr::addr_eq(Arc::as_ptr(other), Arc::as_ptr(operator))
-            };
+            let known =
+                |(_, other): &Leaf| std::ptr::addr_eq(Arc::as_ptr(other), Arc::as_ptr(operator));
             if !found.iter().any(known) {
                 found.push((leaf.name.clone(), operator.clone()));
             }

@@ -82,9 +82,11 @@ fn line(plan: &Plan, call: &Call) -> String {
             format!("{} = {} {}", view(out), word(op), views(args)).trim_end().to_owned()
         }
         Call::Copy { clear, moves } => {
-            let cleared = clear.as_ref().map_or_else(String::new, |v| format!("clear {}; ", view(v)));
+            let cleared =
+                clear.as_ref().map_or_else(String::new, |v| format!("clear {}; ", view(v)));
             let elements: usize = moves.iter().map(|(from, _)| from.len()).sum();
-            let named = moves.iter().map(|(from, to)| format!("b{} to b{}", from.buffer, to.buffer));
+            let named =
+                moves.iter().map(|(from, to)| format!("b{} to b{}", from.buffer, to.buffer));
             format!("{cleared}copy {elements} elements: {}", list(named))
         }
         Call::Start { id, transfer } => {
@@ -97,7 +99,10 @@ fn line(plan: &Plan, call: &Call) -> String {
             };
             let (sends, recvs) = (packets(&transfer.sends), packets(&transfer.recvs));
             let add = if transfer.add { ", added" } else { "" };
-            format!("start {id}: {kind} g{} {} out {sends}; in {recvs}{add}", transfer.group, transfer.dtype)
+            format!(
+                "start {id}: {kind} g{} {} out {sends}; in {recvs}{add}",
+                transfer.group, transfer.dtype
+            )
         }
         Call::Wait { id } => format!("wait {id}"),
     }

@@ -115,10 +115,10 @@ pub(super) fn task_inputs(task: &Task) -> Inputs {
 
 /// A vector like the solution of a planned task.
 pub(super) fn solution_vector(planned: &Planned) -> Vector {
-    let parts = planned.outputs().iter().map(|output| crate::expr::Part {
-        name: output.name.clone(),
-        dims: output.dims.clone(),
-    });
+    let parts = planned
+        .outputs()
+        .iter()
+        .map(|output| crate::expr::Part { name: output.name.clone(), dims: output.dims.clone() });
     let types: Vec<Dtype> = planned.outputs().iter().map(|output| output.dtype).collect();
     input_parts("x", crate::expr::Parts(parts.collect()), &types)
 }

@@ -110,8 +110,10 @@ fn data(data: &Data) -> String {
                 Part::Zero => "0".to_owned(),
                 Part::Formula(formula) => formula.expr.to_string(),
             };
-            let mut named: Vec<String> =
-                parts.iter().map(|(name, value)| format!("{} = {}", name.value, part(value))).collect();
+            let mut named: Vec<String> = parts
+                .iter()
+                .map(|(name, value)| format!("{} = {}", name.value, part(value)))
+                .collect();
             named.sort();
             named.join(", ")
         }

@@ -40,8 +40,10 @@ impl Reader<'_> {
     }
 
     fn rows(&self, expr: &Expr, arguments: &[Argument]) -> Result<Item> {
-        let nested = |e: &Expr| matches!(&e.kind, ExprKind::List(items) | ExprKind::Tuple(items)
-            if items.iter().all(|i| matches!(i.kind, ExprKind::List(_) | ExprKind::Tuple(_))));
+        let nested = |e: &Expr| {
+            matches!(&e.kind, ExprKind::List(items) | ExprKind::Tuple(items)
+            if items.iter().all(|i| matches!(i.kind, ExprKind::List(_) | ExprKind::Tuple(_))))
+        };
         let rows: Vec<&Expr> = match arguments {
             [Argument { value, .. }] if nested(value) => value.children(),
             several => several.iter().map(|argument| &argument.value).collect(),
@@ -108,7 +110,8 @@ pub(super) fn unpacked(arguments: &[Argument]) -> Vec<Named<'_>> {
     {
         return items.iter().map(|item| (None, item)).collect();
     }
-    let named = |argument: &Argument| argument.keyword.as_ref().map(|keyword| keyword.value.clone());
+    let named =
+        |argument: &Argument| argument.keyword.as_ref().map(|keyword| keyword.value.clone());
     arguments.iter().map(|argument| (named(argument), &argument.value)).collect()
 }
 

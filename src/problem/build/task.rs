@@ -40,7 +40,9 @@ impl Model<'_> {
             let name = solver.name();
             let message = format!("{name} needs a square operator, and `{named}` is not");
             let span = solve.operator.expr.span;
-            return Err(solve.operator.error(span, message, format!("{rows}×{columns}"))
+            return Err(solve
+                .operator
+                .error(span, message, format!("{rows}×{columns}"))
                 .help("least squares are solved by cgls"));
         }
         let says = |what: &str| format!("`{named}` is {rows}×{columns}, so its {what}");
