@@ -202,9 +202,8 @@ fn wrong(rank: usize, what: &str, at: usize) -> String {
 }
 
 fn load(memory: &mut [Vec<Gf>], port: &Port, array: &Array<Gf>) {
-    for i in 0..port.view.len() {
-        memory[port.view.buffer][i] = array.data[port.view.global(i)];
-    }
+    let held = memory[port.view.buffer].iter_mut().take(port.view.len()).enumerate();
+    held.for_each(|(i, to)| *to = array.data[port.view.global(i)]);
 }
 
 /// The global index of the first element that differs, if one does.

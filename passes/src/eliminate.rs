@@ -2,7 +2,8 @@
 //!
 //! Exact as long as no intermediate table grows beyond a limit; expression graphs are close to
 //! trees and stay far below it.
-//! Beyond the limit each variable in turn takes its best choice until nothing changes.
+//! Beyond the limit refinements are left out; from what is best without them each variable in turn
+//! takes its best choice until nothing changes.
 
 /// A cost that depends on some variables: a table in row-major order of their choices.
 #[derive(Clone, Debug)]
@@ -16,8 +17,23 @@ pub struct Table {
 const LIMIT: usize = 1 << 21;
 
 /// The best choice for each variable, where variable `v` has `sizes[v]` choices.
+/// Refinements are groups of tables without which the sum is a fair one, though less true.
 /// Among equals the one with smaller indices wins, so that plans are reproducible.
-pub fn minimise(sizes: &[usize], tables: &[Table]) -> Vec<usize> {
+pub fn minimise(sizes: &[usize], tables: &[Table], refinements: &[Vec<Table>]) -> Vec<usize> {
+    let all = [tables, &refinements.concat()].concat();
+    if let Some(best) = exact(sizes, &all) {
+        return best;
+    }
+    let parts = refinements.iter().map(|group| [tables, group].concat());
+    let coarse = parts.chain([tables.to_vec()]).filter_map(|part| exact(sizes, &part));
+    let starts = coarse.chain([vec![0; sizes.len()]]);
+    let found = starts.map(|start| descend(sizes, &all, start));
+    let cost = |choice: &Vec<usize>| total(&all, choice, sizes);
+    found.min_by(|a, b| cost(a).total_cmp(&cost(b))).unwrap_or_default()
+}
+
+/// The best choice of all, if no intermediate table is too large.
+fn exact(sizes: &[usize], tables: &[Table]) -> Option<Vec<usize>> {
     let mut live: Vec<Table> = tables.to_vec();
     let mut left: Vec<usize> = (0..sizes.len()).collect();
     let mut solved: Vec<(usize, Vec<usize>, Vec<usize>)> = Vec::new();
@@ -26,7 +42,7 @@ pub fn minimise(sizes: &[usize], tables: &[Table]) -> Vec<usize> {
             break;
         };
         if size > LIMIT {
-            return descend(sizes, tables);
+            return None;
         }
         left.retain(|&w| w != v);
         let (mine, others): (Vec<_>, Vec<_>) =
@@ -40,7 +56,7 @@ pub fn minimise(sizes: &[usize], tables: &[Table]) -> Vec<usize> {
     for (v, around, best) in solved.iter().rev() {
         choice[*v] = best[index(around, &choice, sizes)];
     }
-    choice
+    Some(choice)
 }
 
 /// The size of the table that eliminating a variable would make, before it is minimised.
@@ -62,21 +78,32 @@ fn index(variables: &[usize], choice: &[usize], sizes: &[usize]) -> usize {
     variables.iter().fold(0, |i, &v| i * sizes[v] + choice[v])
 }
 
+fn stride(v: usize, variables: &[usize], sizes: &[usize]) -> usize {
+    variables.iter().rev().take_while(|&&w| w != v).map(|&w| sizes[w]).product()
+}
+
 fn eliminate(v: usize, tables: &[Table], sizes: &[usize]) -> (Table, Vec<usize>) {
     let around = neighbours(v, tables);
     let count: usize = around.iter().map(|&w| sizes[w]).product();
     let mut choice = vec![0; sizes.len()];
     let (mut costs, mut choices) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    // How far apart the choices of `v` are in each table.
+    let strides: Vec<usize> = tables.iter().map(|t| stride(v, &t.variables, sizes)).collect();
+    let mut begins = vec![0; tables.len()];
     for k in 0..count {
         let mut rest = k;
         for &w in around.iter().rev() {
             choice[w] = rest % sizes[w];
             rest /= sizes[w];
         }
+        choice[v] = 0;
+        for (begin, table) in begins.iter_mut().zip(tables) {
+            *begin = index(&table.variables, &choice, sizes);
+        }
         let mut best = (f64::INFINITY, 0);
         for c in 0..sizes[v] {
-            choice[v] = c;
-            let cost = total(tables, &choice, sizes);
+            let each = tables.iter().zip(&begins).zip(&strides);
+            let cost: f64 = each.map(|((t, begin), stride)| t.costs[begin + c * stride]).sum();
             if cost < best.0 - best.0.abs().min(1.0) * 1e-12
                 || best.0.is_infinite() && cost < best.0
             {
@@ -94,8 +121,7 @@ pub fn total(tables: &[Table], choice: &[usize], sizes: &[usize]) -> f64 {
     tables.iter().map(|t| t.costs[index(&t.variables, choice, sizes)]).sum()
 }
 
-fn descend(sizes: &[usize], tables: &[Table]) -> Vec<usize> {
-    let mut choice = vec![0; sizes.len()];
+fn descend(sizes: &[usize], tables: &[Table], mut choice: Vec<usize>) -> Vec<usize> {
     for _ in 0..100 {
         let before = choice.clone();
         for v in 0..sizes.len() {
@@ -135,11 +161,26 @@ mod tests {
             Table { variables: vec![x, y], costs: costs.collect() }
         };
         let tables = [pair(0, 1), pair(1, 2), pair(2, 3), pair(3, 0)];
-        let best = minimise(&sizes, &tables);
+        let best = minimise(&sizes, &tables, &[]);
         let brute = (0..72)
             .map(|k| [k / 24, k / 12 % 2, k / 4 % 3, k % 4])
             .map(|c| total(&tables, &c, &sizes))
             .fold(f64::INFINITY, f64::min);
         assert_eq!(total(&tables, &best, &sizes), brute);
+    }
+
+    #[test]
+    fn refinements_give_way_where_the_whole_is_too_large() {
+        let sizes = [200, 200, 200];
+        let table = |x: usize, y: usize, cost: &dyn Fn(usize, usize) -> f64| {
+            let costs = (0..200).flat_map(|a| (0..200).map(move |b| (a, b)));
+            Table { variables: vec![x, y], costs: costs.map(|(a, b)| cost(a, b)).collect() }
+        };
+        // The best pair is far from where single steps from the first choices lead.
+        let valley = |a: usize, b: usize| if a == b { 150_usize.abs_diff(a) as f64 } else { 1e3 };
+        let tables = [table(0, 1, &valley), table(1, 2, &valley)];
+        let refinement = table(0, 2, &|a, _| -((a % 2) as f64) / 4.0);
+        assert_eq!(minimise(&sizes, &tables, &[]), [150; 3]);
+        assert_eq!(minimise(&sizes, &tables, &[vec![refinement]]), [150; 3]);
     }
 }

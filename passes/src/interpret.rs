@@ -203,14 +203,14 @@ impl<'a, M: Clone + Default> World<'a, M> {
         let Some(call) = self.list(rank).get(self.ranks[rank].next) else { return Ok(false) };
         match call {
             Call::Start { id, transfer } => {
-                self.start(arithmetic, rank, *id, transfer, memories)?
+                self.start(arithmetic, rank, *id, transfer, memories)?;
             }
             Call::Wait { id } => {
                 if !self.wait(arithmetic, rank, *id, memories)? {
                     return Ok(false);
                 }
             }
-            Call::Kernel { .. } | Call::Local { .. } | Call::Copy { .. } => {
+            Call::Kernel { .. } | Call::Local { .. } | Call::Region { .. } | Call::Copy { .. } => {
                 let calls = &self.calls[rank];
                 local(arithmetic, calls, call, &mut memories[rank])
                     .map_err(|message| CallError::Failed { rank, message })?;
@@ -480,6 +480,9 @@ fn local<A: Arithmetic>(
             let args: Vec<_> = args.iter().map(|v| (v, &memory[v.buffer])).collect();
             arithmetic.local(op, &args, (out, &mut result))?;
             memory[out.buffer] = result;
+        }
+        Call::Region { calls: inner, .. } => {
+            inner.iter().try_for_each(|call| local(arithmetic, calls, call, memory))?;
         }
         Call::Copy { clear, moves } => {
             let mut messages = Vec::new();

@@ -18,9 +18,15 @@ use crate::mesh::Axis;
 use crate::pipeline::Context;
 use crate::placement::{Cut, Placement, Split, Type};
 use crate::route::{Router, reshaped};
-use crate::signature::{Binding, Spread};
+use crate::signature::{Binding, Signature, Spread};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// The choice of each variable.
+type Choice<'a> = dyn Fn(usize) -> usize + 'a;
+
+/// A cost that depends on choices.
+type CostOf<'a> = dyn Fn(&Choice<'_>) -> f64 + 'a;
 
 /// What the search decides.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,8 +54,19 @@ pub struct Sides {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
     Factor(usize),
+    /// A factor, at cuts that a reshape of one of its parts makes; an index into all such cuts.
+    Cut(usize, usize),
     /// A trailing dim beyond those of the signature.
     Batch(usize),
+}
+
+impl Use {
+    fn factor(self) -> Option<usize> {
+        match self {
+            Use::Factor(f) | Use::Cut(f, _) => Some(f),
+            Use::Batch(_) => None,
+        }
+    }
 }
 
 /// Seconds that decide between equals and nothing else.
@@ -85,14 +102,15 @@ pub fn decide(plan: &Plan, cx: &Context) -> Result<Decisions, PlanError> {
         cx,
         router,
         batches: batches(plan),
+        cuts: reshaped_cuts(plan),
         variables: Vec::new(),
         ties: Ties::default(),
     };
     search.leaves();
     search.classes();
     let sizes: Vec<_> = search.variables.iter().map(Variable::len).collect();
-    let tables = search.tables();
-    let choice = minimise(&sizes, &tables);
+    let (tables, refinements) = search.tables();
+    let choice = minimise(&sizes, &tables, &refinements);
     Ok(search.decisions(&choice))
 }
 
@@ -122,6 +140,8 @@ struct Search<'a> {
     router: Router<'a>,
     /// For each leaf how many trailing batch dims it is applied to.
     batches: Vec<usize>,
+    /// Where dims of some shapes can be cut so that a reshape keeps them split.
+    cuts: Vec<DimCut>,
     variables: Vec<Variable>,
     ties: Ties,
 }
@@ -135,6 +155,34 @@ fn batches(plan: &Plan) -> Vec<usize> {
                 let own = if adjoint { s.range[0].len() } else { s.domain[0].len() };
                 let extra = block.ty(node.args[0]).dims.len() - own;
                 out[leaf.0 as usize] = extra.max(out[leaf.0 as usize]);
+            }
+        }
+    }
+    out
+}
+
+/// A shape, one of its dims, and where that can be cut.
+type DimCut = (Vec<usize>, usize, Arc<Cut>);
+
+/// What becomes of balanced splits at the reshapes of a plan.
+fn reshaped_cuts(plan: &Plan) -> Vec<DimCut> {
+    let mut out: Vec<DimCut> = Vec::new();
+    for block in &plan.blocks {
+        for node in block.nodes.iter().filter(|n| n.op == Op::Reshape) {
+            let (a, b) = (&block.ty(node.args[0]).dims, &block.ty(node.results[0]).dims);
+            for (from, to) in [(a, b), (b, a)] {
+                let found = (0..from.len()).filter_map(|d| {
+                    let mut p = Placement::replicated(from.len());
+                    p.splits[d] = Split::over(&[0]);
+                    let splits = reshaped(from, to, &p)?.splits.into_iter().enumerate();
+                    let (at, cut) = splits.into_iter().find_map(|(e, s)| Some((e, s.cut?)))?;
+                    Some((to.clone(), at, cut))
+                });
+                for cut in found.collect::<Vec<_>>() {
+                    if !out.contains(&cut) {
+                        out.push(cut);
+                    }
+                }
             }
         }
     }
@@ -175,7 +223,8 @@ impl Search<'_> {
                 .filter(|(i, f)| !f.whole && f.size > 1 && clear(*i))
                 .map(|(i, _)| Use::Factor(i));
             let batch = (0..self.batches[l]).map(Use::Batch);
-            let uses: Vec<_> = free.chain(batch).collect();
+            let cut = self.cut_uses(&leaf.signature);
+            let uses: Vec<_> = free.chain(cut).chain(batch).collect();
             let mut tiles: Vec<Tile> = vec![vec![None; self.cx.mesh.axes.len()]];
             for axis in self.axes() {
                 tiles = tiles
@@ -190,16 +239,49 @@ impl Search<'_> {
                     })
                     .collect();
             }
+            tiles.retain(|tile| {
+                let all = || tile.iter().flatten();
+                all().all(|a| {
+                    all().all(|b| a == b || a.factor().is_none_or(|f| b.factor() != Some(f)))
+                })
+            });
             self.variables.push(Variable::Leaf(tiles));
         }
+    }
+
+    /// A factor without cuts of its own can take those of a reshape before or behind the leaf, so
+    /// that its part stays where it is.
+    fn cut_uses(&self, signature: &Signature) -> Vec<Use> {
+        let rule = &signature.rule;
+        let bare = |f: usize| {
+            let factor = &rule.factors[f];
+            let bindings = || rule.domain.iter().chain(&rule.range).flatten();
+            let mut mine = bindings().filter(|b| b.factor == f);
+            !factor.whole
+                && factor.weights.is_none()
+                && mine.all(|b| b.spread == Spread::One && b.halo == (0, 0))
+        };
+        let parts = || {
+            signature.domain.iter().zip(&rule.domain).chain(signature.range.iter().zip(&rule.range))
+        };
+        let mut out = BTreeSet::new();
+        for (k, (dims, d, _)) in self.cuts.iter().enumerate() {
+            let bound = parts().filter(|(part, _)| dims.starts_with(part));
+            let factors = bound.filter_map(|(_, bindings)| Some(bindings.get(*d)?.factor));
+            out.extend(factors.filter(|&f| bare(f)).map(|f| Use::Cut(f, k)));
+        }
+        out.into_iter().collect()
     }
 
     /// The splits of a leaf's factors under one choice.
     fn tile(&self, leaf: LeafId, tile: &Tile) -> Vec<Split> {
         let rule = &self.plan[leaf].signature.rule;
         let split = |f: usize| {
-            let axes: Vec<_> =
-                (0..tile.len()).filter(|&a| tile[a] == Some(Use::Factor(f))).collect();
+            let uses = |a: &usize| tile[*a].filter(|u| u.factor() == Some(f));
+            let axes: Vec<_> = (0..tile.len()).filter(|a| uses(a).is_some()).collect();
+            if let Some(Use::Cut(_, k)) = axes.first().and_then(uses) {
+                return Split { axes, cut: Some(self.cuts[k].2.clone()) };
+            }
             let cut = rule.factors[f].weights.clone().filter(|_| !axes.is_empty()).map(|weights| {
                 let (size, weights) = (rule.factors[f].size, Some(weights));
                 Arc::new(Cut { name: String::new(), size, weights, spread: Spread::One })
@@ -218,7 +300,11 @@ impl Search<'_> {
             let split = &splits[binding.factor];
             let factor = &rule.factors[binding.factor];
             let plain = binding.spread == Spread::One && factor.weights.is_none();
-            let cut = (!split.axes.is_empty() && !plain).then(|| {
+            if plain {
+                out.splits[d] = split.clone();
+                continue;
+            }
+            let cut = (!split.axes.is_empty()).then(|| {
                 let (size, weights, spread) =
                     (factor.size, factor.weights.clone(), binding.spread.clone());
                 Arc::new(Cut { name: String::new(), size, weights, spread })
@@ -271,7 +357,7 @@ impl Search<'_> {
             }
         };
         let pending: Vec<_> = (0..tile.len())
-            .filter(|&a| matches!(tile[a], Some(Use::Factor(f)) if contracted(f)))
+            .filter(|&a| tile[a].and_then(Use::factor).is_some_and(contracted))
             .collect();
         for p in &mut results {
             p.pending.clone_from(&pending);
@@ -419,9 +505,9 @@ impl Search<'_> {
             Op::Axpy | Op::Map(_) | Op::Put => {
                 let out = shape(node.results[0]);
                 let args = node.args.iter().rev().filter(|&&v| shape(v) == out && !out.is_empty());
-                args.filter_map(|&v| of(v)).next()
+                args.into_iter().find_map(|&v| of(v))
             }
-            Op::Dot { .. } => node.args.iter().filter_map(|&v| of(v)).next(),
+            Op::Dot { .. } => node.args.iter().find_map(|&v| of(v)),
             _ => None,
         }
     }
@@ -437,7 +523,6 @@ impl Search<'_> {
             pool[d].iter().filter(|p| p.pending.is_empty()).cloned().collect::<Vec<_>>()
         };
         let options = match &node.op {
-            Op::Apply(_) | Op::Slot(_) | Op::Call(_) => return None,
             Op::Input(_) | Op::Zero | Op::Axpy | Op::Map(_) | Op::OneHot | Op::Get(_) => {
                 settled(&dims(node.results[0]))
             }
@@ -462,7 +547,10 @@ impl Search<'_> {
                 self.variables.push(Variable::Pair(vec![(whole.clone(), whole)]));
                 return Some(self.variables.len() - 1);
             }
-            Op::AllReduce(_)
+            Op::Apply(_)
+            | Op::Slot(_)
+            | Op::Call(_)
+            | Op::AllReduce(_)
             | Op::ReduceScatter(_)
             | Op::AllGather(_)
             | Op::AllToAll(_)
@@ -498,7 +586,7 @@ impl Search<'_> {
     }
 
     /// What a node takes and gives under the choices of all variables.
-    fn sides(&self, b: usize, n: usize, choice: &dyn Fn(usize) -> usize) -> Sides {
+    fn sides(&self, b: usize, n: usize, choice: &Choice<'_>) -> Sides {
         let block = &self.plan.blocks[b];
         let node = &block.nodes[n];
         let types = |vs: &[Value]| vs.iter().map(|&v| block.ty(v)).collect::<Vec<_>>();
@@ -538,37 +626,33 @@ impl Search<'_> {
         }
     }
 
-    fn tables(&self) -> Vec<Table> {
+    /// The costs of single nodes and moves, and what of them is shared.
+    fn tables(&self) -> (Vec<Table>, [Vec<Table>; 2]) {
         let mut tables: Vec<_> = (0..self.plan.leaves.len()).map(|l| self.order(l)).collect();
+        let mut shared = [Vec::new(), Vec::new()];
         for (b, block) in self.plan.blocks.iter().enumerate() {
             let weight = weight(block);
             for n in 0..block.nodes.len() {
-                let cost =
-                    |choice: &dyn Fn(usize) -> usize| self.work(b, n, &self.sides(b, n, choice));
+                let cost = |choice: &Choice<'_>| self.work(b, n, &self.sides(b, n, choice));
                 tables.push(self.table(&[self.variable(b, n)], weight, &cost));
             }
-            tables.extend(self.moves(b, weight));
-            tables.extend(self.shared_reductions(b, weight));
+            self.moves(b, weight, &mut tables, &mut shared[0]);
+            shared[1].extend(self.shared_reductions(b, weight));
         }
-        tables
+        (tables, shared)
     }
 
     /// The costs of moving values from where they are made to where they are used.
     /// Who wants a value in the same placement as the user before pays nothing for it.
-    fn moves(&self, b: usize, weight: f64) -> Vec<Table> {
+    fn moves(&self, b: usize, weight: f64, tables: &mut Vec<Table>, shared: &mut Vec<Table>) {
         let producer = self.plan.blocks[b].definitions();
-        let mut tables = Vec::new();
         for (value, mut users) in self.users(b) {
             users.sort_by_key(|user| self.user_variable(b, *user));
             let from = (producer[value.index()], value);
-            for (k, &user) in users.iter().enumerate() {
-                tables.push(self.edge(b, from, user, weight));
-                if let Some(&before) = k.checked_sub(1).and_then(|k| users.get(k)) {
-                    tables.push(self.shared_move(b, from, (before, user), weight));
-                }
-            }
+            tables.extend(users.iter().map(|&user| self.edge(b, from, user, weight)));
+            let pairs = users.windows(2);
+            shared.extend(pairs.map(|p| self.shared_move(b, from, (p[0], p[1]), weight)));
         }
-        tables
     }
 
     fn users(&self, b: usize) -> BTreeMap<Value, Vec<User>> {
@@ -593,7 +677,7 @@ impl Search<'_> {
     }
 
     /// The placement in which a user wants a value.
-    fn wanted(&self, b: usize, user: User, choice: &dyn Fn(usize) -> usize) -> Placement {
+    fn wanted(&self, b: usize, user: User, choice: &Choice<'_>) -> Placement {
         match user {
             User::Node(n, k) => self.sides(b, n, choice).args[k].clone(),
             User::Return(k) => self.handed(b, k, choice),
@@ -612,7 +696,7 @@ impl Search<'_> {
         let mut tables = Vec::new();
         for (dots, k) in levels.values().flat_map(|dots| (1..dots.len()).map(move |k| (dots, k))) {
             let dots = &dots[k.saturating_sub(2)..=k];
-            let saved = |choice: &dyn Fn(usize) -> usize| {
+            let saved = |choice: &Choice<'_>| {
                 let mut places =
                     dots.iter().rev().map(|&n| self.sides(b, n, choice).results[0].clone());
                 let mine = places.next().unwrap_or_default();
@@ -635,7 +719,7 @@ impl Search<'_> {
         Table { variables: vec![leaf], costs }
     }
 
-    fn handed(&self, b: usize, k: usize, choice: &dyn Fn(usize) -> usize) -> Placement {
+    fn handed(&self, b: usize, k: usize, choice: &Choice<'_>) -> Placement {
         let ty = self.plan.blocks[b].ty(self.plan.blocks[b].returns[k].value);
         match self.ties.returns[b][k] {
             None => Placement::replicated(ty.dims.len()),
@@ -649,7 +733,7 @@ impl Search<'_> {
 
     /// The cost of moving a value from the node that makes it to one user.
     fn edge(&self, b: usize, (n, value): (usize, Value), user: User, weight: f64) -> Table {
-        let cost = |choice: &dyn Fn(usize) -> usize| {
+        let cost = |choice: &Choice<'_>| {
             self.router.cost(&self.made(b, n, value, choice), &self.wanted(b, user, choice))
         };
         self.table(&[self.variable(b, n), self.user_variable(b, user)], weight, &cost)
@@ -663,7 +747,7 @@ impl Search<'_> {
         (first, second): (User, User),
         weight: f64,
     ) -> Table {
-        let saved = |choice: &dyn Fn(usize) -> usize| {
+        let saved = |choice: &Choice<'_>| {
             let to = self.wanted(b, second, choice);
             if self.wanted(b, first, choice) != to {
                 return 0.0;
@@ -678,19 +762,14 @@ impl Search<'_> {
     }
 
     /// The type in which a node makes a value.
-    fn made(&self, b: usize, n: usize, value: Value, choice: &dyn Fn(usize) -> usize) -> Type {
+    fn made(&self, b: usize, n: usize, value: Value, choice: &Choice<'_>) -> Type {
         let block = &self.plan.blocks[b];
         let at = block.nodes[n].results.iter().position(|&r| r == value).unwrap_or(0);
         block.ty(value).placed(self.sides(b, n, choice).results[at].clone())
     }
 
     /// The table of a cost over the choices of some variables.
-    fn table(
-        &self,
-        on: &[Option<usize>],
-        weight: f64,
-        cost: &dyn Fn(&dyn Fn(usize) -> usize) -> f64,
-    ) -> Table {
+    fn table(&self, on: &[Option<usize>], weight: f64, cost: &CostOf<'_>) -> Table {
         let mut variables: Vec<_> = on.iter().flatten().copied().collect();
         variables.sort_unstable();
         variables.dedup();
