@@ -82,7 +82,7 @@ impl Planner {
     /// Plans a data expression, to be evaluated once.
     pub fn apply(&self, vector: &Vector) -> Result<Planned, PlanningError> {
         let lowered = lower(vector)?;
-        self.finish(lowered.plan, lowered.operators, lowered.slots, lowered.outputs, Drive::Apply)
+        self.finish(&lowered.plan, lowered.operators, lowered.slots, lowered.outputs, Drive::Apply)
     }
 
     /// Plans a solver's program.
@@ -104,18 +104,18 @@ impl Planner {
         let outputs =
             parts.map(|(p, ty)| Output { name: p.name.clone(), dims: ty.dims, dtype: ty.dtype });
         let outputs = outputs.collect();
-        self.finish(plan, operators, slots, outputs, Drive::Solve(solver, settings))
+        self.finish(&plan, operators, slots, outputs, Drive::Solve(solver, settings))
     }
 
     fn finish(
         &self,
-        plan: Plan,
+        plan: &Plan,
         operators: Vec<Arc<dyn Operator>>,
         slots: Vec<Complex64>,
         outputs: Vec<Output>,
         drive: Drive,
     ) -> Result<Planned, PlanningError> {
-        let compiled = compile(&plan, &self.context)?;
+        let compiled = compile(plan, &self.context)?;
         let verdict = certify(&compiled.source, &compiled.plan);
         if let Verdict::Refuted(reason) = &verdict {
             return Err(PlanError::Refuted(reason.clone()).into());

@@ -349,13 +349,11 @@ fn load(
         let Op::Input(label) = &node.op else { continue };
         let size = block.ty(node.results[0]).len();
         let vector = label.split_once('.').map_or(label.as_str(), |(whole, _)| whole);
-        let at = match begin.iter_mut().find(|(v, _)| v == vector) {
-            Some((_, at)) => at,
-            None => {
-                begin.push((vector.to_string(), 0));
-                &mut begin.last_mut().expect("one was pushed").1
-            }
-        };
+        let known = begin.iter().position(|(v, _)| v == vector).unwrap_or_else(|| {
+            begin.push((vector.to_string(), 0));
+            begin.len() - 1
+        });
+        let at = &mut begin[known].1;
         let range = *at..*at + size;
         *at += size;
         match (inputs.find(label), inputs.whole(label)) {
@@ -373,6 +371,7 @@ fn load(
     Ok(())
 }
 
+#[allow(clippy::needless_pass_by_value)] // As `map_err` hands it over.
 fn unfit(error: DataError) -> RunError {
     RunError::Unfit(error.to_string())
 }

@@ -105,6 +105,11 @@ fn line(plan: &Plan, call: &Call) -> String {
             )
         }
         Call::Wait { id } => format!("wait {id}"),
+        Call::Region { leaf, calls } => {
+            let inner: Vec<_> =
+                calls.iter().map(|call| format!("    {}", line(plan, call))).collect();
+            format!("region {}\n{}\n  end", plan[*leaf].name, inner.join("\n"))
+        }
     }
 }
 

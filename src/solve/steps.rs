@@ -134,7 +134,9 @@ impl Steps<'_> {
 
     /// The parts of the result.
     pub fn output(&mut self, vector: &[Value]) {
-        vector.iter().for_each(|&v| self.block.give(Target::Output, v));
+        for &part in vector {
+            self.block.give(Target::Output, part);
+        }
     }
 
     /// Zeros.

@@ -47,6 +47,7 @@ fn order(rank: &Calls, b: usize, k: usize, put: &mut Put) {
         Call::Copy { .. } => "missing copy",
         Call::Start { .. } => "missing start",
         Call::Wait { .. } => "missing wait",
+        Call::Region { .. } => "missing region",
     };
     let mut edit = |kind, edit: &dyn Fn(&mut Vec<Call>)| {
         let mut mutant = rank.clone();
@@ -144,6 +145,7 @@ fn contents(rank: &Calls, b: usize, k: usize, put: &mut Put) {
             });
             return;
         }
+        Call::Region { .. } => {}
         Call::Wait { .. } => {
             edit("other wait", &|call| {
                 let Call::Wait { id } = call else { return };
@@ -192,6 +194,7 @@ fn views(call: &mut Call) -> Vec<&mut View> {
         Call::Kernel { inputs, outputs, .. } => inputs.iter_mut().chain(outputs).collect(),
         Call::Local { args, out, .. } => args.iter_mut().chain([out]).collect(),
         Call::Copy { clear, .. } => clear.iter_mut().collect(),
+        Call::Region { calls, .. } => calls.iter_mut().flat_map(views).collect(),
         Call::Start { .. } | Call::Wait { .. } => Vec::new(),
     }
 }

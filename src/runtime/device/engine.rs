@@ -91,7 +91,7 @@ impl Engine {
                 for part in &parts {
                     match part {
                         Part::Kernel { inputs, outputs, .. } => {
-                            self.ready_kernel(inputs, outputs)?
+                            self.ready_kernel(inputs, outputs)?;
                         }
                         Part::Rows(node) => self.ready_local(node)?,
                     }
