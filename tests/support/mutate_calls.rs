@@ -167,7 +167,7 @@ fn contents(rank: &Calls, b: usize, k: usize, put: &mut Put) {
             }
         });
         edit_view("holds less", &|view| {
-            if let Some(held) = view.held.first_mut().filter(|held| !held.is_empty()) {
+            if let Some(held) = view.held.first_mut().filter(|held| held.start < held.end) {
                 held.end -= 1;
             }
         });
@@ -289,7 +289,7 @@ fn shift(slab: &mut Slab, by: isize) {
 }
 
 fn shrink(slab: &mut Slab) {
-    if let Some(range) = slab.region.iter_mut().rev().find(|r| !r.is_empty()) {
+    if let Some(range) = slab.region.iter_mut().rev().find(|r| r.start < r.end) {
         range.end -= 1;
     }
 }
