@@ -114,7 +114,7 @@ fn wrong_edges_of_a_large_stencil() {
 
 #[test]
 fn an_adjoint_of_something_else() {
-    let other = |j: usize, i: usize| if (i + j) % 3 == 0 { Complex64::ONE } else { entry(j, i) };
+    let other = |j: usize, i: usize| if (i + j).is_multiple_of(3) { Complex64::ONE } else { entry(j, i) };
     assert_eq!(only(&dense(other)).0, Kind::Adjoint);
 }
 
@@ -279,6 +279,42 @@ fn a_tile_that_does_not_add() {
     assert_eq!(only(&mean(1, false)).0, Kind::Adding { adjoint: false });
 }
 
+/// Every element is the sum of what its tile reads.
+struct Sums;
+
+fn spread<T: Element>(x: &[T], y: &mut [T], acc: Acc) {
+    let sum = x.iter().fold(T::ZERO, |sum, x| sum + *x);
+    for y in y {
+        acc.put(y, sum);
+    }
+}
+
+impl LocalOperator for Sums {
+    fn forward(
+        &mut self,
+        _panel: usize,
+        x: &[Patch<'_>],
+        y: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        match (x[0].data, y[0].data.reborrow()) {
+            (Slice::F64(x), SliceMut::F64(y)) => spread(x, y, acc),
+            (Slice::C128(x), SliceMut::C128(y)) => spread(x, y, acc),
+            _ => return Err(wrong()),
+        }
+        Ok(())
+    }
+    fn adjoint(
+        &mut self,
+        panel: usize,
+        y: &[Patch<'_>],
+        x: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        self.forward(panel, y, x, acc)
+    }
+}
+
 #[test]
 fn a_factor_that_is_no_factor() {
     let size = 100;
@@ -286,36 +322,6 @@ fn a_factor_that_is_no_factor() {
         rule: Rule::elementwise(&[size]),
         ..adjoin::ops::custom::opaque("Sum", Dtype::F64, [vec![size]], [vec![size]])
     };
-    struct Sums;
-    fn spread<T: Element>(x: &[T], y: &mut [T], acc: Acc) {
-        let sum = x.iter().fold(T::ZERO, |sum, x| sum + *x);
-        y.iter_mut().for_each(|y| acc.put(y, sum));
-    }
-    impl LocalOperator for Sums {
-        fn forward(
-            &mut self,
-            _panel: usize,
-            x: &[Patch<'_>],
-            y: &mut [PatchMut<'_>],
-            acc: Acc,
-        ) -> Result<(), OperatorError> {
-            match (x[0].data, y[0].data.reborrow()) {
-                (Slice::F64(x), SliceMut::F64(y)) => spread(x, y, acc),
-                (Slice::C128(x), SliceMut::C128(y)) => spread(x, y, acc),
-                _ => return Err(wrong()),
-            }
-            Ok(())
-        }
-        fn adjoint(
-            &mut self,
-            panel: usize,
-            y: &[Patch<'_>],
-            x: &mut [PatchMut<'_>],
-            acc: Acc,
-        ) -> Result<(), OperatorError> {
-            self.forward(panel, y, x, acc)
-        }
-    }
     let build = |_: &Tile| Ok(Box::new(Sums) as Box<dyn LocalOperator>);
     let faults = checked(&custom(signature, build).build().unwrap());
     let split = |fault: &Fault| matches!(fault.kind, Kind::Split { near_cut: false, .. });

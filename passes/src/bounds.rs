@@ -19,6 +19,11 @@ pub fn check(calls: &Calls) -> Result<(), CallError> {
             if !view_fits(calls, view) {
                 return broken("inside its buffer", format!("buffer {} is too small", view.buffer));
             }
+            let dtype = calls.buffers[view.buffer].dtype;
+            if !view.is_empty() && view.dtype != dtype {
+                let text = format!("buffer {} of {dtype} is used for {}", view.buffer, view.dtype);
+                return broken("same type", text);
+            }
         }
         for slab in slabs(call) {
             if !slab_fits(calls, slab) {
@@ -31,10 +36,21 @@ pub fn check(calls: &Calls) -> Result<(), CallError> {
                 if moves.iter().any(|(from, to)| from.len() != to.len()) {
                     return broken("same count", "a copy between boxes of different sizes".into());
                 }
+                let dtype = |s: &Slab| calls.buffers[s.buffer].dtype;
+                let differ =
+                    |(from, to): &(Slab, Slab)| !from.is_empty() && dtype(from) != dtype(to);
+                if moves.iter().any(differ) {
+                    return broken("same type", "a copy between buffers of different types".into());
+                }
             }
             Call::Start { transfer, .. } => {
                 if let Some(text) = packets(calls, transfer) {
                     return broken("whole packets", text);
+                }
+                let wrong = |s: &&Slab| calls.buffers[s.buffer].dtype.real() != transfer.dtype;
+                if slabs(call).into_iter().filter(|s| !s.is_empty()).any(|s| wrong(&s)) {
+                    let text = format!("transfer {} is of another precision", transfer.tag);
+                    return broken("same type", text);
                 }
             }
             Call::Region { calls: inner, .. } => {
