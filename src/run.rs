@@ -284,7 +284,7 @@ fn iterate(
     inputs: &Inputs,
     rank: &RankContext,
 ) -> Result<Outcome, RunError> {
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome::with_room(settings.niter);
     let mut names: Vec<String> = Vec::new();
     let mut controls = Controls::new();
     let mut done = "setup";

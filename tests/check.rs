@@ -114,7 +114,8 @@ fn wrong_edges_of_a_large_stencil() {
 
 #[test]
 fn an_adjoint_of_something_else() {
-    let other = |j: usize, i: usize| if (i + j).is_multiple_of(3) { Complex64::ONE } else { entry(j, i) };
+    let other =
+        |j: usize, i: usize| if (i + j).is_multiple_of(3) { Complex64::ONE } else { entry(j, i) };
     assert_eq!(only(&dense(other)).0, Kind::Adjoint);
 }
 

@@ -160,10 +160,10 @@ mod tests {
         );
         assert_snapshot!(nodes(&plan), @"
         %0 = input x                    : f64[10]
-        %1 = apply A %0                 : f64[40/p]
+        %1 = apply A %0                 : f64[40/p@q0]
         %2 = all_gather p %1            : f64[40]
         %3 = apply B %2                 : f64[3]
-        %4 = reshape %2                 : f64[5, 8]
+        %4 = reshape %1                 : f64[5/p, 8]
         ");
     }
 

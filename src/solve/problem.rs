@@ -52,6 +52,9 @@ impl Default for Settings {
 /// The control numbers of a block by name; one for each right-hand side.
 pub type Controls = BTreeMap<String, Vec<f64>>;
 
+/// Iterations for whose history there is room from the start.
+const LONGEST: usize = 1 << 16;
+
 /// What came out of a loop besides the solution.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
@@ -164,16 +167,30 @@ impl System {
 }
 
 impl Outcome {
+    /// Nothing yet, with room for the history of so many iterations.
+    pub(crate) fn with_room(niter: usize) -> Self {
+        Outcome { cost: Vec::with_capacity(niter.min(LONGEST) + 1), ..Outcome::default() }
+    }
+
     /// Notes squared norms of the parts of a residual, named by a prefix and a number.
     pub(super) fn note(&mut self, controls: &Controls, prefix: &str) {
-        let mut parts = Vec::new();
-        while let Some(part) = controls.get(&format!("{prefix}{}", parts.len())) {
-            parts.push(part.iter().sum::<f64>());
+        let parts = || {
+            controls.iter().filter_map(|(name, squares)| {
+                Some((name.strip_prefix(prefix)?.parse::<usize>().ok()?, squares))
+            })
+        };
+        if self.norms.is_empty() {
+            let room = self.cost.capacity();
+            self.norms.resize_with(parts().count(), || Vec::with_capacity(room));
         }
-        self.cost.push(parts.iter().sum::<f64>().sqrt());
-        self.norms.resize(parts.len(), Vec::new());
-        for (norms, square) in self.norms.iter_mut().zip(parts) {
-            norms.push(square.sqrt());
+        for (part, squares) in parts() {
+            self.norms[part].push(squares.iter().sum());
         }
+        let mut total = 0.0;
+        for last in self.norms.iter_mut().filter_map(|norms| norms.last_mut()) {
+            total += *last;
+            *last = last.sqrt();
+        }
+        self.cost.push(total.sqrt());
     }
 }

@@ -28,8 +28,18 @@ pub fn is_rank() -> bool {
 ///
 /// Returns how the job ended, and nothing in the ranks. A panic of a rank fails the job.
 pub fn job(ranks: usize, test: &str, body: impl FnOnce(Arc<dyn Comm>)) -> Option<Job> {
+    job_within(None, ranks, test, body)
+}
+
+/// As [`job`], with at most so many KiB of addresses for each process.
+pub fn job_within(
+    limit: Option<u64>,
+    ranks: usize,
+    test: &str,
+    body: impl FnOnce(Arc<dyn Comm>),
+) -> Option<Job> {
     if !is_rank() {
-        return Some(launch(ranks, test));
+        return Some(launch(limit, ranks, test));
     }
     let comm: Arc<dyn Comm> = Arc::new(MpiComm::world().unwrap());
     assert_eq!(comm.size(), ranks);
@@ -42,17 +52,29 @@ pub fn job(ranks: usize, test: &str, body: impl FnOnce(Arc<dyn Comm>)) -> Option
 /// As [`job`], for a job that must succeed.
 pub fn succeeds(ranks: usize, test: &str, body: impl FnOnce(Arc<dyn Comm>)) {
     if let Some(job) = job(ranks, test, body) {
-        assert!(job.status.success(), "{}\n{}", job.status, job.output);
-        assert!(job.output.contains("test result: ok. 1 passed"), "{}", job.output);
+        job.succeeded();
+    }
+}
+
+impl Job {
+    /// All ranks passed.
+    pub fn succeeded(&self) {
+        assert!(self.status.success(), "{}\n{}", self.status, self.output);
+        assert!(self.output.contains("test result: ok. 1 passed"), "{}", self.output);
     }
 }
 
 /// `ADJOIN_MPIEXEC` names another `mpiexec`. Open MPI is told to run as root and on few cores by
 /// variables, because other libraries reject its flags.
-fn launch(ranks: usize, test: &str) -> Job {
+fn launch(limit: Option<u64>, ranks: usize, test: &str) -> Job {
     let mpiexec = env::var_os("ADJOIN_MPIEXEC").unwrap_or_else(|| "mpiexec".into());
-    let child = Command::new(mpiexec)
-        .args(["-n", &ranks.to_string()])
+    let mut command = Command::new(mpiexec);
+    command.args(["-n", &ranks.to_string()]);
+    if let Some(limit) = limit {
+        let script = format!("ulimit -v {limit} && exec \"$0\" \"$@\"");
+        command.args(["sh", "-c", &script]);
+    }
+    let child = command
         .arg(env::current_exe().unwrap())
         .args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
         .env(RANK, "1")

@@ -41,13 +41,21 @@ pub fn solvers(names: &[&str]) -> Vec<System> {
     read.collect()
 }
 
+/// The operators of a case by name.
+pub fn leaves(json: &Json, arrays: &PathBuf) -> BTreeMap<String, Op> {
+    let specs = json["operators"].as_object().unwrap();
+    specs.iter().map(|(name, spec)| (name.clone(), leaf(name, spec, arrays))).collect()
+}
+
 /// The operator of a text over the operators of a case.
 pub fn operator(json: &Json, text: &str, arrays: &PathBuf) -> Op {
+    over(&leaves(json, arrays), text)
+}
+
+/// The operator of a text over given operators.
+pub fn over(leaves: &BTreeMap<String, Op>, text: &str) -> Op {
     let formula = Formula::parse("case", text).unwrap();
-    let specs = json["operators"].as_object().unwrap();
-    let leaves =
-        specs.iter().map(|(name, spec)| (name.clone(), leaf(name, spec, arrays))).collect();
-    match build(&formula.expr, &leaves) {
+    match build(&formula.expr, leaves) {
         Item::Op(op) => op,
         Item::Number(_) => panic!("{text} is a number"),
     }
