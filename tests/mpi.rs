@@ -146,7 +146,7 @@ fn evaluate(case: &Json, planner: &Planner, world: &World) {
         reference::folder().unwrap().join("expressions").join(format!("{}.npz", text("id")));
     let formula = Formula::parse("case", text("expression")).unwrap();
     let x = Source::npz(&arrays, "x").unwrap();
-    let y = Array::from(Source::npz(&arrays, "y").unwrap().load().unwrap());
+    let y = Source::npz(&arrays, "y").unwrap().load().unwrap();
     let vector = chain(&formula.expr, &systems::leaves(case, &arrays), x.dtype());
     let planned = planner.apply(&vector).unwrap();
     let found = values(&planned.run(world, &inputs().part("x", x)).unwrap());

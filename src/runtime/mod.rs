@@ -1,7 +1,7 @@
 //! The run time: what executes a lowered plan on real ranks.
 //!
-//! A [`World`](world::World) has ranks, each with a communicator.
-//! A [`Program`](exec::Program) is one rank's calls bound to its communicator, to a device and to
+//! A [`World`] has ranks, each with a communicator.
+//! A [`Program`] is one rank's calls bound to its communicator, to a device and to
 //! its tiles of the operators; running one of its blocks allocates nothing and decides nothing.
 //! [`sim`] runs all ranks in one thread instead, with the same kernels.
 
