@@ -152,10 +152,11 @@ mod tests {
             "mesh 1 rank
             let A = (i) <- (j) : f64[40, 10]
             let B = (i!) <- (j!) : f64[3, 40]
+            let C = (i!) <- (j!) : f64[2, 40]
             %0 = input x : f64[10]
             %1 = apply A %0 : f64[40]
             %2 = apply B %1 : f64[3]
-            %3 = reshape %1 : f64[5, 8]
+            %3 = apply C %1 : f64[2]
             return %2 %3",
         );
         assert_snapshot!(nodes(&plan), @"
@@ -163,7 +164,7 @@ mod tests {
         %1 = apply A %0                 : f64[40/p]
         %2 = all_gather p %1            : f64[40]
         %3 = apply B %2                 : f64[3]
-        %4 = reshape %2                 : f64[5, 8]
+        %4 = apply C %2                 : f64[2]
         ");
     }
 

@@ -168,8 +168,8 @@ fn reshaped_cuts(plan: &Plan) -> Vec<DimCut> {
                 let found = (0..from.len()).filter_map(|d| {
                     let mut p = Placement::replicated(from.len());
                     p.splits[d] = Split::over(&[0]);
-                    let splits = reshaped(from, to, &p)?.splits.into_iter().enumerate();
-                    let (at, cut) = splits.filter_map(|(e, s)| Some((e, s.cut?))).next()?;
+                    let mut splits = reshaped(from, to, &p)?.splits.into_iter().enumerate();
+                    let (at, cut) = splits.find_map(|(e, s)| Some((e, s.cut?)))?;
                     Some((to.clone(), at, cut))
                 });
                 for cut in found.collect::<Vec<_>>() {
@@ -498,10 +498,11 @@ impl Search<'_> {
             Op::Get(s) => Some(self.ties.states[*s as usize]),
             Op::Axpy | Op::Map(_) | Op::Put => {
                 let out = shape(node.results[0]);
-                let args = node.args.iter().rev().filter(|&&v| shape(v) == out && !out.is_empty());
-                args.filter_map(|&v| of(v)).next()
+                let mut args =
+                    node.args.iter().rev().filter(|&&v| shape(v) == out && !out.is_empty());
+                args.find_map(|&v| of(v))
             }
-            Op::Dot { .. } => node.args.iter().filter_map(|&v| of(v)).next(),
+            Op::Dot { .. } => node.args.iter().find_map(|&v| of(v)),
             _ => None,
         }
     }
