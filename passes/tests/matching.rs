@@ -27,7 +27,9 @@ fn slabs(calls: &Calls, b: usize, n: usize, f: impl Fn(&mut Slab)) -> Option<Cal
         Call::Start { transfer, .. } => {
             transfer.recvs.iter_mut().flat_map(|p| &mut p.slabs).for_each(f);
         }
-        Call::Kernel { .. } | Call::Local { .. } | Call::Wait { .. } => return None,
+        Call::Kernel { .. } | Call::Local { .. } | Call::Wait { .. } | Call::Region { .. } => {
+            return None;
+        }
     }
     Some(out)
 }
@@ -115,7 +117,9 @@ const FAULTS: [Fault; 25] = [
         match call(&mut out, b, n) {
             Call::Kernel { inputs, outputs, .. } => outputs[0].buffer = inputs[0].buffer,
             Call::Local { args, out, .. } => out.buffer = args.first()?.buffer,
-            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } => return None,
+            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } | Call::Region { .. } => {
+                return None;
+            }
         }
         Some(out)
     }),
@@ -128,7 +132,9 @@ const FAULTS: [Fault; 25] = [
                 let arg = args.first_mut()?;
                 arg.buffer = (arg.buffer + 1) % count;
             }
-            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } => return None,
+            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } | Call::Region { .. } => {
+                return None;
+            }
         }
         Some(out)
     }),
@@ -138,7 +144,9 @@ const FAULTS: [Fault; 25] = [
         match call(&mut out, b, n) {
             Call::Kernel { outputs, .. } => outputs[0].buffer = (outputs[0].buffer + 1) % count,
             Call::Local { out, .. } => out.buffer = (out.buffer + 1) % count,
-            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } => return None,
+            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } | Call::Region { .. } => {
+                return None;
+            }
         }
         Some(out)
     }),
