@@ -3,6 +3,7 @@
 use adjoin_kernels::host::Scalar;
 use adjoin_passes::Dtype;
 use num_complex::Complex;
+use std::ops::Range;
 
 /// Elements to read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,6 +67,16 @@ macro_rules! element {
 element!(f32, F32; f64, F64; Complex<f32>, C64; Complex<f64>, C128);
 
 impl<'a> Slice<'a> {
+    /// Some of the elements.
+    pub fn range(self, range: Range<usize>) -> Slice<'a> {
+        match self {
+            Slice::F32(s) => Slice::F32(&s[range]),
+            Slice::F64(s) => Slice::F64(&s[range]),
+            Slice::C64(s) => Slice::C64(&s[range]),
+            Slice::C128(s) => Slice::C128(&s[range]),
+        }
+    }
+
     /// The element type.
     pub fn dtype(&self) -> Dtype {
         match self {
@@ -102,6 +113,16 @@ impl<'a> Slice<'a> {
 }
 
 impl<'a> SliceMut<'a> {
+    /// Some of the elements.
+    pub fn range(self, range: Range<usize>) -> SliceMut<'a> {
+        match self {
+            SliceMut::F32(s) => SliceMut::F32(&mut s[range]),
+            SliceMut::F64(s) => SliceMut::F64(&mut s[range]),
+            SliceMut::C64(s) => SliceMut::C64(&mut s[range]),
+            SliceMut::C128(s) => SliceMut::C128(&mut s[range]),
+        }
+    }
+
     /// The element type.
     pub fn dtype(&self) -> Dtype {
         match self {

@@ -125,7 +125,7 @@ fn the_steady_state_allocates_nothing() {
         let machine = Machine { latency: 1e-12, byte: 1e-15, memory: 1e-6, ..Machine::default() };
         let cx = Context { mesh: Mesh::line(ranks), machine, ..Context::default() };
         let step = compile(&parsed(STEP), &cx).unwrap().plan;
-        assert_eq!(allocations(&step, &[g.clone()], ranks), vec![0; ranks], "{step}");
+        assert_eq!(allocations(&step, std::slice::from_ref(&g), ranks), vec![0; ranks], "{step}");
         let moving = parsed(&moving(ranks));
         assert_eq!(allocations(&moving, &[], ranks), vec![0; ranks], "{moving}");
     }

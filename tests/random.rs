@@ -5,11 +5,13 @@
 
 mod support;
 
+use adjoin::expr::{Vector, lower};
 use adjoin::planned::Planner;
-use adjoin_passes::Mesh;
+use adjoin_passes::machine::Machine;
+use adjoin_passes::{Context, Mesh, compile};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::time::Instant;
-use support::check::check;
+use support::check::{check, check_trace};
 use support::trees::{Case, cases};
 
 fn number(name: &str, default: u32) -> u32 {
@@ -19,9 +21,25 @@ fn number(name: &str, default: u32) -> u32 {
 fn holds(case: &Case) -> Result<(), String> {
     let vector = case.vector();
     let place = format!("{vector}\non {}", case.mesh);
-    let planner = Planner::new(Mesh::parse(case.mesh)?).machine(case.machine());
-    let planned = planner.apply(&vector).map_err(|e| format!("{place}: {e}"))?;
-    check(&planned).map_err(|e| format!("{place}: {e}"))
+    let (mesh, machine) = (Mesh::parse(case.mesh)?, case.machine());
+    let planned = Planner::new(mesh.clone()).machine(machine.clone()).apply(&vector);
+    let fault = match &planned {
+        Ok(planned) => check(planned),
+        Err(error) => Err(format!("{error}\n{}", culprit(&vector, mesh, machine))),
+    };
+    fault.map_err(|e| format!("{place}: {e}"))
+}
+
+/// The first pass that breaks what was refuted, if a run of its plan shows it.
+fn culprit(vector: &Vector, mesh: Mesh, machine: Machine) -> String {
+    let context = Context { mesh, machine, ..Context::default() };
+    let lowered = lower(vector).expect("a sound expression");
+    let Ok(compiled) = compile(&lowered.plan, &context) else { return String::new() };
+    let trace = (&compiled.source, &compiled.trace[..]);
+    match check_trace(trace, &lowered.operators, &lowered.slots) {
+        Ok(_) => format!("though every run agrees with\n{}\n{}", compiled.source, compiled.plan),
+        Err(fault) => fault,
+    }
 }
 
 #[test]

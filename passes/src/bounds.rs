@@ -37,6 +37,12 @@ pub fn check(calls: &Calls) -> Result<(), CallError> {
                     return broken("whole packets", text);
                 }
             }
+            Call::Region { calls: inner, .. } => {
+                let local = |call: &Call| matches!(call, Call::Kernel { .. } | Call::Local { .. });
+                if !inner.iter().all(local) {
+                    return broken("local region", "a region that is not local".into());
+                }
+            }
             Call::Kernel { .. } | Call::Local { .. } | Call::Wait { .. } => {}
         }
     }
@@ -47,6 +53,7 @@ fn views(call: &Call) -> Vec<&View> {
     match call {
         Call::Kernel { inputs, outputs, .. } => inputs.iter().chain(outputs).collect(),
         Call::Local { args, out, .. } => args.iter().chain([out]).collect(),
+        Call::Region { calls, .. } => calls.iter().flat_map(views).collect(),
         Call::Copy { clear, .. } => clear.iter().collect(),
         Call::Start { .. } | Call::Wait { .. } => Vec::new(),
     }
@@ -58,7 +65,9 @@ fn slabs(call: &Call) -> Vec<&Slab> {
         Call::Start { transfer, .. } => {
             transfer.sends.iter().chain(&transfer.recvs).flat_map(|p| &p.slabs).collect()
         }
-        Call::Kernel { .. } | Call::Local { .. } | Call::Wait { .. } => Vec::new(),
+        Call::Kernel { .. } | Call::Local { .. } | Call::Region { .. } | Call::Wait { .. } => {
+            Vec::new()
+        }
     }
 }
 
@@ -84,10 +93,11 @@ fn packets(calls: &Calls, transfer: &Transfer) -> Option<String> {
     let everyone = |packets: &[Packet]| {
         packets.len() == group.len() && packets.iter().enumerate().all(|(i, p)| p.peer == i)
     };
+    let one = |packets: &[Packet]| packets.len() == 1 && packets[0].peer == 0;
     let complete = match transfer.kind {
-        Kind::AllReduce => transfer.sends.len() == 1 && transfer.recvs.len() == 1,
-        Kind::ReduceScatter => everyone(&transfer.sends) && transfer.recvs.len() == 1,
-        Kind::AllGather => transfer.sends.len() == 1 && everyone(&transfer.recvs),
+        Kind::AllReduce => one(&transfer.sends) && one(&transfer.recvs),
+        Kind::ReduceScatter => everyone(&transfer.sends) && one(&transfer.recvs),
+        Kind::AllGather => one(&transfer.sends) && everyone(&transfer.recvs),
         Kind::AllToAll => everyone(&transfer.sends) && everyone(&transfer.recvs),
         Kind::Exchange => {
             let me = group.iter().position(|&r| r == calls.rank);

@@ -151,6 +151,13 @@ pub enum Call {
         /// Where the result goes.
         out: View,
     },
+    /// Kernels of one leaf and local calls between them, which may run panel by panel.
+    Region {
+        /// Whose panels.
+        leaf: LeafId,
+        /// Kernels and local calls, in an order in which they may also run whole.
+        calls: Vec<Call>,
+    },
     /// Copies boxes.
     Copy {
         /// Whether the target is filled with zeros before.
@@ -170,6 +177,20 @@ pub enum Call {
         /// Which.
         id: u32,
     },
+}
+
+impl Call {
+    /// The calls that this one is made of: those of a region, else itself.
+    pub fn inner(&self) -> &[Call] {
+        match self {
+            Call::Region { calls, .. } => calls,
+            Call::Kernel { .. }
+            | Call::Local { .. }
+            | Call::Copy { .. }
+            | Call::Start { .. }
+            | Call::Wait { .. } => std::slice::from_ref(self),
+        }
+    }
 }
 
 impl View {

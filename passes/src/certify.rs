@@ -202,8 +202,9 @@ fn wrong(rank: usize, what: &str, at: usize) -> String {
 }
 
 fn load(memory: &mut [Vec<Gf>], port: &Port, array: &Array<Gf>) {
-    for i in 0..port.view.len() {
-        memory[port.view.buffer][i] = array.data[port.view.global(i)];
+    let elements = memory[port.view.buffer].iter_mut().take(port.view.len());
+    for (i, element) in elements.enumerate() {
+        *element = array.data[port.view.global(i)];
     }
 }
 

@@ -269,7 +269,7 @@ impl Exact<'_> {
 fn fits(op: &Op, args: &[Operand], out: &View) -> Result<(), String> {
     let n = out.len();
     let is = |k: usize, len: usize| args.get(k).is_some_and(|a| a.data.len() == len);
-    let repeats = |a: &Operand| a.data.len() == n || (n > 0 && !a.data.is_empty());
+    let repeats = |a: &Operand| n == 0 || !a.data.is_empty();
     let leads = |k: usize, rest: usize| {
         args.get(k).is_some_and(|a| a.data.len() == a.extent() * rest && a.extent() > 0)
     };

@@ -87,6 +87,23 @@ pub struct Block {
     pub returns: Vec<Return>,
     /// The buffer of each value, once buffers are planned.
     pub buffers: Option<Vec<u32>>,
+    /// Nodes that run together, in order.
+    #[serde(default)]
+    pub regions: Vec<Region>,
+}
+
+/// Consecutive nodes that a run time may run together, panel by panel of a leaf.
+///
+/// They mean the same without it: it says only that a panel's rows of every value between an
+/// application and its adjoint follow from the same rows of the others (see [`crate::region`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Region {
+    /// Whose panels.
+    pub leaf: LeafId,
+    /// The first node.
+    pub first: u32,
+    /// The last node.
+    pub last: u32,
 }
 
 /// One operation.
@@ -300,6 +317,13 @@ pub enum Reduction {
     Max,
     /// The flat index of the largest absolute value; the first of equals.
     ArgMax,
+}
+
+impl Region {
+    /// The indices of its nodes.
+    pub fn nodes(&self) -> std::ops::Range<usize> {
+        self.first as usize..self.last as usize + 1
+    }
 }
 
 impl Value {

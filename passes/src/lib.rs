@@ -9,6 +9,7 @@ pub mod signature;
 pub mod mesh;
 pub mod placement;
 pub mod ir;
+pub mod region;
 pub mod terms;
 pub mod text;
 pub mod traffic;
@@ -30,6 +31,7 @@ pub mod insert_collectives;
 pub mod merge_sums;
 pub mod drop_replicated_dots;
 pub mod merge_dots;
+pub mod one_pass_normal;
 pub mod plan_buffers;
 
 // What the ranks do, and the proof that it is right.

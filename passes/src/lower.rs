@@ -13,6 +13,7 @@ use std::ops::Range;
 /// The calls of one rank.
 pub fn lower(plan: &Plan, rank: usize) -> Calls {
     let mut lowering = Lowering::new(plan, rank);
+    lowering.reserve();
     for (s, state) in plan.states.iter().enumerate() {
         let view = lowering.view(&state.ty, s);
         let port = lowering.port(&state.name, &state.ty, view);
@@ -75,6 +76,17 @@ impl<'a> Lowering<'a> {
         Lowering { plan, at, calls }
     }
 
+    /// Room for the buffers of all values, so that temporary ones come after them.
+    fn reserve(&mut self) {
+        let states = self.plan.states.len();
+        let needs = self.plan.blocks.iter().map(|block| match &block.buffers {
+            Some(buffers) => buffers.iter().map(|&b| b as usize + 1).max().unwrap_or(0),
+            None => states + block.types.len(),
+        });
+        let count = needs.max().unwrap_or(0).max(states);
+        self.calls.buffers = vec![Buffer { dtype: Dtype::F64, len: 0 }; count];
+    }
+
     fn block(&mut self, block: &'a Block) {
         let states = self.plan.states.len();
         let buffers = match &block.buffers {
@@ -84,7 +96,16 @@ impl<'a> Lowering<'a> {
         let out = CallBlock { name: block.name.clone(), ..CallBlock::default() };
         let mut scope = Scope { block, buffers, out };
         for (tag, node) in block.nodes.iter().enumerate() {
+            let begin = scope.out.calls.len();
             self.node(&mut scope, node, tag as u32);
+            if let Some(region) = block.regions.iter().find(|r| r.nodes().contains(&tag)) {
+                let calls = scope.out.calls.split_off(begin);
+                if tag == region.first as usize {
+                    scope.out.calls.push(Call::Region { leaf: region.leaf, calls });
+                } else if let Some(Call::Region { calls: known, .. }) = scope.out.calls.last_mut() {
+                    known.extend(calls);
+                }
+            }
         }
         for r in &block.returns {
             self.give(&mut scope, &r.target, r.value);
@@ -180,7 +201,7 @@ impl<'a> Lowering<'a> {
             }
             Op::AllReduce(axes) => self.all_reduce(calls, axes, &args, &outs, tag),
             Op::ReduceScatter(axes) => {
-                self.reduce_scatter(calls, axes, &args, &outs, types.1[0], tag)
+                self.reduce_scatter(calls, axes, &args, &outs, types.1[0], tag);
             }
             Op::AllGather(axes) => self.all_gather(calls, axes, &args, &outs, types.0[0], tag),
             Op::AllToAll(axis) => {
@@ -367,7 +388,8 @@ impl<'a> Lowering<'a> {
         let op = Op::Reduce(reduction);
         calls.push(Call::Local { op: op.clone(), args: vec![arg.clone()], out: pair.clone() });
         let sends = vec![Packet { peer: 0, slabs: vec![pair.flat()] }];
-        let at = |peer| all.slab(&vec![2 * peer..2 * peer + 2]);
+        let pair_of = |peer| std::iter::once(2 * peer..2 * peer + 2).collect::<Region>();
+        let at = |peer| all.slab(&pair_of(peer));
         let recvs = (0..members.len()).map(|peer| Packet { peer, slabs: vec![at(peer)] }).collect();
         start(calls, Kind::AllGather, group, Dtype::F64, sends, recvs, tag);
         calls.push(Call::Local { op, args: vec![all.clone(), all], out: out.clone() });

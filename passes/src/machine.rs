@@ -55,7 +55,7 @@ impl Machine {
         whole.min(2.0 * steps * self.latency + 2.0 * share * bytes * self.byte)
     }
 
-    /// Half of an all_reduce: reduce_scatter, or all_gather; `bytes` is the larger side.
+    /// Half of an `all_reduce`: `reduce_scatter`, or `all_gather`; `bytes` is the larger side.
     pub fn half_reduce(&self, p: usize, bytes: f64) -> f64 {
         Machine::log(p) * self.latency + Machine::share(p) * bytes * self.byte
     }

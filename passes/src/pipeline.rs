@@ -10,11 +10,12 @@ use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
 use crate::fold_scalars::FoldScalars;
 use crate::insert_collectives::InsertCollectives;
-use crate::ir::{Applied, Block, Op, Plan, Return, Target, TermId, Value};
+use crate::ir::{Applied, Block, Op, Plan, Region, Return, Target, TermId, Value};
 use crate::machine::Machine;
 use crate::merge_dots::MergeDots;
 use crate::merge_sums::MergeSums;
 use crate::mesh::Mesh;
+use crate::one_pass_normal::OnePassNormal;
 use crate::placement::{Cut, Split};
 use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
@@ -73,6 +74,7 @@ pub static PIPELINE: &[Stage] = &[
     (&MergeSums, "fewer reductions, before they are merged into calls"),
     (&DropReplicatedDots, "a reduction that is not needed must not hold up others"),
     (&MergeDots, "the reductions that are left share calls"),
+    (&OnePassNormal, "once no reduction moves between an operator and its adjoint"),
     (&PlanBuffers, "liveness is final once no node moves any more"),
 ];
 
@@ -245,6 +247,7 @@ fn tidy_block(block: &Block) -> Block {
         }
     }
     out.buffers = buffers;
+    out.regions = block.regions.iter().filter_map(|r| kept_region(block, &keep, *r)).collect();
     out.returns = block
         .returns
         .iter()
@@ -256,9 +259,9 @@ fn tidy_block(block: &Block) -> Block {
 /// The nodes of a block, with an edge from each to those that use its results.
 pub(crate) fn dependences(block: &Block) -> DiGraph<(), ()> {
     let mut graph = DiGraph::new();
-    block.nodes.iter().for_each(|_| {
+    for _ in &block.nodes {
         graph.add_node(());
-    });
+    }
     let defined = block.definitions();
     for (n, node) in block.nodes.iter().enumerate() {
         for arg in &node.args {
@@ -268,8 +271,17 @@ pub(crate) fn dependences(block: &Block) -> DiGraph<(), ()> {
     graph
 }
 
+/// A region among the nodes that are kept; none if not all of them are.
+fn kept_region(block: &Block, keep: &[bool], region: Region) -> Option<Region> {
+    let nodes = region.nodes();
+    let whole = nodes.end <= block.nodes.len() && keep[nodes.clone()].iter().all(|&kept| kept);
+    let moved = |n: u32| n - keep[..n as usize].iter().filter(|&&kept| !kept).count() as u32;
+    whole.then(|| Region { first: moved(region.first), last: moved(region.last), ..region })
+}
+
 /// A block whose nodes follow `nodes`, reordered so that every value is defined before its use.
 /// Among nodes that could come next the first in the list does.
+/// Regions are dropped, as their nodes need not stay together.
 pub(crate) fn reordered(block: &Block, nodes: Vec<crate::ir::Node>) -> Block {
     let mut defined = vec![false; block.types.len()];
     let mut left: Vec<Option<crate::ir::Node>> = nodes.into_iter().map(Some).collect();
@@ -282,5 +294,5 @@ pub(crate) fn reordered(block: &Block, nodes: Vec<crate::ir::Node>) -> Block {
         node.results.iter().for_each(|r| defined[r.index()] = true);
         order.push(node);
     }
-    Block { nodes: order, ..block.clone() }
+    Block { nodes: order, regions: Vec::new(), ..block.clone() }
 }

@@ -29,10 +29,12 @@
 //! The first buffers are those of the state variables.
 //! A state's old value is read where it lies, and its new value is written there as soon as the
 //! old one is not needed any more.
+//! A region is one node: what it uses is there until its end.
+//! Only values of its panels are overwritten inside it, and by nodes of single rows.
 //! Numerics class: E.
 
 use crate::error::PlanError;
-use crate::ir::{Block, Node, Op, Plan, Target, Value};
+use crate::ir::{Applied, Block, Node, Op, Plan, Target, Value};
 use crate::lower::works_in_place;
 use crate::pipeline::{Context, Numerics, Pass};
 use crate::placement::Type;
@@ -70,9 +72,11 @@ const END: usize = usize::MAX;
 struct Planner<'a> {
     block: &'a Block,
     states: usize,
-    /// The node that defines each value, and the last that uses it.
+    /// The node that defines each value, and the last before whose end its buffer is not free.
     defined: Vec<usize>,
     last: Vec<usize>,
+    /// The last node that may write where the value stands; none if that must not happen.
+    over: Vec<Option<usize>>,
     buffers: Vec<Option<u32>>,
 }
 
@@ -81,7 +85,8 @@ fn planned(block: &Block, states: usize, pool: &mut Vec<Room>) -> Vec<u32> {
         block,
         states,
         defined: block.definitions(),
-        last: last_uses(block),
+        last: held_until(block),
+        over: overwritten_by(block),
         buffers: vec![None; block.types.len()],
     };
     pool[states..].iter_mut().for_each(|room| room.free = true);
@@ -101,6 +106,27 @@ fn last_uses(block: &Block) -> Vec<usize> {
     }
     block.returns.iter().for_each(|r| last[r.value.index()] = END);
     last
+}
+
+/// The last uses, those in a region at its end.
+fn held_until(block: &Block) -> Vec<usize> {
+    let mut last = last_uses(block);
+    for region in &block.regions {
+        let nodes = region.nodes();
+        last.iter_mut().filter(|n| nodes.contains(*n)).for_each(|n| *n = nodes.end - 1);
+    }
+    last
+}
+
+/// The last uses, but for values of which a region needs more than the rows of a panel.
+fn overwritten_by(block: &Block) -> Vec<Option<usize>> {
+    let mut over: Vec<_> = last_uses(block).into_iter().map(Some).collect();
+    for node in block.regions.iter().flat_map(|r| &block.nodes[r.nodes()]) {
+        if matches!(node.op, Op::Apply(Applied::Leaf(_)) | Op::Dot { .. }) {
+            node.args.iter().for_each(|a| over[a.index()] = None);
+        }
+    }
+    over
 }
 
 impl Planner<'_> {
@@ -131,7 +157,7 @@ impl Planner<'_> {
             let old = self.block.nodes.iter().filter(|m| m.op == Op::Get(s)).map(|m| m.results[0]);
             let dead = |old: Value| {
                 let last = self.last[old.index()];
-                last < n || (last == n && self.in_place(node, old, r.value))
+                last < n || self.in_place(n, old, r.value)
             };
             let source = matches!(node.op, Op::Get(_) | Op::Input(_));
             if !source && old.into_iter().all(dead) {
@@ -149,8 +175,9 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether a node may write `result` where `arg` stands.
-    fn in_place(&self, node: &Node, arg: Value, result: Value) -> bool {
+    /// Whether a node may write `result` where `arg` stands, which nobody uses afterwards.
+    fn in_place(&self, n: usize, arg: Value, result: Value) -> bool {
+        let node = &self.block.nodes[n];
         let (a, r) = (self.block.ty(arg), self.block.ty(result));
         let aligned = match node.op {
             // Each operand of a reduction belongs to one result.
@@ -168,15 +195,11 @@ impl Planner<'_> {
             && a.placement.splits == r.placement.splits
             && a.placement.ghosts == r.placement.ghosts;
         let reshape = node.op == Op::Reshape && a.dtype == r.dtype;
-        works_in_place(&node.op) && aligned && (same || reshape)
+        let dead = self.over[arg.index()] == Some(n);
+        dead && works_in_place(&node.op) && aligned && (same || reshape)
     }
 
     fn node(&mut self, n: usize, node: &Node, pool: &mut Vec<Room>) {
-        let free = |buffers: &[Option<u32>], pool: &mut Vec<Room>, v: Value, states: usize| {
-            if let Some(b) = buffers[v.index()].filter(|&b| b as usize >= states) {
-                pool[b as usize].free = true;
-            }
-        };
         for &r in &node.results {
             if self.buffers[r.index()].is_some() {
                 continue;
@@ -184,20 +207,19 @@ impl Planner<'_> {
             let taken = |b: u32| node.results.iter().any(|o| self.buffers[o.index()] == Some(b));
             let reuse = node.args.iter().copied().find_map(|a| {
                 let b = self.buffers[a.index()].filter(|&b| b as usize >= self.states)?;
-                let fits = self.last[a.index()] == n && self.in_place(node, a, r) && !taken(b);
+                let fits = self.in_place(n, a, r) && !taken(b);
                 fits.then_some(b)
             });
             let b = reuse.unwrap_or_else(|| room(pool, self.states, self.block.ty(r)));
             self.buffers[r.index()] = Some(b);
         }
-        for &v in node.args.iter().filter(|v| self.last[v.index()] == n) {
-            let b = self.buffers[v.index()];
-            if !node.results.iter().any(|r| self.buffers[r.index()] == b) {
-                free(&self.buffers, pool, v, self.states);
+        for v in (0..self.last.len()).filter(|&v| self.last[v] == n && self.defined[v] <= n) {
+            let later = |w: usize| self.last[w] > n && self.defined[w] <= n;
+            let heir = |w: usize| later(w) && self.buffers[w] == self.buffers[v];
+            let own = self.buffers[v].filter(|&b| b as usize >= self.states);
+            if let Some(b) = own.filter(|_| !(0..self.last.len()).any(heir)) {
+                pool[b as usize].free = true;
             }
-        }
-        for &r in node.results.iter().filter(|r| self.last[r.index()] == n) {
-            free(&self.buffers, pool, r, self.states);
         }
     }
 }

@@ -95,7 +95,7 @@ impl<'a> Router<'a> {
                 continue;
             }
             let ty = from.placed(at.clone());
-            for (op, placement) in self.steps(&at, to) {
+            for (op, placement) in Self::steps(&at, to) {
                 let total = cost
                     + self.machine.communication(
                         &op,
@@ -120,11 +120,11 @@ impl<'a> Router<'a> {
     }
 
     /// The single steps from a placement that can lead towards another.
-    fn steps(&self, at: &Placement, to: &Placement) -> Vec<(Op, Placement)> {
+    fn steps(at: &Placement, to: &Placement) -> Vec<(Op, Placement)> {
         let mut out = Vec::new();
-        self.settle(at, to, &mut out);
-        self.split_less(at, to, &mut out);
-        self.split_more(at, to, &mut out);
+        Self::settle(at, to, &mut out);
+        Self::split_less(at, to, &mut out);
+        Self::split_more(at, to, &mut out);
         let same_axes = at.split_axes() == to.split_axes();
         if same_axes && at.pending.is_empty() && to.pending.is_empty() {
             out.push((Op::Exchange, to.clone()));
@@ -133,7 +133,7 @@ impl<'a> Router<'a> {
     }
 
     /// From pending sums.
-    fn settle(&self, at: &Placement, to: &Placement, out: &mut Vec<(Op, Placement)>) {
+    fn settle(at: &Placement, to: &Placement, out: &mut Vec<(Op, Placement)>) {
         let mut settled: Vec<Vec<Axis>> = at.pending.iter().map(|&a| vec![a]).collect();
         let owed: Vec<_> = at.pending.iter().copied().filter(|a| !to.pending.contains(a)).collect();
         if owed.len() > 1 {
@@ -157,7 +157,7 @@ impl<'a> Router<'a> {
     }
 
     /// From split dims: gather, move to another dim, or turn into a pending sum.
-    fn split_less(&self, at: &Placement, to: &Placement, out: &mut Vec<(Op, Placement)>) {
+    fn split_less(at: &Placement, to: &Placement, out: &mut Vec<(Op, Placement)>) {
         for d in 0..at.splits.len() {
             let axes = &at.splits[d].axes;
             for keep in 0..axes.len() {
@@ -184,7 +184,7 @@ impl<'a> Router<'a> {
     }
 
     /// From replication: keep a part, or all on the first rank only.
-    fn split_more(&self, at: &Placement, to: &Placement, out: &mut Vec<(Op, Placement)>) {
+    fn split_more(at: &Placement, to: &Placement, out: &mut Vec<(Op, Placement)>) {
         let used = at.split_axes();
         let free = |a: &Axis| !used.contains(a) && !at.pending.contains(a);
         for d in 0..at.splits.len() {
@@ -269,7 +269,7 @@ fn rescaled(split: &Split, a: usize, x: usize, b: usize, y: usize) -> Option<Spl
     use crate::signature::Spread;
     let cut = split.cut.as_deref();
     let size = cut.map_or(a, |c| c.size);
-    let scale = |n: usize| (y > 0 && n * x % y == 0).then(|| n * x / y);
+    let scale = |n: usize| (y > 0 && (n * x).is_multiple_of(y)).then(|| n * x / y);
     let spread = match cut.map_or(&Spread::One, |c| &c.spread) {
         Spread::One => scale(1).map(|k| if k == 1 { Spread::One } else { Spread::Uniform(k) }),
         Spread::Uniform(k) => {

@@ -22,6 +22,12 @@ use crate::signature::{Binding, Signature, Spread};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// The choice of each variable.
+type Choice<'a> = dyn Fn(usize) -> usize + 'a;
+
+/// A cost that depends on choices.
+type CostOf<'a> = dyn Fn(&Choice<'_>) -> f64 + 'a;
+
 /// What the search decides.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decisions {
@@ -168,8 +174,8 @@ fn reshaped_cuts(plan: &Plan) -> Vec<DimCut> {
                 let found = (0..from.len()).filter_map(|d| {
                     let mut p = Placement::replicated(from.len());
                     p.splits[d] = Split::over(&[0]);
-                    let mut splits = reshaped(from, to, &p)?.splits.into_iter().enumerate();
-                    let (at, cut) = splits.find_map(|(e, s)| Some((e, s.cut?)))?;
+                    let splits = reshaped(from, to, &p)?.splits.into_iter().enumerate();
+                    let (at, cut) = splits.into_iter().find_map(|(e, s)| Some((e, s.cut?)))?;
                     Some((to.clone(), at, cut))
                 });
                 for cut in found.collect::<Vec<_>>() {
@@ -498,9 +504,8 @@ impl Search<'_> {
             Op::Get(s) => Some(self.ties.states[*s as usize]),
             Op::Axpy | Op::Map(_) | Op::Put => {
                 let out = shape(node.results[0]);
-                let mut args =
-                    node.args.iter().rev().filter(|&&v| shape(v) == out && !out.is_empty());
-                args.find_map(|&v| of(v))
+                let args = node.args.iter().rev().filter(|&&v| shape(v) == out && !out.is_empty());
+                args.into_iter().find_map(|&v| of(v))
             }
             Op::Dot { .. } => node.args.iter().find_map(|&v| of(v)),
             _ => None,
@@ -518,7 +523,6 @@ impl Search<'_> {
             pool[d].iter().filter(|p| p.pending.is_empty()).cloned().collect::<Vec<_>>()
         };
         let options = match &node.op {
-            Op::Apply(_) | Op::Slot(_) | Op::Call(_) => return None,
             Op::Input(_) | Op::Zero | Op::Axpy | Op::Map(_) | Op::OneHot | Op::Get(_) => {
                 settled(&dims(node.results[0]))
             }
@@ -543,7 +547,10 @@ impl Search<'_> {
                 self.variables.push(Variable::Pair(vec![(whole.clone(), whole)]));
                 return Some(self.variables.len() - 1);
             }
-            Op::AllReduce(_)
+            Op::Apply(_)
+            | Op::Slot(_)
+            | Op::Call(_)
+            | Op::AllReduce(_)
             | Op::ReduceScatter(_)
             | Op::AllGather(_)
             | Op::AllToAll(_)
@@ -579,7 +586,7 @@ impl Search<'_> {
     }
 
     /// What a node takes and gives under the choices of all variables.
-    fn sides(&self, b: usize, n: usize, choice: &dyn Fn(usize) -> usize) -> Sides {
+    fn sides(&self, b: usize, n: usize, choice: &Choice<'_>) -> Sides {
         let block = &self.plan.blocks[b];
         let node = &block.nodes[n];
         let types = |vs: &[Value]| vs.iter().map(|&v| block.ty(v)).collect::<Vec<_>>();
@@ -626,8 +633,7 @@ impl Search<'_> {
         for (b, block) in self.plan.blocks.iter().enumerate() {
             let weight = weight(block);
             for n in 0..block.nodes.len() {
-                let cost =
-                    |choice: &dyn Fn(usize) -> usize| self.work(b, n, &self.sides(b, n, choice));
+                let cost = |choice: &Choice<'_>| self.work(b, n, &self.sides(b, n, choice));
                 tables.push(self.table(&[self.variable(b, n)], weight, &cost));
             }
             self.moves(b, weight, &mut tables, &mut shared[0]);
@@ -671,7 +677,7 @@ impl Search<'_> {
     }
 
     /// The placement in which a user wants a value.
-    fn wanted(&self, b: usize, user: User, choice: &dyn Fn(usize) -> usize) -> Placement {
+    fn wanted(&self, b: usize, user: User, choice: &Choice<'_>) -> Placement {
         match user {
             User::Node(n, k) => self.sides(b, n, choice).args[k].clone(),
             User::Return(k) => self.handed(b, k, choice),
@@ -690,7 +696,7 @@ impl Search<'_> {
         let mut tables = Vec::new();
         for (dots, k) in levels.values().flat_map(|dots| (1..dots.len()).map(move |k| (dots, k))) {
             let dots = &dots[k.saturating_sub(2)..=k];
-            let saved = |choice: &dyn Fn(usize) -> usize| {
+            let saved = |choice: &Choice<'_>| {
                 let mut places =
                     dots.iter().rev().map(|&n| self.sides(b, n, choice).results[0].clone());
                 let mine = places.next().unwrap_or_default();
@@ -713,7 +719,7 @@ impl Search<'_> {
         Table { variables: vec![leaf], costs }
     }
 
-    fn handed(&self, b: usize, k: usize, choice: &dyn Fn(usize) -> usize) -> Placement {
+    fn handed(&self, b: usize, k: usize, choice: &Choice<'_>) -> Placement {
         let ty = self.plan.blocks[b].ty(self.plan.blocks[b].returns[k].value);
         match self.ties.returns[b][k] {
             None => Placement::replicated(ty.dims.len()),
@@ -727,7 +733,7 @@ impl Search<'_> {
 
     /// The cost of moving a value from the node that makes it to one user.
     fn edge(&self, b: usize, (n, value): (usize, Value), user: User, weight: f64) -> Table {
-        let cost = |choice: &dyn Fn(usize) -> usize| {
+        let cost = |choice: &Choice<'_>| {
             self.router.cost(&self.made(b, n, value, choice), &self.wanted(b, user, choice))
         };
         self.table(&[self.variable(b, n), self.user_variable(b, user)], weight, &cost)
@@ -741,7 +747,7 @@ impl Search<'_> {
         (first, second): (User, User),
         weight: f64,
     ) -> Table {
-        let saved = |choice: &dyn Fn(usize) -> usize| {
+        let saved = |choice: &Choice<'_>| {
             let to = self.wanted(b, second, choice);
             if self.wanted(b, first, choice) != to {
                 return 0.0;
@@ -756,19 +762,14 @@ impl Search<'_> {
     }
 
     /// The type in which a node makes a value.
-    fn made(&self, b: usize, n: usize, value: Value, choice: &dyn Fn(usize) -> usize) -> Type {
+    fn made(&self, b: usize, n: usize, value: Value, choice: &Choice<'_>) -> Type {
         let block = &self.plan.blocks[b];
         let at = block.nodes[n].results.iter().position(|&r| r == value).unwrap_or(0);
         block.ty(value).placed(self.sides(b, n, choice).results[at].clone())
     }
 
     /// The table of a cost over the choices of some variables.
-    fn table(
-        &self,
-        on: &[Option<usize>],
-        weight: f64,
-        cost: &dyn Fn(&dyn Fn(usize) -> usize) -> f64,
-    ) -> Table {
+    fn table(&self, on: &[Option<usize>], weight: f64, cost: &CostOf<'_>) -> Table {
         let mut variables: Vec<_> = on.iter().flatten().copied().collect();
         variables.sort_unstable();
         variables.dedup();

@@ -125,10 +125,10 @@ impl<'a> StandIn<'a> {
             law => law.entry(self.seed, self.complex, (range, domain), row, column),
         };
         match (s.linearity, s.typing) {
-            (Linearity::Complex, _) => (entry, Gf::ZERO),
             (Linearity::Antilinear, _) => (Gf::ZERO, entry),
             // A map from or to real vectors has its two halves tied already.
-            (Linearity::Real, Typing::RealToComplex | Typing::ComplexToReal) => (entry, Gf::ZERO),
+            (Linearity::Complex, _)
+            | (Linearity::Real, Typing::RealToComplex | Typing::ComplexToReal) => (entry, Gf::ZERO),
             (Linearity::Real, Typing::Same) => {
                 self.law.real(self.seed, row_hash, self.complex, entry, row, column)
             }
@@ -169,7 +169,8 @@ mod tests {
         let s = StandIn::new(leaf, 0);
         let tile: Vec<_> = leaf.signature.rule.factors.iter().map(|f| 0..f.size).collect();
         let mut y = vec![Gf::ZERO; n];
-        let (from, to) = (vec![0..x.len()], vec![0..n]);
+        let held = |n: usize| -> Region { std::iter::once(0..n).collect() };
+        let (from, to) = (held(x.len()), held(n));
         s.apply(adjoint, &tile, &[(&from, x)], &mut [(&to, &mut y)]);
         y
     }

@@ -4,10 +4,10 @@ mod sample;
 
 use adjoin_passes::certify::{Verdict, certify, certify_calls};
 use adjoin_passes::lower::lower_all;
-use adjoin_passes::shrink::shrink;
+use adjoin_passes::shrink::{ATTEMPTS, shrink};
 use adjoin_passes::verify::verify;
 use adjoin_passes::{Plan, text};
-use sample::{PLANS, compiled};
+use sample::{PLANS, compiled, split};
 use std::time::{Duration, Instant};
 
 const MESHES: [&str; 7] = ["p=1", "p=2", "p=3", "p=4", "p=7", "r=2,c=2", "r=2,c=3"];
@@ -16,15 +16,17 @@ const MESHES: [&str; 7] = ["p=1", "p=2", "p=3", "p=4", "p=7", "r=2,c=2", "r=2,c=
 fn every_plan_is_proven_at_its_own_sizes_and_in_a_small_copy() {
     for (name, source) in PLANS {
         for mesh in MESHES {
-            let (source, placed) = compiled(source, mesh);
-            assert_eq!(certify(&source, &placed), Verdict::Proven, "{name} {mesh}\n{placed}");
-            let small =
-                shrink(&source, &placed, 0).unwrap_or_else(|e| panic!("{name} {mesh} {e:?}"));
-            verify(&small.source).unwrap_or_else(|e| panic!("{name} {mesh} {e}\n{}", small.source));
-            verify(&small.placed).unwrap_or_else(|e| panic!("{name} {mesh} {e}\n{}", small.placed));
-            let calls = lower_all(&small.placed);
-            let verdict = certify_calls(&small.source, &small.placed, &calls);
-            assert_eq!(verdict, Verdict::Proven, "{name} {mesh}\n{}", small.placed);
+            for (source, placed) in split(source, mesh) {
+                assert_eq!(certify(&source, &placed), Verdict::Proven, "{name} {mesh}\n{placed}");
+                let small = (0..ATTEMPTS).find_map(|k| shrink(&source, &placed, k).ok());
+                let small = small.unwrap_or_else(|| panic!("{name} {mesh}\n{placed}"));
+                for plan in [&small.source, &small.placed] {
+                    verify(plan).unwrap_or_else(|e| panic!("{name} {mesh} {e}\n{plan}\n{placed}"));
+                }
+                let calls = lower_all(&small.placed);
+                let verdict = certify_calls(&small.source, &small.placed, &calls);
+                assert_eq!(verdict, Verdict::Proven, "{name} {mesh}\n{}", small.placed);
+            }
         }
     }
 }
@@ -90,11 +92,36 @@ comm 2 calls, 16 KiB per rank
     source = source.replace("%1 = halo %0 ", "%1 = reshape %0 ").replace("all_gather p", "reshape");
     let source = text::parse(&source).unwrap();
     verify(&placed).unwrap_or_else(|e| panic!("{e}"));
-    let smalls: Vec<_> = (0..6).filter_map(|k| shrink(&source, &placed, k).ok()).collect();
-    for small in &smalls {
-        println!("{}", small.placed);
-    }
+    let text = "mesh p=3 (3 ranks)
+let L = (i) <- (i~2:4)          : f64[7/p]
+let A = (i) <- (j)              : f64[2/p, 7]
+let B = (i) <- (j)              : f64[3/p, 2]
+%0 = input x                    : f64[7/p]
+%1 = halo %0                    : f64[7/p~2:4]
+%2 = apply L %1                 : f64[7/p]
+%3 = all_gather p %2            : f64[7]
+%4 = apply A %3                 : f64[2/p]
+%5 = input y                    : f64[2]
+%6 = apply B %5                 : f64[3/p]
+return %4 %6
+comm 2 calls, 88 B per rank
+";
+    let small = (0..ATTEMPTS).find_map(|k| shrink(&source, &placed, k).ok()).unwrap();
+    assert_eq!(small.placed.to_string(), text);
     assert_eq!(certify(&source, &placed), Verdict::Proven);
+}
+
+#[test]
+fn laws_that_a_stand_in_lacks_are_assumed() {
+    let text = "mesh 1 rank
+let S = (i) <- (i~1:0) isometry : f64[6]
+%0 = input x                    : f64[6]
+%1 = apply S %0                 : f64[6]
+return %1
+";
+    let (source, placed) = compiled(text, "p=2");
+    let assumed = Verdict::Assumed(vec!["S: a law of a stencil".into()]);
+    assert_eq!(certify(&source, &placed), assumed);
 }
 
 /// A plan of many nodes at true sizes.
@@ -112,11 +139,14 @@ slot a : f64
     for k in 0..nodes / 5 {
         let n = 2 + 5 * k;
         let m = n + 1;
-        out += &format!("%{n} = apply A %{at} : f64[4000000]\n");
-        out += &format!("%{m} = apply A.H %{n} : f64[1000000]\n");
-        out += &format!("%{} = apply L %{m} : f64[1000000]\n", n + 2);
-        out += &format!("%{} = dot %{} %{at} : f64[]\n", n + 3, n + 2);
-        out += &format!("%{} = axpy %{} %{} %{at} : f64[1000000]\n", n + 4, n + 3, n + 2);
+        let lines = [
+            format!("%{n} = apply A %{at} : f64[4000000]"),
+            format!("%{m} = apply A.H %{n} : f64[1000000]"),
+            format!("%{} = apply L %{m} : f64[1000000]", n + 2),
+            format!("%{} = dot %{} %{at} : f64[]", n + 3, n + 2),
+            format!("%{} = axpy %{} %{} %{at} : f64[1000000]\n", n + 4, n + 3, n + 2),
+        ];
+        out += &lines.join("\n");
         at = n + 4;
     }
     out + &format!("return %{at} %1\n")
@@ -129,11 +159,7 @@ fn two_hundred_nodes_take_milliseconds() {
         let nodes: usize = placed.blocks.iter().map(|b| b.nodes.len()).sum();
         let begin = Instant::now();
         let verdict = certify(&source, &placed);
-        let text = match &verdict {
-            Verdict::Refuted(s) => s.chars().take(300).collect(),
-            v => format!("{v:?}"),
-        };
-        println!("{nodes} nodes on {mesh}: {:?}: {text}", begin.elapsed());
+        println!("{nodes} nodes on {mesh}: {:?}", begin.elapsed());
         assert_eq!(verdict, Verdict::Proven);
     }
 }

@@ -9,7 +9,7 @@ use adjoin_passes::lower::lower_all;
 use adjoin_passes::shrink::{ATTEMPTS, shrink};
 use adjoin_passes::verify::verify;
 use adjoin_passes::{Plan, Split};
-use sample::{PLANS, compiled};
+use sample::{PLANS, split};
 use std::collections::BTreeMap;
 
 const MESHES: [&str; 4] = ["p=2", "p=3", "r=2,c=2", "r=2,c=3"];
@@ -22,6 +22,7 @@ fn node(block: &mut Block, n: usize) -> &mut Node {
 }
 
 /// Users of the results of a node use its arguments, in the place of the results.
+#[allow(clippy::unnecessary_wraps)] // As the other faults, which cannot be everywhere.
 fn skip(block: &mut Block, n: usize) -> Option<()> {
     let Node { args, results, .. } = block.nodes[n].clone();
     for (r, a) in results.iter().zip(&args) {
@@ -72,7 +73,9 @@ const FAULTS: [Fault; 17] = [
     }),
     ("other axis", |b, n| match &mut node(b, n).op {
         Op::AllReduce(axes) | Op::ReduceScatter(axes) | Op::AllGather(axes) => {
-            axes.iter_mut().for_each(|a| *a ^= 1);
+            for axis in axes {
+                *axis ^= 1;
+            }
             Some(())
         }
         _ => None,
@@ -128,6 +131,43 @@ const FAULTS: [Fault; 17] = [
     }),
 ];
 
+/// What became of the faults.
+#[derive(Default)]
+struct Tally {
+    planted: usize,
+    found: BTreeMap<String, usize>,
+    /// Faults by name that do not change what the plan computes.
+    equal: BTreeMap<&'static str, usize>,
+    compared: usize,
+    /// Where a small copy and the true sizes do not agree.
+    disputed: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, source: &Plan, bad: &Plan, fault: &'static str, name: &str) {
+        self.planted += 1;
+        if let Err(violation) = verify(bad) {
+            *self.found.entry(format!("rule {}", violation.rule)).or_default() += 1;
+            return;
+        }
+        let proven = judged(source, bad);
+        if proven {
+            *self.equal.entry(fault).or_default() += 1;
+        } else {
+            *self.found.entry("the certificate".into()).or_default() += 1;
+        }
+        let small = (0..ATTEMPTS).find_map(|k| {
+            let small = shrink(source, bad, k).ok()?;
+            verify(&small.placed).ok().map(|()| small)
+        });
+        let Some(small) = small else { return };
+        self.compared += 1;
+        if judged(&small.source, &small.placed) != proven {
+            self.disputed.push(format!("{name}\n{bad}\n{}", small.placed));
+        }
+    }
+}
+
 /// What a certificate says of these calls, short.
 fn judged(source: &Plan, placed: &Plan) -> bool {
     certify_calls(source, placed, &lower_all(placed)) == Verdict::Proven
@@ -136,53 +176,35 @@ fn judged(source: &Plan, placed: &Plan) -> bool {
 #[test]
 fn faults_in_placed_plans_are_found_and_small_copies_judge_alike() {
     let stride = if cfg!(debug_assertions) { 5 } else { 1 };
-    let (mut count, mut planted) = (0usize, 0usize);
-    let mut found: BTreeMap<String, usize> = BTreeMap::new();
-    let mut equal: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut disputed = Vec::new();
-    let mut compared = 0usize;
+    let mut count = 0usize;
+    let mut tally = Tally::default();
     for (plan, text) in PLANS {
         for mesh in MESHES {
-            let (source, placed) = compiled(text, mesh);
-            for b in 0..placed.blocks.len() {
-                for n in 0..placed.blocks[b].nodes.len() {
-                    for (fault, plant) in FAULTS {
-                        count += 1;
-                        let mut bad = placed.clone();
-                        if count % stride != 0 || plant(&mut bad.blocks[b], n).is_none() {
-                            continue;
-                        }
-                        if bad == placed {
-                            continue;
-                        }
-                        planted += 1;
-                        if let Err(violation) = verify(&bad) {
-                            *found.entry(format!("rule {}", violation.rule)).or_default() += 1;
-                            continue;
-                        }
-                        let proven = judged(&source, &bad);
-                        if proven {
-                            *equal.entry(fault).or_default() += 1;
-                        } else {
-                            *found.entry("the certificate".into()).or_default() += 1;
-                        }
-                        let small = (0..ATTEMPTS).find_map(|k| {
-                            let small = shrink(&source, &bad, k).ok()?;
-                            verify(&small.placed).ok().map(|()| small)
-                        });
-                        let Some(small) = small else { continue };
-                        compared += 1;
-                        if judged(&small.source, &small.placed) != proven {
-                            disputed.push(format!("{plan} {mesh} {b}.{n} {fault}\n{bad}"));
+            for (source, placed) in split(text, mesh) {
+                for b in 0..placed.blocks.len() {
+                    for n in 0..placed.blocks[b].nodes.len() {
+                        for (fault, plant) in FAULTS {
+                            count += 1;
+                            let mut bad = placed.clone();
+                            let there = count.is_multiple_of(stride)
+                                && plant(&mut bad.blocks[b], n).is_some()
+                                && bad != placed;
+                            if there {
+                                let name = format!("{plan} {mesh} {b}.{n} {fault}");
+                                tally.add(&source, &bad, fault, &name);
+                            }
                         }
                     }
                 }
             }
         }
     }
+    let Tally { planted, found, equal, compared, disputed } = tally;
     println!("planted {planted}\nfound by {found:?}\nstill right {equal:?}");
     println!("{compared} compared with small copies");
-    disputed.iter().for_each(|d| println!("disputed: {d}"));
+    for name in &disputed {
+        println!("disputed: {name}");
+    }
     assert_eq!(disputed.len(), 0);
     assert!(found.contains_key("the certificate") && compared > 50);
 }

@@ -2,12 +2,12 @@
 
 mod sample;
 
-use adjoin_passes::Dtype;
 use adjoin_passes::calls::{Call, Calls, Kind, Slab};
 use adjoin_passes::certify::{Verdict, certify_calls};
 use adjoin_passes::interpret::{CallError, matching};
 use adjoin_passes::lower::lower_all;
-use sample::{PLANS, compiled};
+use adjoin_passes::{Dtype, Plan};
+use sample::{PLANS, split};
 use std::collections::BTreeMap;
 
 const MESHES: [&str; 5] = ["p=2", "p=3", "p=4", "r=2,c=2", "r=2,c=3"];
@@ -27,7 +27,9 @@ fn slabs(calls: &Calls, b: usize, n: usize, f: impl Fn(&mut Slab)) -> Option<Cal
         Call::Start { transfer, .. } => {
             transfer.recvs.iter_mut().flat_map(|p| &mut p.slabs).for_each(f);
         }
-        Call::Kernel { .. } | Call::Local { .. } | Call::Wait { .. } => return None,
+        Call::Kernel { .. } | Call::Local { .. } | Call::Wait { .. } | Call::Region { .. } => {
+            return None;
+        }
     }
     Some(out)
 }
@@ -45,6 +47,8 @@ fn transfer(
     Some(out)
 }
 
+/// Changes the list of a block.
+#[allow(clippy::unnecessary_wraps)] // As the other faults, which cannot be everywhere.
 fn list(calls: &Calls, b: usize, f: impl Fn(&mut Vec<Call>)) -> Option<Calls> {
     let mut out = calls.clone();
     f(&mut out.blocks[b].calls);
@@ -113,7 +117,9 @@ const FAULTS: [Fault; 25] = [
         match call(&mut out, b, n) {
             Call::Kernel { inputs, outputs, .. } => outputs[0].buffer = inputs[0].buffer,
             Call::Local { args, out, .. } => out.buffer = args.first()?.buffer,
-            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } => return None,
+            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } | Call::Region { .. } => {
+                return None;
+            }
         }
         Some(out)
     }),
@@ -126,7 +132,9 @@ const FAULTS: [Fault; 25] = [
                 let arg = args.first_mut()?;
                 arg.buffer = (arg.buffer + 1) % count;
             }
-            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } => return None,
+            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } | Call::Region { .. } => {
+                return None;
+            }
         }
         Some(out)
     }),
@@ -136,7 +144,9 @@ const FAULTS: [Fault; 25] = [
         match call(&mut out, b, n) {
             Call::Kernel { outputs, .. } => outputs[0].buffer = (outputs[0].buffer + 1) % count,
             Call::Local { out, .. } => out.buffer = (out.buffer + 1) % count,
-            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } => return None,
+            Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } | Call::Region { .. } => {
+                return None;
+            }
         }
         Some(out)
     }),
@@ -184,8 +194,11 @@ fn rescheduled(calls: &[Calls], late: bool) -> Vec<Calls> {
                 continue;
             };
             if s < w && late {
+                // Not past another start: their order is a rule.
+                let next =
+                    block.calls[s + 1..w].iter().position(|c| matches!(c, Call::Start { .. }));
                 let start = block.calls.remove(s);
-                block.calls.insert(w - 1, start);
+                block.calls.insert(next.map_or(w - 1, |n| s + n), start);
             } else if s < w {
                 let wait = block.calls.remove(w);
                 block.calls.insert(s + 1, wait);
@@ -195,53 +208,70 @@ fn rescheduled(calls: &[Calls], late: bool) -> Vec<Calls> {
     out
 }
 
+/// All calls of a rank, by block and position.
+fn places(calls: &Calls) -> Vec<(usize, usize)> {
+    let blocks = calls.blocks.iter().enumerate();
+    blocks.flat_map(|(b, block)| (0..block.calls.len()).map(move |n| (b, n))).collect()
+}
+
+/// What became of the faults.
+#[derive(Default)]
+struct Tally {
+    planted: usize,
+    found: BTreeMap<&'static str, usize>,
+    /// Faults by name that change no result, whenever transfers start and end.
+    harmless: BTreeMap<&'static str, usize>,
+    unexplained: Vec<String>,
+}
+
+impl Tally {
+    fn add(
+        &mut self,
+        source: &Plan,
+        placed: &Plan,
+        calls: &[Calls],
+        fault: &'static str,
+        name: String,
+    ) {
+        self.planted += 1;
+        let proven = |calls: &[Calls]| certify_calls(source, placed, calls) == Verdict::Proven;
+        let finder = match matching(calls) {
+            Err(CallError::Mismatch { rule, .. }) => Some(rule),
+            Err(CallError::Failed { .. }) => unreachable!("matching computes nothing"),
+            Ok(()) => (!proven(calls)).then_some("the certificate"),
+        };
+        if let Some(finder) = finder {
+            *self.found.entry(finder).or_default() += 1;
+        } else if [true, false].iter().all(|&late| proven(&rescheduled(calls, late))) {
+            *self.harmless.entry(fault).or_default() += 1;
+        } else {
+            self.unexplained.push(name);
+        }
+    }
+}
+
 #[test]
 fn faults_in_the_calls_of_one_rank_are_found() {
     let stride = if cfg!(debug_assertions) { 23 } else { 1 };
-    let (mut planted, mut harmless) = (0usize, BTreeMap::new());
-    let mut found: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut unexplained = Vec::new();
+    let mut tally = Tally::default();
     let mut count = 0usize;
     for (plan, text) in PLANS {
         for mesh in MESHES {
-            let (source, placed) = compiled(text, mesh);
-            let good = lower_all(&placed);
-            assert_eq!(certify_calls(&source, &placed, &good), Verdict::Proven, "{plan} {mesh}");
-            for rank in [0, good.len() - 1] {
-                for b in 0..good[rank].blocks.len() {
-                    for n in 0..good[rank].blocks[b].calls.len() {
+            for (source, placed) in split(text, mesh) {
+                let good = lower_all(&placed);
+                let verdict = certify_calls(&source, &placed, &good);
+                assert_eq!(verdict, Verdict::Proven, "{plan} {mesh}");
+                for rank in [0, good.len() - 1] {
+                    for (b, n) in places(&good[rank]) {
                         for (fault, plant) in FAULTS {
                             count += 1;
-                            if count % stride != 0 {
-                                continue;
-                            }
-                            let Some(bad) = plant(&good[rank], b, n) else { continue };
-                            if bad == good[rank] {
-                                continue;
-                            }
-                            planted += 1;
-                            let mut calls = good.clone();
-                            calls[rank] = bad;
-                            match matching(&calls) {
-                                Err(CallError::Mismatch { rule, .. }) => {
-                                    *found.entry(rule).or_default() += 1;
-                                    continue;
-                                }
-                                Err(CallError::Failed { .. }) => unreachable!("nothing computes"),
-                                Ok(()) => {}
-                            }
-                            if certify_calls(&source, &placed, &calls) != Verdict::Proven {
-                                *found.entry("the certificate").or_default() += 1;
-                                continue;
-                            }
-                            let robust = [true, false].iter().all(|&late| {
-                                let other = rescheduled(&calls, late);
-                                certify_calls(&source, &placed, &other) == Verdict::Proven
-                            });
-                            if robust {
-                                *harmless.entry(fault).or_insert(0usize) += 1;
-                            } else {
-                                unexplained.push(format!("{plan} {mesh} {rank} {b}.{n} {fault}"));
+                            let bad =
+                                count.is_multiple_of(stride).then(|| plant(&good[rank], b, n));
+                            if let Some(bad) = bad.flatten().filter(|bad| *bad != good[rank]) {
+                                let mut calls = good.clone();
+                                calls[rank] = bad;
+                                let name = format!("{plan} {mesh} {rank} {b}.{n} {fault}");
+                                tally.add(&source, &placed, &calls, fault, name);
                             }
                         }
                     }
@@ -249,8 +279,83 @@ fn faults_in_the_calls_of_one_rank_are_found() {
             }
         }
     }
+    let Tally { planted, found, harmless, unexplained } = tally;
     println!("planted {planted}\nfound by {found:?}\nwithout effect {harmless:?}");
-    unexplained.iter().for_each(|u| println!("unexplained: {u}"));
+    for name in &unexplained {
+        println!("unexplained: {name}");
+    }
     assert_eq!(unexplained.len(), 0);
     assert!(found.values().sum::<usize>() >= if stride == 1 { 5000 } else { 200 });
+}
+
+const TWO: &str = "mesh p=2 (2 ranks)
+let A = (i) <- (j)      : f64[3, 4/p]
+let L = (i) <- (i~1:1)  : f64[4/p]
+%0 = input x            : f64[4/p]
+%1 = halo %0            : f64[4/p~1:1]
+%2 = apply L %1         : f64[4/p]
+%3 = apply A %2         : f64[3] +p
+%4 = all_reduce p %3    : f64[3]
+return %4
+comm 2 calls, 24 B per rank
+";
+
+/// On each of two ranks: copy, start, wait, L, A, start, wait.
+const EXCHANGE: usize = 1;
+const STENCIL: usize = 3;
+const REDUCE: usize = 5;
+
+fn start(calls: &mut Calls, n: usize) -> &mut adjoin_passes::calls::Transfer {
+    match call(calls, 0, n) {
+        Call::Start { transfer, .. } => transfer,
+        other => panic!("{other:?} starts nothing"),
+    }
+}
+
+type Break = (&'static str, fn(&mut [Calls]));
+
+/// For each rule what breaks it and no other.
+const BREAKS: [Break; 12] = [
+    ("same blocks", |c| drop(c[1].blocks.pop())),
+    ("one order", |c| c.iter_mut().for_each(|c| start(c, REDUCE).tag = 0)),
+    ("one wait", |c| c.iter_mut().for_each(|c| drop(c.blocks[0].calls.pop()))),
+    ("same collective", |c| start(&mut c[0], REDUCE).add = true),
+    ("same type", |c| start(&mut c[0], REDUCE).dtype = Dtype::F32),
+    ("same count", |c| {
+        let transfer = start(&mut c[0], REDUCE);
+        let packets = transfer.sends.iter_mut().chain(&mut transfer.recvs);
+        packets.flat_map(|p| &mut p.slabs).for_each(|s| s.region[0].end -= 1);
+    }),
+    ("same group", |c| {
+        c[0].groups.push(vec![1, 0]);
+        let group = c[0].groups.len() - 1;
+        let transfer = start(&mut c[0], EXCHANGE);
+        transfer.group = group;
+        transfer.sends.iter_mut().chain(&mut transfer.recvs).for_each(|p| p.peer = 0);
+    }),
+    ("no deadlock", |c| drop(c[0].blocks[0].calls.drain(REDUCE..))),
+    ("inside its buffer", |c| c[0].buffers.iter_mut().for_each(|b| b.len -= 1)),
+    ("whole packets", |c| {
+        let transfer = start(&mut c[0], REDUCE);
+        transfer.sends.push(transfer.sends[0].clone());
+    }),
+    ("own output", |c| match call(&mut c[0], 0, STENCIL) {
+        Call::Kernel { inputs, outputs, .. } => outputs[0].buffer = inputs[0].buffer,
+        other => panic!("{other:?} is no kernel"),
+    }),
+    ("in flight", |c| c[0].blocks[0].calls.swap(EXCHANGE + 1, STENCIL)),
+];
+
+#[test]
+fn each_rule_has_calls_that_break_it() {
+    let good = lower_all(&adjoin_passes::text::parse(TWO).unwrap());
+    assert_eq!(matching(&good), Ok(()));
+    for (rule, damage) in BREAKS {
+        let mut bad = good.clone();
+        damage(&mut bad);
+        match matching(&bad) {
+            Err(CallError::Mismatch { rule: found, .. }) => assert_eq!(found, rule),
+            other => panic!("{rule} was not broken: {other:?}"),
+        }
+    }
 }

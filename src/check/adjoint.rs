@@ -38,7 +38,10 @@ pub fn fault(unit: &Unit<'_>) -> Result<Option<(Kind, Place)>, OperatorError> {
     let entries = sample.entries();
     let scale = entries.iter().map(|e| e.forward.norm().max(e.adjoint.norm())).fold(0.0, f64::max);
     let bound = unit.tolerance() * scale.max(f64::MIN_POSITIVE);
-    let is_wrong = |e: &&Entry| !((e.forward - e.adjoint).norm() <= bound);
+    let is_wrong = |e: &&Entry| {
+        let distance = (e.forward - e.adjoint).norm();
+        distance > bound || distance.is_nan()
+    };
     let wrong: Vec<&Entry> = entries.iter().filter(is_wrong).collect();
     if wrong.is_empty() {
         return Ok(differs.then(|| (Kind::Adjoint, Place { range: true, ..Place::default() })));
@@ -55,7 +58,7 @@ fn dots_differ(unit: &Unit<'_>, complex: bool) -> Result<bool, OperatorError> {
         let difference = dot(&ax, &y) - dot(&x, &ay);
         let distance = if complex { difference.norm() } else { difference.re.abs() };
         let scale = norm(&ax) * norm(&y) + norm(&x) * norm(&ay);
-        if !(distance <= unit.tolerance() * scale.max(f64::MIN_POSITIVE)) {
+        if distance > unit.tolerance() * scale.max(f64::MIN_POSITIVE) || distance.is_nan() {
             return Ok(true);
         }
     }
@@ -108,13 +111,7 @@ impl Sample {
 }
 
 /// The hypothesis that explains all entries.
-fn kind(
-    unit: &Unit<'_>,
-    sample: &Sample,
-    entries: &[Entry],
-    wrong: &[&Entry],
-    bound: f64,
-) -> Kind {
+fn kind(unit: &Unit<'_>, sample: &Sample, entries: &[Entry], wrong: &[&Entry], bound: f64) -> Kind {
     let near = |a: Complex64, b: Complex64| (a - b).norm() <= 10.0 * bound;
     if entries.iter().all(|e| near(e.adjoint, e.forward.conj())) {
         return Kind::Conjugate;

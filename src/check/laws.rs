@@ -58,9 +58,7 @@ fn self_adjoint(unit: &Unit<'_>) -> Broken {
 fn diagonal(unit: &Unit<'_>) -> Broken {
     let x = unit.input(Way::Forward, 43);
     let sign = unit.input(Way::Forward, 44);
-    let masked = |x: &Vector| {
-        zip(x, &sign, |x, s| if s.re > 0.0 { x } else { Complex64::ZERO })
-    };
+    let masked = |x: &Vector| zip(x, &sign, |x, s| if s.re > 0.0 { x } else { Complex64::ZERO });
     if unit.sizes(Way::Forward) != unit.sizes(Way::Adjoint) {
         return Ok(Some(Place { range: true, ..Place::default() }));
     }

@@ -15,9 +15,8 @@ pub fn fault(unit: &Unit<'_>) -> Result<Option<(Kind, Place)>, OperatorError> {
         let alpha = Complex64::new(-0.75, if complex { 0.5 } else { 0.0 });
         let (beta, name) = match linearity {
             Linearity::Antilinear if complex => (alpha.conj(), "conjugated complex numbers"),
-            Linearity::Antilinear | Linearity::Real => (alpha, "real numbers"),
             Linearity::Complex if complex => (alpha, "complex numbers"),
-            Linearity::Complex => (alpha, "real numbers"),
+            Linearity::Antilinear | Linearity::Real | Linearity::Complex => (alpha, "real numbers"),
         };
         let (x, y) = (unit.input(way, 21), unit.input(way, 22));
         let sum = unit.apply(way, &zip(&x, &y, |x, y| alpha * x + y))?;

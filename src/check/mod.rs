@@ -39,29 +39,30 @@ pub fn leaf(
     let mut faults = Vec::new();
     for vector in vectors(signature) {
         let whole = Unit::whole(operator, vector);
-        let units = match (blocks(signature), block) {
-            (None, _) => vec![(None, whole)],
-            (Some(factor), Some(k)) => vec![(Some(k), whole.only(factor, k))],
-            (Some(factor), None) => {
-                let size = signature.rule.factors[factor].size;
-                let each = (0..size).map(|k| (Some(k), whole.only(factor, k)));
-                each.chain([(None, Unit::whole(operator, vector))]).collect()
-            }
-        };
-        for (block, unit) in units {
-            let found = unit_faults(&unit)?;
-            faults.extend(found.into_iter().map(|(kind, place)| Fault {
-                leaf: name.to_owned(),
-                block,
-                kind,
-                place,
-            }));
+        let family = blocks(signature);
+        let size = family.map_or(0, |factor| signature.rule.factors[factor].size);
+        for k in (0..size).filter(|k| block.is_none_or(|block| block == *k)) {
+            let unit = whole.only(family.unwrap_or(0), k);
+            faults.extend(found(name, Some(k), unit_faults(&unit)?));
+        }
+        // A faulty block makes the whole faulty.
+        if faults.is_empty() && (block.is_none() || family.is_none()) {
+            faults.extend(found(name, None, unit_faults(&whole)?));
         }
         if !faults.is_empty() {
             break;
         }
     }
     Ok(faults)
+}
+
+fn found(
+    leaf: &str,
+    block: Option<usize>,
+    faults: Vec<(Kind, Place)>,
+) -> impl Iterator<Item = Fault> {
+    let fault = move |(kind, place)| Fault { leaf: leaf.to_owned(), block, kind, place };
+    faults.into_iter().map(fault)
 }
 
 /// The factor that counts the blocks, if the leaf is a family.

@@ -14,8 +14,7 @@ pub fn random(seed: u64, sizes: &[usize], dtype: Dtype) -> Vector {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         f64::from((state >> 41) as u32) / f64::from(1 << 22) - 1.0
     };
-    let mut number =
-        || Complex64::new(next(), if dtype.is_complex() { next() } else { 0.0 });
+    let mut number = || Complex64::new(next(), if dtype.is_complex() { next() } else { 0.0 });
     sizes.iter().map(|&n| (0..n).map(|_| number()).collect()).collect()
 }
 
@@ -59,9 +58,6 @@ pub fn differing(a: &Vector, b: &Vector, tolerance: f64) -> Vec<(usize, usize)> 
     found
 }
 
-fn pairs<'a>(
-    a: &'a Vector,
-    b: &'a Vector,
-) -> impl Iterator<Item = (&'a Complex64, &'a Complex64)> {
+fn pairs<'a>(a: &'a Vector, b: &'a Vector) -> impl Iterator<Item = (&'a Complex64, &'a Complex64)> {
     a.iter().flatten().zip(b.iter().flatten())
 }

@@ -170,9 +170,13 @@ impl<'a> Unit<'a> {
     pub fn place(&self, range: bool, elements: &[(usize, usize)]) -> Place {
         let Some(&(part, _)) = elements.first() else { return Place::default() };
         let held = if range { &self.range[part] } else { &self.domain[part] };
-        let mut found: Vec<Range<usize>> = held.iter().map(|_| usize::MAX..0).collect();
+        let mut found: Vec<Range<usize>> = Vec::new();
         for &(_, at) in elements.iter().filter(|(p, _)| *p == part) {
-            for (found, index) in found.iter_mut().zip(indices(held, at)) {
+            let index = indices(held, at);
+            if found.is_empty() {
+                found = index.iter().map(|&index| index..index + 1).collect();
+            }
+            for (found, index) in found.iter_mut().zip(index) {
                 *found = found.start.min(index)..found.end.max(index + 1);
             }
         }

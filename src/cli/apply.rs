@@ -2,34 +2,49 @@
 
 use super::Failure;
 use super::args::Apply;
-use super::job::{Job, bound, expression, solution_labels, task_inputs};
+use super::job::{Job, Solved, bound, expression, solution_labels, start, task_inputs, together};
 use super::{text, write};
-use crate::planned::Planner;
+use crate::planned::{Planned, Planner};
+use crate::problem::Model;
 use crate::problem::build::Expression;
+use adjoin_passes::Mesh;
 
 pub(super) fn run(args: &Apply) -> Result<(), Failure> {
-    let job = Job::read(&args.common, Some(&args.expr))?;
-    let (world, mesh) = job.world(args.backend)?;
-    let mut model = job.model()?;
-    let (vector, solved) = match expression(&job, &mut model, &mesh)? {
-        Some((Expression::Vector(vector), solved)) => (vector, solved),
-        Some((Expression::Operator(_), _)) => {
-            let (formula, _) = &job.resolved.expressions[0];
-            let error = formula.error(formula.expr.span, "this is an operator", "nothing to apply");
-            return Err(error.help("write what it is applied to, as in `A @ d`").into());
-        }
-        None => return Err(Failure::Internal("an expression was lost".into())),
-    };
-    let planned = Planner::new(mesh).apply(&vector)?;
+    let world = start(args.backend)?;
+    let job = together(&world, Job::read(&args.common, Some(&args.expr)))?;
+    let (world, mesh) = job.ranks(world)?;
+    let mut model = together(&world, job.model())?;
+    let prepared = together(&world, prepared(&job, &mut model, &mesh))?;
     let mut more = Vec::new();
-    if let Some((task, plan)) = &solved {
-        let solution = plan.run(&world, &task_inputs(task))?;
+    if let Some((task, plan)) = &prepared.solved {
+        let solution = together(&world, plan.run(&world, &task_inputs(task)).map_err(Into::into))?;
         more = write::gathered(&solution, &solution_labels(plan))?;
     }
-    let result = planned.run(&world, &bound(&planned, &model, &more))?;
+    let inputs = bound(&prepared.planned, &model, &more);
+    let result = together(&world, prepared.planned.run(&world, &inputs).map_err(Into::into))?;
     write::vector(&world, &result, &args.output)?;
     if world.is_root() && !job.quiet {
         text::print(&format!("wrote {}\n", args.output.display()))?;
     }
     Ok(())
+}
+
+/// The plan of the expression, and the task before it if it uses the solution.
+struct Prepared {
+    planned: Planned,
+    solved: Option<Solved>,
+}
+
+fn prepared(job: &Job, model: &mut Model<'_>, mesh: &Mesh) -> Result<Prepared, Failure> {
+    match expression(job, model, mesh)? {
+        Some((Expression::Vector(vector), solved)) => {
+            Ok(Prepared { planned: Planner::new(mesh.clone()).apply(&vector)?, solved })
+        }
+        Some((Expression::Operator(_), _)) => {
+            let (formula, _) = &job.resolved.expressions[0];
+            let error = formula.error(formula.expr.span, "this is an operator", "nothing to apply");
+            Err(error.help("write what it is applied to, as in `A @ d`").into())
+        }
+        None => Err(Failure::Internal("an expression was lost".into())),
+    }
 }

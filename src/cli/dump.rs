@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 
 /// The plan before any pass, and after each that changed something.
 pub(super) fn trace(planned: &Planned) -> String {
-    let mut text = format!("lowering\n{}\n", planned.source());
+    let mut text = format!("lowering\n{}\n", planned.source().to_string().trim_end());
     for (pass, plan) in planned.trace() {
-        let _ = write!(text, "\n{pass}\n{plan}\n");
+        let _ = write!(text, "\n{pass}\n{}\n", plan.to_string().trim_end());
     }
     text
 }
@@ -82,9 +82,11 @@ fn line(plan: &Plan, call: &Call) -> String {
             format!("{} = {} {}", view(out), word(op), views(args)).trim_end().to_owned()
         }
         Call::Copy { clear, moves } => {
-            let cleared = clear.as_ref().map_or_else(String::new, |v| format!("clear {}; ", view(v)));
+            let cleared =
+                clear.as_ref().map_or_else(String::new, |v| format!("clear {}; ", view(v)));
             let elements: usize = moves.iter().map(|(from, _)| from.len()).sum();
-            let named = moves.iter().map(|(from, to)| format!("b{} to b{}", from.buffer, to.buffer));
+            let named =
+                moves.iter().map(|(from, to)| format!("b{} to b{}", from.buffer, to.buffer));
             format!("{cleared}copy {elements} elements: {}", list(named))
         }
         Call::Start { id, transfer } => {
@@ -97,7 +99,10 @@ fn line(plan: &Plan, call: &Call) -> String {
             };
             let (sends, recvs) = (packets(&transfer.sends), packets(&transfer.recvs));
             let add = if transfer.add { ", added" } else { "" };
-            format!("start {id}: {kind} g{} {} out {sends}; in {recvs}{add}", transfer.group, transfer.dtype)
+            format!(
+                "start {id}: {kind} g{} {} out {sends}; in {recvs}{add}",
+                transfer.group, transfer.dtype
+            )
         }
         Call::Wait { id } => format!("wait {id}"),
     }
@@ -117,7 +122,7 @@ fn packets(packets: &[Packet]) -> String {
 
 fn port(port: &Port) -> String {
     let primary = if port.primary { "" } else { " (held by another rank too)" };
-    format!("{} = {}{primary}", port.name, view(&port.view))
+    format!("{} = {}{primary}", port.name, view(&port.view)).trim_start().to_owned()
 }
 
 fn views(all: &[View]) -> String {

@@ -34,11 +34,15 @@ pub(super) fn proofs(planned: &Planned) -> Result<String, Failure> {
         Verdict::Refuted(reason) => format!("refuted: {reason}"),
     };
     Ok(format!(
-        "verified   {} rules\nmatched    {} ranks, {} transfers\ncertified  {verdict}\n",
-        RULES.len(),
-        calls.len(),
-        transfers(&calls),
+        "verified   {}\nmatched    {}, {}\ncertified  {verdict}\n",
+        counted(RULES.len(), "rule"),
+        counted(calls.len(), "rank"),
+        counted(transfers(&calls), "transfer"),
     ))
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// The communications of all ranks together.
@@ -52,8 +56,9 @@ fn explain_block(plan: &Plan, block: &Block, text: &mut String) {
     let traffic = Traffic::of(&plan.mesh, block);
     let _ = writeln!(
         text,
-        "\n{name}: {traffic}, {} reductions, {} halos",
-        traffic.reductions, traffic.halos
+        "\n{name}: {traffic}, {}, {}",
+        counted(traffic.reductions, "reduction"),
+        counted(traffic.halos, "halo")
     );
     for node in &block.nodes {
         for value in &node.results {

@@ -26,6 +26,9 @@ pub enum Failure {
     /// Operators do not do what they claim.
     #[error("{} {} wrong", .0.len(), if .0.len() == 1 { "operator is" } else { "claims are" })]
     Faults(Vec<Fault>),
+    /// Another rank has failed and says why; its exit code.
+    #[error("another rank has failed")]
+    Elsewhere(u8),
     /// We are at fault.
     #[error("internal error: {0}")]
     Internal(String),
@@ -45,6 +48,7 @@ impl Failure {
                 RunError::Failed { .. } | RunError::Launcher(_) | RunError::Unfit(_) => 2,
                 RunError::Comm(_) | RunError::Unbindable(_) | RunError::Unknown { .. } => 1,
             },
+            Failure::Elsewhere(code) => *code,
             Failure::Internal(_) => 1,
         }
     }
@@ -53,7 +57,11 @@ impl Failure {
     pub fn render(&self) -> String {
         match self {
             Failure::Problem(diagnostic) => diagnostic.render(),
-            Failure::Faults(faults) => faults.iter().map(|fault| format!("{fault}\n")).collect(),
+            Failure::Faults(faults) => {
+                let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+                lines.join("\n") + "\n"
+            }
+            Failure::Elsewhere(_) => String::new(),
             other => format!("adjoin: {other}\n"),
         }
     }

@@ -48,18 +48,13 @@ impl Job {
         Ok(Model::open(&self.resolved, &self.folder)?)
     }
 
-    /// The ranks that will run, and the mesh that they make.
-    pub fn world(&self, backend: Option<Backend>) -> Result<(World, Mesh), Failure> {
-        let ranks = self.mesh.as_ref().map_or(1, Mesh::ranks);
-        let world = match backend {
-            Some(Backend::Mpi) => mpi()?,
-            Some(Backend::Threads) | None => World::with_ranks(ranks)?,
-        };
-        if backend == Some(Backend::Threads) && world.backend() != "threads" {
-            let message = "a launcher has started several tasks, and each would write all results";
-            return Err(Failure::User(format!("{message}: leave out --backend threads")));
-        }
+    /// The ranks of a job, or so many threads as the mesh has; and the mesh that they make.
+    pub fn ranks(&self, world: World) -> Result<(World, Mesh), Failure> {
         let mesh = self.mesh.clone().unwrap_or_else(|| Mesh::line(world.ranks()));
+        let world = match world.backend() {
+            "threads" => World::threads(mesh.ranks()),
+            _ => world,
+        };
         if mesh.ranks() != world.ranks() {
             let (asked, here) = (mesh.ranks(), world.ranks());
             let message = format!("the mesh {mesh} has {asked} ranks, and the job has {here}");
@@ -68,14 +63,38 @@ impl Job {
         Ok((world, mesh))
     }
 
-    /// Whether this process prints, where nothing is run.
-    pub fn root(&self) -> Result<bool, Failure> {
-        Ok(World::new()?.is_root())
-    }
-
     /// The mesh of what is only planned.
     pub fn planned_mesh(&self) -> Mesh {
         self.mesh.clone().unwrap_or_else(|| Mesh::line(1))
+    }
+}
+
+/// What runs this process: an MPI job if there is one, else a thread.
+pub(super) fn start(backend: Option<Backend>) -> Result<World, Failure> {
+    let world = match backend {
+        Some(Backend::Mpi) => mpi()?,
+        Some(Backend::Threads) | None => World::new()?,
+    };
+    if backend == Some(Backend::Threads) && world.backend() != "threads" {
+        let message = "a launcher has started several tasks, and each would write all results";
+        return Err(Failure::User(format!("{message}: leave out --backend threads")));
+    }
+    Ok(world)
+}
+
+/// The result of something that all processes do; if one fails all do, and the first of those that
+/// have failed says why.
+pub(super) fn together<T>(world: &World, result: Result<T, Failure>) -> Result<T, Failure> {
+    if world.backend() == "threads" {
+        return result;
+    }
+    let code = result.as_ref().err().map_or(0, Failure::code);
+    let codes = world.run(|rank| Ok(rank.comm().all_gather_bytes(&[code])?))?;
+    let codes: Vec<u8> = codes.into_iter().flatten().flatten().collect();
+    match (result, codes.iter().position(|code| *code != 0)) {
+        (Err(error), Some(first)) if world.here().contains(&first) => Err(error),
+        (_, Some(first)) => Err(Failure::Elsewhere(codes[first])),
+        (result, None) => result,
     }
 }
 
@@ -115,10 +134,10 @@ pub(super) fn task_inputs(task: &Task) -> Inputs {
 
 /// A vector like the solution of a planned task.
 pub(super) fn solution_vector(planned: &Planned) -> Vector {
-    let parts = planned.outputs().iter().map(|output| crate::expr::Part {
-        name: output.name.clone(),
-        dims: output.dims.clone(),
-    });
+    let parts = planned
+        .outputs()
+        .iter()
+        .map(|output| crate::expr::Part { name: output.name.clone(), dims: output.dims.clone() });
     let types: Vec<Dtype> = planned.outputs().iter().map(|output| output.dtype).collect();
     input_parts("x", crate::expr::Parts(parts.collect()), &types)
 }
@@ -128,12 +147,15 @@ pub(super) fn solution_labels(planned: &Planned) -> Vec<String> {
     solution_vector(planned).parts().labels("x")
 }
 
+/// A task and its plan, where an expression uses its solution.
+pub(super) type Solved = (Task, Planned);
+
 /// What an expression of the command line stands for, with `x` like the solution.
 pub(super) fn expression(
     job: &Job,
     model: &mut Model<'_>,
     mesh: &Mesh,
-) -> Result<Option<(Expression, Option<(Task, Planned)>)>, Failure> {
+) -> Result<Option<(Expression, Option<Solved>)>, Failure> {
     let Some((formula, _)) = job.resolved.expressions.first() else { return Ok(None) };
     let mut solved = None;
     if crate::problem::build::names_solution(&job.resolved, formula)
@@ -165,9 +187,9 @@ fn internal() -> Failure {
 /// The inputs of an expression: arrays of the file, and the parts of the solution.
 pub(super) fn bound(planned: &Planned, model: &Model<'_>, more: &[(String, Source)]) -> Inputs {
     let labels = planned.input_labels();
-    let arrays = model.sources().map(|(name, source)| (name, source));
     let more = more.iter().map(|(name, source)| (name.as_str(), source));
-    arrays
+    model
+        .sources()
         .chain(more)
         .filter(|(name, _)| labels.iter().any(|label| label == name))
         .fold(inputs(), |all, (name, source)| all.part(name, source.clone()))

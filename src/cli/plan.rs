@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::args::{Dump, Plan};
-use super::job::{Job, applied, expression, plan_task};
+use super::job::{Job, applied, expression, plan_task, start, together};
 use super::{dump, explain, text};
 use crate::planned::{Planned, Planner};
 use crate::problem::Model;
@@ -10,23 +10,26 @@ use crate::problem::build::Expression;
 use adjoin_passes::Mesh;
 
 pub(super) fn run(args: &Plan) -> Result<(), Failure> {
+    let world = start(None)?;
+    let shown = together(&world, shown(args))?;
+    match &args.output {
+        _ if !world.is_root() => Ok(()),
+        Some(path) => text::write(path, &shown),
+        None => text::print(&shown),
+    }
+}
+
+fn shown(args: &Plan) -> Result<String, Failure> {
     let job = Job::read(&args.common, args.expr.as_deref())?;
-    let root = job.root()?;
     let mut model = job.model()?;
-    let mesh = job.planned_mesh();
-    let planned = planned(&job, &mut model, &mesh)?;
-    let shown = match args.dump {
-        Dump::Plan => format!("{planned}\n"),
+    let planned = planned(&job, &mut model, &job.planned_mesh())?;
+    Ok(match args.dump {
+        Dump::Plan => format!("{}\n", planned.to_string().trim_end()),
         Dump::Trace => dump::trace(&planned),
         Dump::Calls => dump::calls(&planned, args.rank)?,
         Dump::Explain => explain::explain(&planned)?,
         Dump::Json => dump::json(&planned)?,
-    };
-    match &args.output {
-        _ if !root => Ok(()),
-        Some(path) => text::write(path, &shown),
-        None => text::print(&shown),
-    }
+    })
 }
 
 /// The plan of the expression, or of the solver's program.
@@ -37,12 +40,10 @@ pub(super) fn planned(job: &Job, model: &mut Model<'_>, mesh: &Mesh) -> Result<P
         Some((Expression::Operator(op), _)) => {
             Ok(planner.apply(&applied(&op, job.resolved.dtype)?)?)
         }
-        None => match model.task()? {
-            Some(task) => plan_task(&task, mesh),
-            None => {
-                let message = "the file has no [solve]: give an expression to plan";
-                Err(Failure::User(message.into()))
-            }
-        },
+        None => {
+            let nothing = "the file has no [solve]: give an expression to plan";
+            let task = model.task()?.ok_or_else(|| Failure::User(nothing.into()))?;
+            plan_task(&task, mesh)
+        }
     }
 }

@@ -2,33 +2,70 @@
 
 use super::Failure;
 use super::args::Solve;
-use super::job::{Job, bound, plan_task, solution_labels, solution_vector, task_inputs};
+use super::job::{
+    Job, bound, plan_task, solution_labels, solution_vector, start, task_inputs, together,
+};
 use super::saved::Saved;
 use super::{text, write};
 use crate::data::Array;
 use crate::planned::{Planned, Planner};
-use crate::problem::build::{Content, Task, Wanted};
 use crate::problem::Model;
+use crate::problem::build::{Content, Task, Wanted};
 use crate::report::Report;
 use crate::run::{Inputs, Solution};
 use crate::runtime::World;
 use crate::solve::Outcome;
 use adjoin_passes::Mesh;
-use std::io::{IsTerminal, Write, stderr};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _, stderr};
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// A task that is planned, and where it runs.
+/// What is planned, and where it runs.
 struct Work<'a> {
     job: &'a Job,
     world: World,
     mesh: Mesh,
+    planned: PlannedTask,
+}
+
+/// A task with its plan, and the plans of what is written after it.
+struct PlannedTask {
     task: Task,
-    planned: Planned,
+    plan: Planned,
     outputs: Vec<(Wanted, Option<Planned>)>,
 }
 
 pub(super) fn run(args: &Solve) -> Result<(), Failure> {
+    let world = start(args.backend)?;
+    let (job, saved) = together(&world, read(args))?;
+    let (world, mesh) = job.ranks(world)?;
+    let begin = Instant::now();
+    let mut model = together(&world, job.model())?;
+    let planned = together(&world, planned(&mut model, &mesh, saved.as_ref()))?;
+    let planning = begin.elapsed().as_secs_f64();
+    let work = Work { job: &job, world, mesh, planned };
+    together(&work.world, work.check_folders(args))?;
+    let inputs = work.with_progress(task_inputs(&work.planned.task));
+    let run = work.planned.plan.run(&work.world, &inputs);
+    work.clear_progress();
+    let solution = together(&work.world, run.map_err(Into::into))?;
+    let mut written = Vec::new();
+    if let Some(path) = &args.output {
+        write::vector(&work.world, &solution, path)?;
+        written.push(path.clone());
+    }
+    written.extend(work.write(&model, &solution)?);
+    if let Some(path) = &args.report {
+        let report = work.report(&solution, planning)?.json();
+        write::once(&work.world, || text::write(path, &report).map_err(|e| e.to_string()))?;
+        written.push(path.clone());
+    }
+    work.say(&solution, &written)
+}
+
+/// The file and the plan that was reviewed, whose mesh is the one that runs.
+fn read(args: &Solve) -> Result<(Job, Option<Saved>), Failure> {
     let mut job = Job::read(&args.common, None)?;
     let saved = args.plan.as_deref().map(Saved::read).transpose()?;
     if let Some(saved) = &saved {
@@ -40,38 +77,20 @@ pub(super) fn run(args: &Solve) -> Result<(), Failure> {
             _ => job.mesh = Some(saved.mesh().clone()),
         }
     }
-    let (world, mesh) = job.world(args.backend)?;
-    let begin = Instant::now();
-    let mut model = job.model()?;
-    let Some(task) = model.task()? else {
-        return Err(Failure::User("the file has no [solve]".into()));
-    };
-    let planned = plan_task(&task, &mesh)?;
-    if let Some(saved) = &saved {
-        saved.check(&planned)?;
-    }
-    model.bind_solution(solution_vector(&planned));
-    let outputs = planned_outputs(&model, &mesh)?;
-    let planning = begin.elapsed().as_secs_f64();
-    let work = Work { job: &job, world, mesh, task, planned, outputs };
-    work.check_folders(args)?;
-    let inputs = work.with_progress(task_inputs(&work.task));
-    let solution = work.planned.run(&work.world, &inputs)?;
-    work.clear_progress();
-    let mut written = Vec::new();
-    if let Some(path) = &args.output {
-        write::vector(&work.world, &solution, path)?;
-        written.push(path.clone());
-    }
-    written.extend(work.write(&model, &solution)?);
-    if let Some(path) = &args.report {
-        let report = work.report(&solution, planning)?;
-        if work.world.is_root() {
-            text::write(path, &report.json())?;
-        }
-        written.push(path.clone());
-    }
-    work.say(&solution, &written)
+    Ok((job, saved))
+}
+
+fn planned(
+    model: &mut Model<'_>,
+    mesh: &Mesh,
+    saved: Option<&Saved>,
+) -> Result<PlannedTask, Failure> {
+    let task = model.task()?.ok_or_else(|| Failure::User("the file has no [solve]".into()))?;
+    let plan = plan_task(&task, mesh)?;
+    saved.map_or(Ok(()), |saved| saved.check(&plan))?;
+    model.bind_solution(solution_vector(&plan));
+    let outputs = planned_outputs(model, mesh)?;
+    Ok(PlannedTask { task, plan, outputs })
 }
 
 /// What is to be written, planned before anything runs.
@@ -93,7 +112,7 @@ fn planned_outputs(
 impl Work<'_> {
     /// Folders that are missing are found before anything runs.
     fn check_folders(&self, args: &Solve) -> Result<(), Failure> {
-        let files = self.outputs.iter().map(|(wanted, _)| self.path(wanted));
+        let files = self.planned.outputs.iter().map(|(wanted, _)| self.path(wanted));
         let named = args.output.iter().chain(&args.report).cloned();
         for path in files.chain(named) {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -115,7 +134,7 @@ impl Work<'_> {
         if !self.shows_progress() {
             return inputs;
         }
-        let (name, niter) = (self.task.solver.name(), self.task.settings.niter);
+        let (name, niter) = (self.planned.task.solver.name(), self.planned.task.settings.niter);
         inputs.progress(move |outcome: &Outcome| {
             let cost = outcome.cost.last().copied().unwrap_or(f64::NAN);
             let mut err = stderr().lock();
@@ -136,11 +155,11 @@ impl Work<'_> {
 
     /// Writes all outputs of the file; their paths.
     fn write(&self, model: &Model<'_>, solution: &Solution) -> Result<Vec<PathBuf>, Failure> {
-        let wants_x = self.outputs.iter().any(|(_, planned)| planned.is_some());
-        let labels = solution_labels(&self.planned);
+        let wants_x = self.planned.outputs.iter().any(|(_, planned)| planned.is_some());
+        let labels = solution_labels(&self.planned.plan);
         let x = if wants_x { write::gathered(solution, &labels)? } else { Vec::new() };
         let mut written = Vec::new();
-        for (wanted, planned) in &self.outputs {
+        for (wanted, planned) in &self.planned.outputs {
             let path = self.path(wanted);
             match (&wanted.content, planned) {
                 (Content::Expression(_), Some(planned)) => {
@@ -165,13 +184,13 @@ impl Work<'_> {
         let Some(outcome) = &solution.outcome else {
             return Err(Failure::Internal("the solver left no outcome".into()));
         };
-        let labels = self.task.system.operator().range().0.iter().enumerate();
+        let labels = self.planned.task.system.operator().range().0.iter().enumerate();
         let labels = labels.map(|(i, part)| part.name.clone().unwrap_or_else(|| i.to_string()));
         Ok(Report::new(outcome, &solution.cost, planning)
-            .solver(self.task.solver.name())
+            .solver(self.planned.task.solver.name())
             .parts(&labels.collect::<Vec<_>>())
             .world(&self.world, &self.mesh)
-            .plan(&self.planned)
+            .plan(&self.planned.plan)
             .problem(&self.job.resolved))
     }
 
@@ -181,15 +200,15 @@ impl Work<'_> {
         }
         let mut said = String::new();
         if let Some(outcome) = &solution.outcome {
-            let name = self.task.solver.name();
+            let name = self.planned.task.solver.name();
             let cost = outcome.cost.last().copied().unwrap_or(f64::NAN);
             let stop = crate::report::stop(outcome);
             let n = outcome.niter;
             let plural = if n == 1 { "" } else { "s" };
-            said += &format!("{name}: {n} iteration{plural}, {stop}, cost {cost:.6e}\n");
+            let _ = writeln!(said, "{name}: {n} iteration{plural}, {stop}, cost {cost:.6e}");
         }
         for path in written {
-            said += &format!("wrote {}\n", path.display());
+            let _ = writeln!(said, "wrote {}", path.display());
         }
         text::print(&said)
     }

@@ -5,6 +5,7 @@
 //! (k, i, z) <- (k, j, z)
 //! ```
 //! A matrix for each slice, typically a frequency; a rank reads its tile of `G` only.
+//! Panels are ranges of slices whose matrices fit into a cache.
 
 use super::dims;
 use super::leaf::leaf;
@@ -19,6 +20,9 @@ use adjoin_passes::{Dtype, Signature};
 use std::ops::Range;
 
 const KIND: &str = "Fredholm1";
+
+/// Bytes of the matrices in a panel.
+const PANEL: usize = 1 << 19;
 
 /// An integral to be built.
 #[derive(Clone, Debug)]
@@ -59,7 +63,7 @@ impl Fredholm1 {
             };
             let held = [k.clone(), i.clone(), j.clone()];
             typed!(tile.arithmetic(g.dtype()), T => {
-                let kernel = Slices::<T> { g: tile::read(KIND, &g, &held)?, held };
+                let kernel = Slices::<T>::new(tile::read(KIND, &g, &held)?, &held);
                 Ok(tile::local(signature, tile, kernel))
             })
         })
@@ -104,13 +108,27 @@ fn from_arguments(given: &Arguments) -> Result<Handle, RegistryError> {
 
 struct Slices<T> {
     g: Vec<T>,
-    held: [Range<usize>; 3],
+    /// The numbers of slices, rows and columns.
+    extents: [usize; 3],
+    /// Slices of a panel.
+    step: usize,
 }
 
 impl<T: Number> Slices<T> {
-    fn matrices(&self) -> Matrices<'_, T> {
-        let [slices, rows, cols] = self.held.each_ref().map(Range::len);
-        Matrices { data: &self.g, slices, rows, cols, conj: false }
+    fn new(g: Vec<T>, held: &[Range<usize>; 3]) -> Self {
+        let extents = held.each_ref().map(Range::len);
+        let step = PANEL / (extents[1] * extents[2] * size_of::<T>()).max(1);
+        Slices { g, extents, step: step.max(1) }
+    }
+
+    fn range(&self, panel: usize) -> Range<usize> {
+        panel * self.step..((panel + 1) * self.step).min(self.extents[0])
+    }
+
+    fn matrices(&self, slices: &Range<usize>) -> Matrices<'_, T> {
+        let [_, rows, cols] = self.extents;
+        let data = &self.g[slices.start * rows * cols..slices.end * rows * cols];
+        Matrices { data, slices: slices.len(), rows, cols, conj: false }
     }
 }
 
@@ -118,11 +136,34 @@ impl<T: Number> Kernel for Slices<T> {
     type X = T;
     type Y = T;
 
-    fn forward(&mut self, _panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
-        batched::apply(self.matrices(), y.inner(2), x.data, y.data, acc);
+    fn panels(&self) -> usize {
+        self.extents[0].div_ceil(self.step).max(1)
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
-        batched::adjoint(self.matrices(), y.inner(2), y.data, x.data, acc);
+    fn rows(&self, panel: usize) -> Option<Range<usize>> {
+        Some(self.range(panel))
     }
+
+    fn forward(&mut self, panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
+        let slices = self.range(panel);
+        let (from, to) = (part(&slices, x.inner(1)), part(&slices, y.inner(1)));
+        batched::apply(self.matrices(&slices), y.inner(2), &x.data[from], &mut y.data[to], acc);
+    }
+
+    fn adjoint(&mut self, panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
+        let slices = self.range(panel);
+        let (from, to) = (part(&slices, y.inner(1)), part(&slices, x.inner(1)));
+        let nz = y.inner(2);
+        // The other panels add to their own slices.
+        if acc == Acc::Set {
+            x.data[..to.start].fill(T::ZERO);
+            x.data[to.end..].fill(T::ZERO);
+        }
+        batched::adjoint(self.matrices(&slices), nz, &y.data[from], &mut x.data[to], acc);
+    }
+}
+
+/// The elements of some slices.
+fn part(slices: &Range<usize>, each: usize) -> Range<usize> {
+    slices.start * each..slices.end * each
 }

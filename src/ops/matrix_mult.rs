@@ -119,8 +119,12 @@ impl<T: Number> Dense<T> {
         Dense { a, rows, cols, step: (fitting / 8 * 8).max(8) }
     }
 
+    fn range(&self, panel: usize) -> Range<usize> {
+        panel * self.step..((panel + 1) * self.step).min(self.rows)
+    }
+
     fn panel(&self, panel: usize) -> (Range<usize>, Matrix<'_, T>) {
-        let rows = panel * self.step..((panel + 1) * self.step).min(self.rows);
+        let rows = self.range(panel);
         let matrix = Matrix::new(&self.a, self.rows, self.cols).panel(rows.clone());
         (rows, matrix)
     }
@@ -132,6 +136,10 @@ impl<T: Number> Kernel for Dense<T> {
 
     fn panels(&self) -> usize {
         self.rows.div_ceil(self.step).max(1)
+    }
+
+    fn rows(&self, panel: usize) -> Option<Range<usize>> {
+        Some(self.range(panel))
     }
 
     fn forward(&mut self, panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {

@@ -125,6 +125,12 @@ pub trait LocalOperator: Send {
         1
     }
 
+    /// The rows that a panel of `forward` writes and of `adjoint` reads: local indices of the
+    /// leading dim of the only part of the range. None if panels are no ranges of rows.
+    fn rows(&self, _panel: usize) -> Option<Range<usize>> {
+        None
+    }
+
     /// `y = A x` or `y += A x` on the tile.
     fn forward(
         &mut self,

@@ -107,6 +107,11 @@ pub(super) trait Kernel: Send {
         1
     }
 
+    /// The rows of the range that belong to a panel, if panels are ranges of rows.
+    fn rows(&self, _panel: usize) -> Option<Range<usize>> {
+        None
+    }
+
     fn forward(&mut self, panel: usize, x: View<Self::X>, y: ViewMut<Self::Y>, acc: Acc);
 
     fn adjoint(&mut self, panel: usize, y: View<Self::Y>, x: ViewMut<Self::X>, acc: Acc);
@@ -162,6 +167,10 @@ fn holds(held: &[Range<usize>], needed: &[Range<usize>], widens: bool) -> bool {
 impl<K: Kernel> LocalOperator for Local<K> {
     fn panels(&self) -> usize {
         self.kernel.panels()
+    }
+
+    fn rows(&self, panel: usize) -> Option<Range<usize>> {
+        self.kernel.rows(panel)
     }
 
     fn forward(

@@ -127,7 +127,11 @@ impl Catalog {
             .into(),
             results: &["x", "cost"],
         });
-        Catalog { operators: leaves.chain(maps).collect(), solvers: solvers.into(), methods: vec![] }
+        Catalog {
+            operators: leaves.chain(maps).collect(),
+            solvers: solvers.into(),
+            methods: vec![],
+        }
     }
 
     /// The operator of a name.

@@ -69,9 +69,7 @@ fn built(resolved: &Resolved) -> Result<()> {
         file::Origin::Npy(path) if path.value.starts_with('w') => {
             Ok(Source::declared([50, 1280], Dtype::F64))
         }
-        file::Origin::Npy(_) | file::Origin::Npz { .. } => {
-            Ok(Source::declared([50], Dtype::C64))
-        }
+        file::Origin::Npy(_) | file::Origin::Npz { .. } => Ok(Source::declared([50], Dtype::C64)),
     };
     let mut model = Model::with(resolved, &declared)?;
     if let Some(task) = model.task()? {

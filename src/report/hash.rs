@@ -74,7 +74,9 @@ pub fn problem_hash(resolved: &Resolved) -> String {
     }
     lines.sort();
     let mut hasher = Hasher::default();
-    lines.iter().for_each(|line| hasher.line(line));
+    for line in &lines {
+        hasher.line(line);
+    }
     hasher.digits()
 }
 
@@ -110,8 +112,10 @@ fn data(data: &Data) -> String {
                 Part::Zero => "0".to_owned(),
                 Part::Formula(formula) => formula.expr.to_string(),
             };
-            let mut named: Vec<String> =
-                parts.iter().map(|(name, value)| format!("{} = {}", name.value, part(value))).collect();
+            let mut named: Vec<String> = parts
+                .iter()
+                .map(|(name, value)| format!("{} = {}", name.value, part(value)))
+                .collect();
             named.sort();
             named.join(", ")
         }

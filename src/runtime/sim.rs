@@ -291,13 +291,13 @@ impl Arithmetic for Sim<'_> {
         args: &[(&View, &SimMemory)],
         (out, memory): (&View, &mut SimMemory),
     ) -> Result<(), String> {
-        // The interpreter hands over copies of the arguments, so that none stands at the result.
-        let mut views: Vec<_> = args.iter().map(|(view, _)| (*view).clone()).collect();
-        views.iter_mut().for_each(|view| view.buffer = out.buffer + 1);
+        // The interpreter has copied the result's buffer, so that no argument stands there.
+        let elsewhere = |view: &View| View { buffer: out.buffer + 1, ..view.clone() };
+        let mut views: Vec<_> = args.iter().map(|(view, _)| elsewhere(view)).collect();
         let mut slices: Vec<_> = args.iter().map(|(view, m)| Some(m.slice(view))).collect();
         if matches!(op, Op::Slot(_)) {
             slices.push(Some(Slice::C128(&self.slots)));
-            views.push(View { buffer: out.buffer + 1, ..out.clone() });
+            views.push(elsewhere(out));
         }
         let mut node = LocalNode::new(op, &views, out, self.functions)?;
         node.run(&slices, memory.slice_mut(out))

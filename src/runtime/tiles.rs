@@ -86,6 +86,29 @@ pub(crate) fn apply(
     caught(|| panels(tile.as_mut(), adjoint, x, y, Acc::Set))
 }
 
+/// One panel of a tile that the caller holds.
+pub(crate) fn panel(
+    tile: &mut dyn LocalOperator,
+    adjoint: bool,
+    panel: usize,
+    x: &[Patch<'_>],
+    y: &mut [PatchMut<'_>],
+) -> Result<(), String> {
+    caught(|| {
+        if adjoint {
+            tile.adjoint(panel, x, y, if panel == 0 { Acc::Set } else { Acc::Add })
+        } else {
+            tile.forward(panel, x, y, Acc::Set)
+        }
+    })
+}
+
+/// Whether all panels of a tile are ranges of rows.
+pub(crate) fn has_rows(tile: &SharedTile) -> bool {
+    let tile = tile.lock().unwrap_or_else(PoisonError::into_inner);
+    (0..tile.panels()).all(|panel| tile.rows(panel).is_some())
+}
+
 /// All panels in their order: each writes its own part of the range, and all of them add to the
 /// domain.
 fn panels(
@@ -139,6 +162,10 @@ struct Alone(Box<dyn LocalOperator>);
 impl LocalOperator for Alone {
     fn panels(&self) -> usize {
         self.0.panels()
+    }
+
+    fn rows(&self, panel: usize) -> Option<Range<usize>> {
+        self.0.rows(panel)
     }
 
     fn forward(

@@ -129,7 +129,7 @@ return %4 %5
     let norm = |x: &Array| -> f64 {
         let x: Vec<num_complex::Complex64> =
             x.clone().cast(Dtype::C128).unwrap().into_vec().unwrap();
-        x.iter().map(|x| x.norm_sqr()).sum()
+        x.iter().map(num_complex::Complex::norm_sqr).sum()
     };
     let [x, y] = [Dtype::C128, Dtype::F64].map(|dtype| norm(&array(1, &[7], dtype)));
     assert_eq!(outputs[0].as_slice::<num_complex::Complex64>().unwrap(), [x.into()]);

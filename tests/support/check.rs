@@ -3,6 +3,7 @@
 
 use super::dense::{self, Dense, Z, unit};
 use adjoin::data::{Array, Source};
+use adjoin::ops::Operator;
 use adjoin::planned::Planned;
 use adjoin::run::inputs;
 use adjoin::runtime::sim::{self, simulate};
@@ -11,6 +12,7 @@ use adjoin_passes::certify::Verdict;
 use adjoin_passes::ir::{Op, Plan};
 use adjoin_passes::reference::{self, Given, evaluate};
 use num_complex::Complex64;
+use std::sync::Arc;
 
 /// What a plan is given: a value for each input, and the defaults of its slots.
 pub struct Data {
@@ -19,9 +21,9 @@ pub struct Data {
 }
 
 impl Data {
-    /// Pseudo-random inputs for the first block of a planned expression.
-    pub fn of(planned: &Planned) -> Data {
-        let block = &planned.source().blocks[0];
+    /// Pseudo-random inputs for the first block of a plan.
+    pub fn of(source: &Plan, slots: &[Complex64]) -> Data {
+        let block = &source.blocks[0];
         let mut inputs = Vec::new();
         for node in &block.nodes {
             if let Op::Input(name) = &node.op {
@@ -30,7 +32,7 @@ impl Data {
                 inputs.push((name.clone(), array));
             }
         }
-        Data { inputs, slots: planned.slots().to_vec() }
+        Data { inputs, slots: slots.to_vec() }
     }
 
     /// The same for the simulator.
@@ -93,14 +95,31 @@ pub fn agree(
 
 /// Runs every plan of the trace and compares it with the expression.
 pub fn check(planned: &Planned) -> Result<(), String> {
-    let data = Data::of(planned);
-    let mut leaves = Dense::new(planned.operators());
-    let unit = precision(planned.source()).max(precision(planned.plan()));
-    let wanted = expected(planned.source(), &data, &mut leaves)?;
-    for (pass, plan) in planned.trace() {
-        let verdict = |why: String| format!("after {pass}: {why}\n{plan}");
+    let compiled = (planned.source(), planned.trace());
+    let (data, wanted, unit) = check_trace(compiled, planned.operators(), planned.slots())?;
+    if *planned.verdict() != Verdict::Proven {
+        return Err(format!("the certificate says {:?}\n{planned}", planned.verdict()));
+    }
+    let found = on_threads(planned, &data).map_err(|e| format!("on threads: {e}\n{planned}"))?;
+    agree(&wanted, &found, unit).map_err(|e| format!("on threads: {e}\n{planned}"))
+}
+
+type Checked = (Data, Vec<reference::Array<Z>>, f64);
+
+/// The same without certificate and threads; what went in, what should come out, and the precision.
+pub fn check_trace(
+    (source, trace): (&Plan, &[(&'static str, Plan)]),
+    operators: &[Arc<dyn Operator>],
+    slots: &[Complex64],
+) -> Result<Checked, String> {
+    let data = Data::of(source, slots);
+    let mut leaves = Dense::new(operators);
+    let unit = trace.iter().map(|(_, plan)| precision(plan)).fold(precision(source), f64::max);
+    let wanted = expected(source, &data, &mut leaves)?;
+    for (pass, plan) in trace {
+        let verdict = |why: String| format!("after {pass}: {why}\n{plan}\nmade of\n{source}");
         if is_placed(plan) {
-            let found = on_sim(planned, plan, &data).map_err(verdict)?;
+            let found = on_sim(operators, plan, &data).map_err(verdict)?;
             agree(&wanted, &found, unit).map_err(verdict)?;
         } else {
             let found = expected(plan, &data, &mut leaves).map_err(verdict)?;
@@ -109,11 +128,7 @@ pub fn check(planned: &Planned) -> Result<(), String> {
             agree(&wanted, &found, f64::EPSILON).map_err(verdict)?;
         }
     }
-    if *planned.verdict() != Verdict::Proven {
-        return Err(format!("the certificate says {:?}\n{planned}", planned.verdict()));
-    }
-    let found = on_threads(planned, &data).map_err(|e| format!("on threads: {e}\n{planned}"))?;
-    agree(&wanted, &found, unit).map_err(|e| format!("on threads: {e}\n{planned}"))
+    Ok((data, wanted, unit))
 }
 
 fn is_placed(plan: &Plan) -> bool {
@@ -121,10 +136,13 @@ fn is_placed(plan: &Plan) -> bool {
 }
 
 /// The parts of the result on simulated ranks.
-pub fn on_sim(planned: &Planned, plan: &Plan, data: &Data) -> Result<Vec<Vec<Complex64>>, String> {
-    let outcome =
-        simulate(plan, planned.operators(), &Functions::default(), &data.given(plan), "")
-            .map_err(|e| e.to_string())?;
+pub fn on_sim(
+    operators: &[Arc<dyn Operator>],
+    plan: &Plan,
+    data: &Data,
+) -> Result<Vec<Vec<Complex64>>, String> {
+    let outcome = simulate(plan, operators, &Functions::default(), &data.given(plan), "")
+        .map_err(|e| e.to_string())?;
     Ok(outcome.outputs.iter().map(|a| dense::widest(a.elements())).collect())
 }
 

@@ -3,9 +3,9 @@
 //! A number carries a bound of what was added up to make it, so that a tolerance is a multiple of
 //! the unit roundoff and cancellation needs no slack.
 
+use adjoin::Dtype;
 use adjoin::data::{Array, Elements};
 use adjoin::ops::{Operator, Patch, PatchMut, Slice, SliceMut, Tile};
-use adjoin::Dtype;
 use adjoin_kernels::host::Acc;
 use adjoin_passes::ir::{LeafId, Map};
 use adjoin_passes::reference::{self, Leaves, Number};
@@ -213,8 +213,11 @@ fn applied_to_units(operator: &dyn Operator, unit: Complex64) -> Vec<Complex64> 
         data
     });
     let inputs: Vec<_> = parts.collect();
-    let mut outputs: Vec<_> =
-        s.range.iter().map(|d| Elements::zeros(tile.range, d.iter().product::<usize>() * n)).collect();
+    let mut outputs: Vec<_> = s
+        .range
+        .iter()
+        .map(|d| Elements::zeros(tile.range, d.iter().product::<usize>() * n))
+        .collect();
     for panel in 0..local.panels() {
         let x: Vec<_> =
             inputs.iter().zip(&domain).map(|(e, held)| Patch { data: slice(e), held }).collect();

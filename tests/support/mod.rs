@@ -8,7 +8,10 @@ pub mod exchanges;
 pub mod latency;
 #[cfg(feature = "mpi")]
 pub mod mpiexec;
+pub mod mutate_calls;
+pub mod mutate_plans;
 pub mod reference;
+pub mod subjects;
 pub mod systems;
 pub mod tiles;
 pub mod trees;

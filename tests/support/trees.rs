@@ -46,8 +46,12 @@ pub const MESHES: [&str; 20] = [
 pub fn cases(depth: u32) -> impl Strategy<Value = Case> {
     let shape = (1_u8..25, 1_u8..25, any::<u32>());
     let mesh = (0..MESHES.len()).prop_map(|k| MESHES[k]);
-    (trees(depth), shape, mesh, 0_u8..4)
-        .prop_map(|(tree, shape, mesh, network)| Case { tree, shape, mesh, network })
+    (trees(depth), shape, mesh, 0_u8..4).prop_map(|(tree, shape, mesh, network)| Case {
+        tree,
+        shape,
+        mesh,
+        network,
+    })
 }
 
 fn trees(depth: u32) -> impl Strategy<Value = Tree> {
@@ -607,9 +611,7 @@ where
     };
     let adjoint = move |y: &[T], x: &mut [T]| {
         for (c, x) in x.iter_mut().enumerate() {
-            let term = |r: usize| {
-                conj(linear[r * n + c]) * y[r] + folded[r * n + c] * conj(y[r])
-            };
+            let term = |r: usize| conj(linear[r * n + c]) * y[r] + folded[r * n + c] * conj(y[r]);
             *x = (0..m).fold(T::ZERO, |sum, r| sum + term(r));
         }
     };

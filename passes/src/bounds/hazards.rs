@@ -14,13 +14,13 @@ type Broken = (&'static str, String);
 /// Checks the calls of one block.
 pub(super) fn check(calls: &[Call]) -> Result<(), Broken> {
     let mut flying: Vec<(u32, &Transfer)> = Vec::new();
-    for call in calls {
+    for call in calls.iter().flat_map(Call::inner) {
         own_output(call)?;
         in_flight(call, &flying)?;
         match call {
             Call::Start { id, transfer } => flying.push((*id, transfer)),
             Call::Wait { id } => flying.retain(|(other, _)| other != id),
-            Call::Kernel { .. } | Call::Local { .. } | Call::Copy { .. } => {}
+            Call::Kernel { .. } | Call::Local { .. } | Call::Copy { .. } | Call::Region { .. } => {}
         }
     }
     Ok(())
@@ -43,7 +43,7 @@ fn own_output(call: &Call) -> Result<(), Broken> {
             (read || cleared).then_some(to.buffer)
         }),
         Call::Start { transfer, .. } => overlap(transfer),
-        Call::Wait { .. } => None,
+        Call::Wait { .. } | Call::Region { .. } => None,
     };
     match shared {
         Some(buffer) => Err(("own output", format!("a call reads and writes buffer {buffer}"))),
@@ -124,6 +124,6 @@ fn uses(call: &Call) -> (Vec<usize>, Vec<usize>) {
             )
         }
         Call::Start { transfer, .. } => (buffers(sent(transfer)), buffers(received(transfer))),
-        Call::Wait { .. } => (Vec::new(), Vec::new()),
+        Call::Wait { .. } | Call::Region { .. } => (Vec::new(), Vec::new()),
     }
 }

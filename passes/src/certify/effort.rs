@@ -17,10 +17,7 @@ fn elements(plan: &Plan, ty: &Type) -> f64 {
 }
 
 fn entries(plan: &Plan, block: &Block, node: &Node) -> f64 {
-    let leaf = match node.op {
-        Op::Apply(Applied::Leaf(leaf) | Applied::Adjoint(leaf)) => leaf,
-        _ => return 0.0,
-    };
+    let Op::Apply(Applied::Leaf(leaf) | Applied::Adjoint(leaf)) = node.op else { return 0.0 };
     let leaf: &Leaf = &plan[leaf];
     let rule = &leaf.signature.rule;
     let axes: Vec<_> = leaf.tile.iter().flat_map(|s| s.axes.iter().copied()).collect();

@@ -101,6 +101,7 @@ enum Step {
     Copy(Option<usize>, Vec<(usize, usize)>),
     Start(u32, Kind, u32, crate::Dtype, bool, Vec<usize>),
     Wait(u32),
+    Region(LeafId),
 }
 
 fn steps(calls: &Calls) -> Vec<Step> {
@@ -123,8 +124,10 @@ fn steps(calls: &Calls) -> Vec<Step> {
             form(transfer),
         ),
         Call::Wait { id } => Step::Wait(*id),
+        Call::Region { leaf, .. } => Step::Region(*leaf),
     };
-    calls.blocks.iter().flat_map(|b| &b.calls).map(step).collect()
+    let calls = calls.blocks.iter().flat_map(|b| &b.calls);
+    calls.flat_map(Call::inner).map(step).collect()
 }
 
 /// The buffers that a collective reads and writes; of an exchange they depend on who has what.

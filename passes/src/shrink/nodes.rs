@@ -139,7 +139,10 @@ impl Linker<'_> {
                 self.symbols.extents.balance(args, outs, &label);
                 Ok(())
             }
-            Op::Part(begin) => self.part(b, n, *begin, &args[0]),
+            Op::Part(begin) => {
+                self.part(b, n, *begin, &args[0]);
+                Ok(())
+            }
             Op::Slot(_) | Op::Zero | Op::Call(_) | Op::Reduce(_) | Op::OneHot => Ok(()),
         }
     }
@@ -241,7 +244,7 @@ impl Linker<'_> {
     }
 
     /// All parts of one value cut it into segments, of which each is a run.
-    fn part(&mut self, b: usize, n: usize, begin: usize, whole: &[Symbol]) -> Outcome {
+    fn part(&mut self, b: usize, n: usize, begin: usize, whole: &[Symbol]) {
         let block = &self.plan.blocks[b];
         let node = &block.nodes[n];
         let mut ends = vec![0, block.ty(node.args[0]).len()];
@@ -265,6 +268,5 @@ impl Linker<'_> {
         let mine = self.of.values[b][node.results[0].index()].clone();
         extents.balance(single(&all[at(begin)..at(end)]), vec![mine], &label);
         self.of.before.insert((b, n), all[..at(begin)].to_vec());
-        Ok(())
     }
 }

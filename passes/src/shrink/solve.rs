@@ -220,12 +220,11 @@ impl Solver<'_> {
         let root = self.extents.root(symbol);
         match self.values[root] {
             Some(known) if known == n => Step::Holds,
-            Some(_) => Step::Fails,
             None if any || self.classes.alike(root, self.extents.size(root), n) => {
                 self.values[root] = Some(n);
                 Step::Found
             }
-            None => Step::Fails,
+            Some(_) | None => Step::Fails,
         }
     }
 }

@@ -75,18 +75,14 @@ impl<'a> Part<'a> {
     /// Calls `f` for each held index of the domain that an index of the range is connected with.
     pub fn connected(&self, range: &Part, row: &Place, mut f: impl FnMut(&Place)) {
         let limits = self.bindings.iter().zip(self.held).map(|(b, held)| {
-            match range.bindings.iter().position(|r| r.factor == b.factor) {
-                Some(r) => {
-                    let value = row.values[r];
-                    let size = self.rule.factors[b.factor].size;
-                    let end = (value + b.halo.1 + 1).min(size);
-                    within(b, value.saturating_sub(b.halo.0), end, held)
-                }
-                None => {
-                    let tile = &self.tile[b.factor];
-                    within(b, tile.start, tile.end, held)
-                }
-            }
+            let shared = range.bindings.iter().position(|r| r.factor == b.factor);
+            let Some(r) = shared else {
+                let tile = &self.tile[b.factor];
+                return within(b, tile.start, tile.end, held);
+            };
+            let value = row.values[r];
+            let end = (value + b.halo.1 + 1).min(self.rule.factors[b.factor].size);
+            within(b, value.saturating_sub(b.halo.0), end, held)
         });
         self.walk(&limits.collect::<Vec<_>>(), &mut f);
     }

@@ -74,10 +74,12 @@ impl Reader {
             "block" => self.begin(line),
             "return" | "set" | "control" => self.leave(line),
             "store" => self.store(line),
+            "region" => self.region(line),
+            "end" => self.end(line),
             "comm" => self.comm(line),
             _ => Err(line.fault(
                 "a value, `cut`, `let`, `slot`, `state`, `term`, `block`, `return`, `set`, \
-                 `control`, `store` or `comm`",
+                 `control`, `region`, `end`, `store` or `comm`",
             )),
         }
     }

@@ -78,9 +78,15 @@ impl<'a> Printer<'a> {
     fn block(&mut self, block: &Block, note: Option<Note>) {
         let numbers = Numbers::new(block);
         for (n, node) in block.nodes.iter().enumerate() {
+            for region in block.regions.iter().filter(|r| r.first as usize == n) {
+                self.out.line(&format!("region {}", self.leaf_name(region.leaf)));
+            }
             self.node(block, node, &numbers);
             if let Some(note) = note.filter(|note| note.node == n) {
                 self.out.note(note.text);
+            }
+            if block.regions.iter().any(|r| r.last as usize == n) {
+                self.out.line("end");
             }
         }
         self.returns(block, &numbers);

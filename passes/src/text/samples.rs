@@ -2,8 +2,8 @@
 
 use crate::dtype::Dtype;
 use crate::ir::{
-    Applied, Block, Coefficient, Leaf, LeafId, Map, Op, Plan, Reduction, Slot, SlotId, State,
-    Target, Term, TermId, Value,
+    Applied, Block, Coefficient, Leaf, LeafId, Map, Op, Plan, Reduction, Region, Slot, SlotId,
+    State, Target, Term, TermId, Value,
 };
 use crate::mesh::Mesh;
 use crate::placement::{Cut, Placement, Space, Split, Type};
@@ -245,6 +245,7 @@ impl Choices {
             let types = self.many(3, Self::ty);
             block.push_many(op, &args, types);
         }
+        self.regions(plan, &mut block);
         let n = block.types.len();
         for _ in 0..if n == 0 { 0 } else { self.pick(6) } {
             let target = match (self.pick(4), plan.states.len()) {
@@ -259,6 +260,16 @@ impl Choices {
             block.buffers = Some((0..n).map(|_| self.pick(5) as u32).collect());
         }
         block
+    }
+
+    fn regions(&mut self, plan: &Plan, block: &mut Block) {
+        let (mut first, nodes) = (self.pick(12), block.nodes.len());
+        while first < nodes && !plan.leaves.is_empty() {
+            let last = first + self.pick(nodes - first);
+            let leaf = LeafId(self.pick(plan.leaves.len()) as u32);
+            block.regions.push(Region { leaf, first: first as u32, last: last as u32 });
+            first = last + 1 + self.pick(4);
+        }
     }
 
     fn op(&mut self, plan: &Plan) -> Op {

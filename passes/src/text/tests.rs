@@ -45,6 +45,28 @@ fn the_normal_operator_on_a_grid() {
 }
 
 #[test]
+fn regions_stand_around_their_nodes() {
+    let plan = round(
+        "\
+mesh 1 rank
+let A = (i) <- (j)              : f64[6, 4]
+%0 = input x                    : f64[4]
+region A
+%1 = apply A %0                 : f64[6]
+%2 = apply A.H %1               : f64[4]
+end
+region A
+%3 = apply A %2                 : f64[6]
+end
+return %3
+comm 0 calls, 0 B per rank
+",
+    );
+    let nodes: Vec<_> = plan.blocks[0].regions.iter().map(|r| (r.first, r.last)).collect();
+    assert_eq!(nodes, [(1, 2), (3, 3)]);
+}
+
+#[test]
 fn every_operation() {
     let operations = "\
 %0 = input x                    : f64[]
@@ -334,6 +356,10 @@ fn bad_texts_are_refused() {
         ("mesh r=2 (3 ranks)", "2, the product"),
         ("mesh 1 rank\nmesh 1 rank", "only there"),
         ("mesh 1 rank\nfoo", "a value, `cut`"),
+        ("mesh 1 rank\nend", "`region` and a node"),
+        ("mesh 1 rank\nlet A = () <- () : f64[]\nregion A\nend", "`region` and a node"),
+        ("mesh 1 rank\nlet A = () <- () : f64[]\nregion A\nregion A", "before another"),
+        ("mesh 1 rank\nlet A = () <- () : f64[]\nregion A\nreturn", "the end of the region"),
         ("mesh 1 rank\n%", "a number after `%`"),
         ("mesh 1 rank\n\"a", "a closing quote"),
         ("mesh 1 rank\nslot \"\\q\" : f64", "bad escapes"),

@@ -71,6 +71,8 @@
 //! | place | `pad` | minor axes of dims become pending |
 //! | place | `partial` | axes that replicated the value become pending |
 //! | place | `copy` | the other memory, nothing else changes |
+//! | place | `regions` | regions follow each other, and their nodes can run panel by panel of a leaf |
+//! | place | `region-buffers` | in a region only nodes of single rows write where others stood |
 
 mod apply;
 mod collective;
@@ -84,6 +86,7 @@ mod local;
 mod maps;
 mod node;
 mod program;
+mod regions;
 mod rules;
 mod shapes;
 mod structure;

@@ -7,8 +7,8 @@ use super::node::Family::{
 };
 use super::{Check, Rule, Stage};
 use super::{
-    apply, collective, form, ground, indexed, layout, leaves, local, maps, program, shapes,
-    structure,
+    apply, collective, form, ground, indexed, layout, leaves, local, maps, program, regions,
+    shapes, structure,
 };
 
 /// All operations that keep shape and element type and change the placement.
@@ -394,6 +394,18 @@ pub static RULES: &[Rule] = &[
         "copy",
         "the other memory, nothing else changes",
         Check::Node(&[Copy], collective::copy),
+    ),
+    rule(
+        Stage::Place,
+        "regions",
+        "regions follow each other, and their nodes can run panel by panel of a leaf",
+        Check::Plan(regions::regions),
+    ),
+    rule(
+        Stage::Place,
+        "region-buffers",
+        "in a region only nodes of single rows write where others stood",
+        Check::Plan(regions::region_buffers),
     ),
 ];
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Each test file uses some.
 
+use adjoin_passes::machine::Machine;
 use adjoin_passes::{Context, Mesh, Plan, compile, text};
 
 /// Name and text of unplaced plans, of sizes that fit into a certificate as they are.
@@ -191,10 +192,24 @@ return %4 %2
     ),
 ];
 
-/// The source and the finished plan on a mesh.
+/// The source and the finished plan on a mesh of the usual machine.
 pub fn compiled(source: &str, mesh: &str) -> (Plan, Plan) {
+    compiled_for(source, mesh, Machine::default())
+}
+
+/// The same on machines on which small plans are worth splitting: of slow cores, of slow memory.
+pub fn split(source: &str, mesh: &str) -> Vec<(Plan, Plan)> {
+    let cheap = Machine { latency: 1e-9, byte: 1e-10, launch: 0.0, ..Machine::default() };
+    let machines =
+        [Machine { flop: 1e-6, ..cheap.clone() }, Machine { memory: 1e-7, byte: 1e-8, ..cheap }];
+    let mut all: Vec<_> = machines.map(|m| compiled_for(source, mesh, m)).into();
+    all.dedup();
+    all
+}
+
+fn compiled_for(source: &str, mesh: &str, machine: Machine) -> (Plan, Plan) {
     let source = text::parse(source).unwrap_or_else(|e| panic!("{e}"));
-    let cx = Context { mesh: Mesh::parse(mesh).unwrap(), ..Context::default() };
+    let cx = Context { mesh: Mesh::parse(mesh).unwrap(), machine, ..Context::default() };
     let compiled = compile(&source, &cx).unwrap_or_else(|e| panic!("{e}"));
     (compiled.source, compiled.plan)
 }

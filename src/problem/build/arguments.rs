@@ -108,7 +108,9 @@ impl Model<'_> {
 /// The first parameter that a message names.
 fn mentioned(built: &Built, message: &str) -> Option<String> {
     let words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').skip(1);
-    let mut given = words.filter_map(|word| built.settings.iter().find(|(k, _)| k.value == word));
+    let is = |key: &str, word: &str| key == word || (key, word) == ("axes", "axis");
+    let find = |word| built.settings.iter().find(|(key, _)| is(&key.value, word));
+    let mut given = words.filter_map(find);
     given.next().map(|(key, _)| key.value.clone())
 }
 

@@ -10,12 +10,15 @@ use crate::problem::text::{Argument, Expr, ExprKind, Number};
 /// A block and the name that its keyword gives to its part.
 type Named<'e> = (Option<String>, &'e Expr);
 
+/// Stacks blocks with perhaps names.
+type Make = fn(Vec<(Option<String>, Op)>) -> std::result::Result<Op, ExprError>;
+
 impl Reader<'_> {
     pub(super) fn call(&self, expr: &Expr, name: &str, arguments: &[Argument]) -> Result<Item> {
         match name {
-            "VStack" => self.stacked(expr, arguments, |blocks| vstack(blocks)),
-            "HStack" => self.stacked(expr, arguments, |blocks| hstack(blocks)),
-            "BlockDiag" => self.stacked(expr, arguments, |blocks| block_diag(blocks)),
+            "VStack" => self.stacked(expr, arguments, vstack),
+            "HStack" => self.stacked(expr, arguments, hstack),
+            "BlockDiag" => self.stacked(expr, arguments, block_diag),
             "Block" => self.rows(expr, arguments),
             "Kronecker" => self.kronecker(expr, arguments),
             "stack" => self.vectors(expr, arguments),
@@ -24,12 +27,7 @@ impl Reader<'_> {
         }
     }
 
-    fn stacked(
-        &self,
-        expr: &Expr,
-        arguments: &[Argument],
-        make: fn(Vec<(Option<String>, Op)>) -> std::result::Result<Op, ExprError>,
-    ) -> Result<Item> {
+    fn stacked(&self, expr: &Expr, arguments: &[Argument], make: Make) -> Result<Item> {
         let blocks = unpacked(arguments);
         let ops = self.operators(&blocks)?;
         let listed = blocks.iter().zip(&ops).map(|((name, _), op)| (name.clone(), op.clone()));
@@ -40,8 +38,10 @@ impl Reader<'_> {
     }
 
     fn rows(&self, expr: &Expr, arguments: &[Argument]) -> Result<Item> {
-        let nested = |e: &Expr| matches!(&e.kind, ExprKind::List(items) | ExprKind::Tuple(items)
-            if items.iter().all(|i| matches!(i.kind, ExprKind::List(_) | ExprKind::Tuple(_))));
+        let nested = |e: &Expr| {
+            matches!(&e.kind, ExprKind::List(items) | ExprKind::Tuple(items)
+            if items.iter().all(|i| matches!(i.kind, ExprKind::List(_) | ExprKind::Tuple(_))))
+        };
         let rows: Vec<&Expr> = match arguments {
             [Argument { value, .. }] if nested(value) => value.children(),
             several => several.iter().map(|argument| &argument.value).collect(),
@@ -108,7 +108,8 @@ pub(super) fn unpacked(arguments: &[Argument]) -> Vec<Named<'_>> {
     {
         return items.iter().map(|item| (None, item)).collect();
     }
-    let named = |argument: &Argument| argument.keyword.as_ref().map(|keyword| keyword.value.clone());
+    let named =
+        |argument: &Argument| argument.keyword.as_ref().map(|keyword| keyword.value.clone());
     arguments.iter().map(|argument| (named(argument), &argument.value)).collect()
 }
 

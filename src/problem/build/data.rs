@@ -3,7 +3,7 @@
 use super::fit::{Fitted, Unfit, fit};
 use super::{Model, blocks, lazy};
 use crate::data::Source;
-use crate::expr::{Part as Shape, Parts, Vector};
+use crate::expr::{Part as Shape, Parts};
 use crate::problem::diagnostic::{Diagnostic, Result, Spanned};
 use crate::problem::file::{Data, Name, Part};
 use crate::problem::suggest;
@@ -106,7 +106,8 @@ impl Model<'_> {
         if let Some(sources) = self.plain(&formula.expr) {
             return Ok(sources);
         }
-        Ok(lazy::sources(&vector, self.inputs_of(&vector)))
+        let inputs = self.sources().map(|(name, source)| (name.to_owned(), source.clone()));
+        Ok(lazy::sources(&vector, inputs.collect()))
     }
 
     /// Arrays and zeros that need no computing.
@@ -124,11 +125,6 @@ impl Model<'_> {
             }
             _ => None,
         }
-    }
-
-    /// The sources behind the names of a vector.
-    pub fn inputs_of(&self, _vector: &Vector) -> Vec<(String, Source)> {
-        self.sources().map(|(name, source)| (name.to_owned(), source.clone())).collect()
     }
 }
 

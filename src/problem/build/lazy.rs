@@ -29,9 +29,8 @@ struct Computed {
 pub(super) fn sources(vector: &Vector, inputs: Vec<(String, Source)>) -> Vec<Source> {
     let shared = Arc::new(Shared { vector: vector.clone(), inputs, values: OnceLock::new() });
     let parts = vector.parts().shapes().into_iter().zip(vector.dtypes().to_vec());
-    let source = |(part, (dims, dtype))| {
-        Source::new(Computed { shared: shared.clone(), part, dims, dtype })
-    };
+    let source =
+        |(part, (dims, dtype))| Source::new(Computed { shared: shared.clone(), part, dims, dtype });
     parts.enumerate().map(source).collect()
 }
 
@@ -68,7 +67,8 @@ impl ReadTile for Computed {
     }
 
     fn read(&self, region: &Region, out: TileMut<'_>) -> Result<(), DataError> {
-        let fail = |reason: String| DataError::Other { source_name: self.describe(), message: reason };
+        let fail =
+            |reason: String| DataError::Other { source_name: self.describe(), message: reason };
         let values = self.shared.values().as_ref().map_err(|reason| fail(reason.clone()))?;
         let value = values.get(self.part).ok_or_else(|| fail("it has fewer parts".into()))?;
         Source::shared(value.clone()).read(region, out)

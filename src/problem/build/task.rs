@@ -4,11 +4,15 @@ use super::Model;
 use super::data::Side;
 use crate::Dtype;
 use crate::data::Source;
-use crate::expr::ExprError;
+use crate::expr::{ExprError, LowerContext, Op};
 use crate::problem::diagnostic::{Diagnostic, Result};
 use crate::problem::resolve::{Built, Setting, Solve};
 use crate::solve::{Cg, Cgls, Settings, Solver, System};
+use adjoin_passes::ir::Slot;
 use std::sync::Arc;
+
+/// The slots that solvers read.
+const SLOTS: [&str; 1] = ["damp"];
 
 /// What is to be solved, with the sources of its data.
 #[derive(Clone)]
@@ -33,6 +37,7 @@ impl Model<'_> {
 
     fn solve(&self, solve: &Solve) -> Result<Task> {
         let operator = self.operator(&solve.operator)?;
+        self.check_slots(solve, &operator)?;
         let solver = solver(&solve.solver);
         let (rows, columns) = operator.shape();
         let named = solve.operator.text();
@@ -40,7 +45,9 @@ impl Model<'_> {
             let name = solver.name();
             let message = format!("{name} needs a square operator, and `{named}` is not");
             let span = solve.operator.expr.span;
-            return Err(solve.operator.error(span, message, format!("{rows}×{columns}"))
+            return Err(solve
+                .operator
+                .error(span, message, format!("{rows}×{columns}"))
                 .help("least squares are solved by cgls"));
         }
         let says = |what: &str| format!("`{named}` is {rows}×{columns}, so its {what}");
@@ -49,7 +56,7 @@ impl Model<'_> {
         let domain = Side { parts: operator.domain(), says: says("start has") };
         let start = solve.x0.as_ref().map(|x0| self.data(x0, &domain)).transpose()?;
         let system = System::new(&operator, &types(&data.sources));
-        let mut system = system.map_err(|error| self.unsolvable(solve, &error))?;
+        let mut system = system.map_err(|error| unsolvable(solve, &error))?;
         if let Some(start) = &start {
             if start.columns != data.columns {
                 let message = "the start and the data have different numbers of columns";
@@ -70,6 +77,21 @@ impl Model<'_> {
         Ok(Task { solver, system, settings, data: data.sources, start })
     }
 
+    /// A parameter in the operator must not stand for a number of the solver.
+    fn check_slots(&self, solve: &Solve, operator: &Op) -> Result<()> {
+        let mut context = LowerContext::new();
+        context.term(operator).map_err(|error| unsolvable(solve, &error))?;
+        let taken = |slot: &Slot| SLOTS.contains(&slot.name.as_str());
+        let Some(slot) = context.plan.slots.iter().find(|slot| taken(slot)) else {
+            return Ok(());
+        };
+        let parameter = self.resolved.parameters.iter().find(|p| p.name.value == slot.name);
+        let span = parameter.map_or(solve.operator.expr.span, |p| p.name.span);
+        let message = format!("`{}` is a number of the solver", slot.name);
+        let label = "so this needs another name";
+        Err(Diagnostic::new(&self.resolved.document, span, message, label))
+    }
+
     fn settings(&self, built: &Built) -> Result<Settings> {
         let mut settings = Settings::default();
         for (name, setting) in &built.settings {
@@ -88,12 +110,12 @@ impl Model<'_> {
         }
         Ok(settings)
     }
+}
 
-    /// What the expression's own check says, at the operator.
-    pub(super) fn unsolvable(&self, solve: &Solve, error: &ExprError) -> Diagnostic {
-        let span = solve.operator.expr.span;
-        solve.operator.error(span, &error.message, "here").maybe_help(error.help.clone())
-    }
+/// What the expression's own check says, at the operator.
+fn unsolvable(solve: &Solve, error: &ExprError) -> Diagnostic {
+    let span = solve.operator.expr.span;
+    solve.operator.error(span, &error.message, "here").maybe_help(error.help.clone())
 }
 
 fn solver(built: &Built) -> Arc<dyn Solver> {

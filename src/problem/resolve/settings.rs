@@ -151,12 +151,7 @@ fn numbers(document: &Document, value: &Value, what: &str) -> Result<Vec<f64>> {
     items(value).map(|item| fields::real(document, item, what)).collect()
 }
 
-fn word(
-    document: &Document,
-    value: &Value,
-    what: &str,
-    words: &[String],
-) -> Result<Setting> {
+fn word(document: &Document, value: &Value, what: &str, words: &[String]) -> Result<Setting> {
     let text = &fields::text(document, value, what)?.text;
     words.iter().find(|word| *word == text).cloned().map(Setting::Word).ok_or_else(|| {
         let message = format!("{what} cannot be `{}`", text.escape_debug());

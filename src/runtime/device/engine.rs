@@ -1,34 +1,29 @@
 //! Work on host memory: what the devices of this process have in common.
 
-use super::{Task, Work};
-use crate::elements::Slice;
-use crate::ops::{Patch, PatchMut};
+use super::region::Region;
+use super::store::Store;
+use super::{Part, Task, Work};
 use crate::runtime::boxes::{Moves, Packing};
-use crate::runtime::local::{Arg, LocalNode};
-use crate::runtime::memory::{Memory, recycled};
+use crate::runtime::local::LocalNode;
+use crate::runtime::memory::Memory;
 use crate::runtime::tiles::{self, SharedTile};
 use adjoin_kernels::host::Acc;
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::{Buffer, Slab, View};
-use std::mem;
 
 /// Buffers and prepared work.
 #[derive(Default)]
 pub(super) struct Engine {
-    memories: Vec<Memory>,
+    store: Store,
     dtypes: Vec<Dtype>,
     lens: Vec<usize>,
     jobs: Vec<Job>,
-    /// Kept between runs, so that none of them allocates.
-    args: Vec<Arg<'static>>,
-    inputs: Vec<Patch<'static>>,
-    outputs: Vec<PatchMut<'static>>,
-    taken: Vec<Memory>,
 }
 
 enum Job {
     Local(LocalNode),
     Kernel { tile: SharedTile, adjoint: bool, inputs: Vec<View>, outputs: Vec<View> },
+    Region(Region),
     Copy(Moves),
     Pack(Packing),
     Unpack(Packing, Acc),
@@ -60,6 +55,7 @@ impl Touches {
             Work::Kernel { inputs, outputs, .. } => {
                 Touches { reads: views(inputs), writes: views(outputs) }
             }
+            Work::Region { parts, sums, .. } => Touches::of_region(parts, sums),
             Work::Copy { clear, moves } => {
                 let cleared = clear.iter().map(|view| view.buffer);
                 Touches {
@@ -75,25 +71,33 @@ impl Touches {
 
 impl Engine {
     pub(super) fn allocate(&mut self, buffer: &Buffer) -> Result<usize, String> {
-        self.memories.push(Memory::elements(buffer.dtype, buffer.len)?);
+        self.store.memories.push(Memory::elements(buffer.dtype, buffer.len)?);
         self.dtypes.push(buffer.dtype);
         self.lens.push(buffer.len);
-        Ok(self.memories.len() - 1)
+        Ok(self.store.memories.len() - 1)
     }
 
     pub(super) fn prepare(&mut self, work: Work) -> Result<Task, String> {
         let job = match work {
             Work::Local(node) => {
-                node.args().iter().chain([node.out()]).try_for_each(|v| self.check_view(v))?;
-                reserve(&mut self.args, node.args().len());
+                self.ready_local(&node)?;
                 Job::Local(node)
             }
             Work::Kernel { tile, adjoint, inputs, outputs } => {
-                self.check_kernel(&inputs, &outputs)?;
-                reserve(&mut self.inputs, inputs.len());
-                reserve(&mut self.outputs, outputs.len());
-                reserve(&mut self.taken, outputs.len());
+                self.ready_kernel(&inputs, &outputs)?;
                 Job::Kernel { tile, adjoint, inputs, outputs }
+            }
+            Work::Region { tile, parts, sums } => {
+                for part in &parts {
+                    match part {
+                        Part::Kernel { inputs, outputs, .. } => {
+                            self.ready_kernel(inputs, outputs)?
+                        }
+                        Part::Rows(node) => self.ready_local(node)?,
+                    }
+                }
+                sums.iter().try_for_each(|node| self.ready_local(node))?;
+                Job::Region(Region { tile, parts, sums })
             }
             Work::Copy { clear, moves } => {
                 clear.iter().try_for_each(|view| self.check_view(view))?;
@@ -112,6 +116,18 @@ impl Engine {
         };
         self.jobs.push(job);
         Ok(Task(self.jobs.len() - 1))
+    }
+
+    fn ready_local(&mut self, node: &LocalNode) -> Result<(), String> {
+        node.args().iter().chain([node.out()]).try_for_each(|v| self.check_view(v))?;
+        self.store.reserve_local(node);
+        Ok(())
+    }
+
+    fn ready_kernel(&mut self, inputs: &[View], outputs: &[View]) -> Result<(), String> {
+        self.check_kernel(inputs, outputs)?;
+        self.store.reserve_kernel(inputs, outputs);
+        Ok(())
     }
 
     fn check_view(&self, view: &View) -> Result<(), String> {
@@ -148,84 +164,41 @@ impl Engine {
     pub(super) fn message_bytes(&self, task: Task) -> usize {
         match &self.jobs[task.0] {
             Job::Pack(packing) | Job::Unpack(packing, _) => packing.bytes(),
-            Job::Local(_) | Job::Kernel { .. } | Job::Copy(_) => 0,
+            Job::Local(_) | Job::Kernel { .. } | Job::Region(_) | Job::Copy(_) => 0,
         }
     }
 
     /// Runs work that has no message.
     pub(super) fn run(&mut self, task: Task) -> Result<(), String> {
         match &mut self.jobs[task.0] {
-            Job::Local(_) => self.local(task),
-            Job::Kernel { .. } => self.kernel(task),
+            Job::Local(node) => self.store.local(node, None),
+            Job::Kernel { tile, adjoint, inputs, outputs } => {
+                self.store.kernel(inputs, outputs, |x, y| tiles::apply(tile, *adjoint, x, y))
+            }
+            Job::Region(region) => region.run(&mut self.store),
             Job::Copy(moves) => {
-                moves.run(&mut self.memories);
+                moves.run(&mut self.store.memories);
                 Ok(())
             }
             Job::Pack(_) | Job::Unpack(..) => Ok(()),
         }
     }
 
-    fn local(&mut self, task: Task) -> Result<(), String> {
-        let Engine { memories, jobs, .. } = self;
-        let Job::Local(node) = &mut jobs[task.0] else { return Ok(()) };
-        let mut args: Vec<Arg<'_>> = recycled(mem::take(&mut self.args));
-        let (target, dtype, len) = (node.out().buffer, node.out().dtype, node.out().len());
-        let mut out = mem::take(&mut memories[target]);
-        for view in node.args() {
-            let present = view.buffer != target;
-            args.push(present.then(|| memories[view.buffer].slice(view.dtype, view.len())));
-        }
-        let result = node.run(&args, out.slice_mut(dtype, len));
-        self.args = recycled::<Option<Slice<'_>>, _>(args);
-        memories[target] = out;
-        result
-    }
-
-    fn kernel(&mut self, task: Task) -> Result<(), String> {
-        let Engine { memories, jobs, .. } = self;
-        let Job::Kernel { tile, adjoint, inputs, outputs } = &jobs[task.0] else { return Ok(()) };
-        let mut taken = mem::take(&mut self.taken);
-        taken.extend(outputs.iter().map(|view| mem::take(&mut memories[view.buffer])));
-        let mut x: Vec<Patch<'_>> = recycled(mem::take(&mut self.inputs));
-        let mut y: Vec<PatchMut<'_>> = recycled(mem::take(&mut self.outputs));
-        x.extend(inputs.iter().map(|view| Patch {
-            data: memories[view.buffer].slice(view.dtype, view.len()),
-            held: &view.held,
-        }));
-        y.extend(outputs.iter().zip(&mut taken).map(|(view, memory)| PatchMut {
-            data: memory.slice_mut(view.dtype, view.len()),
-            held: &view.held,
-        }));
-        let result = tiles::apply(tile, *adjoint, &x, &mut y);
-        self.inputs = recycled(x);
-        self.outputs = recycled(y);
-        for (view, memory) in outputs.iter().zip(taken.drain(..)) {
-            memories[view.buffer] = memory;
-        }
-        self.taken = taken;
-        result
-    }
-
     /// Fills a message.
     pub(super) fn pack(&self, task: Task, message: &mut [u8]) {
         if let Job::Pack(packing) = &self.jobs[task.0] {
-            packing.gather(&self.memories, message);
+            packing.gather(&self.store.memories, message);
         }
     }
 
     /// Takes a message.
     pub(super) fn unpack(&mut self, task: Task, message: &[u8]) {
         if let Job::Unpack(packing, acc) = &self.jobs[task.0] {
-            packing.scatter(message, &mut self.memories, *acc);
+            packing.scatter(message, &mut self.store.memories, *acc);
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.memories.iter().map(Memory::len).sum()
+        self.store.memories.iter().map(Memory::len).sum()
     }
-}
-
-fn reserve<T>(list: &mut Vec<T>, count: usize) {
-    list.clear();
-    list.reserve_exact(count);
 }

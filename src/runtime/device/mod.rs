@@ -26,6 +26,8 @@
 //! ```
 
 mod engine;
+mod store;
+mod region;
 mod host;
 mod shadow;
 
@@ -88,6 +90,15 @@ pub enum Work {
         /// The parts that come out.
         outputs: Vec<View>,
     },
+    /// A tile and its adjoint with nodes of single rows between them, panel by panel; then sums.
+    Region {
+        /// The tile, whose panels are all ranges of rows.
+        tile: Arc<Mutex<Box<dyn LocalOperator>>>,
+        /// What each panel does, in order.
+        parts: Vec<Part>,
+        /// What follows the last panel.
+        sums: Vec<LocalNode>,
+    },
     /// Copies boxes: reads all, then fills `clear` with zeros, then writes all.
     Copy {
         /// What is filled with zeros.
@@ -107,6 +118,22 @@ pub enum Work {
         /// Whether elements are added to what is there.
         add: bool,
     },
+}
+
+/// What a panel of a region does.
+pub enum Part {
+    /// The tile's panel, or its adjoint's.
+    Kernel {
+        /// Whether the adjoint is applied.
+        adjoint: bool,
+        /// The parts that go in.
+        inputs: Vec<View>,
+        /// The parts that come out; the first panel overwrites them.
+        outputs: Vec<View>,
+    },
+    /// A local node on the rows of the panel: arguments that are held as its result is are
+    /// divided, others are not.
+    Rows(LocalNode),
 }
 
 /// Prepared work.

@@ -9,7 +9,7 @@ use crate::runtime::device::{Device, Host, Task, Work};
 use crate::runtime::error::RunError;
 use crate::runtime::local::{Functions, LocalNode};
 use crate::runtime::memory::Memory;
-use crate::runtime::tiles::{Application, Tiles};
+use crate::runtime::tiles::{Application, SharedTile, Tiles};
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::{Buffer, Call, CallBlock, Calls, Kind, Packet, Port, Transfer, View};
 use adjoin_passes::ir::{Applied, LeafId, Op, Plan, Slot};
@@ -151,7 +151,7 @@ fn agree(plan: &Plan, calls: &Calls, comm: &dyn Comm) -> Result<(), RunError> {
 }
 
 /// Why a rank cannot be bound.
-enum Why {
+pub(super) enum Why {
     /// Others do not know.
     Here(String),
     /// Others know.
@@ -170,8 +170,8 @@ struct Parts {
     slots: Vec<BoundSlot>,
 }
 
-struct Binder<'a> {
-    plan: &'a Plan,
+pub(super) struct Binder<'a> {
+    pub(super) plan: &'a Plan,
     calls: &'a Calls,
     tiles: Tiles,
     functions: Functions,
@@ -202,7 +202,7 @@ impl Binder<'_> {
         Ok(Parts { blocks, states, slots })
     }
 
-    fn prepare(&mut self, label: String, work: Work) -> Result<Task, String> {
+    pub(super) fn prepare(&mut self, label: String, work: Work) -> Result<Task, String> {
         let task = self.device.prepare(work).map_err(|why| format!("{label}: {why}"))?;
         self.labels.resize(task.0 + 1, String::new());
         self.labels[task.0] = label;
@@ -223,7 +223,7 @@ impl Binder<'_> {
     }
 
     fn slot(&mut self, k: usize, slot: &Slot) -> Result<BoundSlot, Why> {
-        let slab = self.all_slots().slab(&vec![k..k + 1]);
+        let slab = self.all_slots().slab(&std::iter::once(k..k + 1).collect());
         let load = Work::Unpack { slabs: vec![slab], add: false };
         let load = self.prepare(format!("setting slot {}", slot.name), load)?;
         let complex = slot.dtype.is_complex();
@@ -267,16 +267,12 @@ impl Binder<'_> {
                         return Err(Why::Here(format!("it waits for {id}, which was not started")));
                     }
                 }
-                Call::Kernel { leaf, adjoint, inputs, outputs } => {
-                    let tasks = self.kernel(*leaf, *adjoint, inputs, outputs)?;
+                Call::Kernel { .. }
+                | Call::Local { .. }
+                | Call::Region { .. }
+                | Call::Copy { .. } => {
+                    let tasks = self.work(call)?;
                     bound.steps.extend(tasks.into_iter().map(Step::Launch));
-                }
-                Call::Local { op, args, out } => {
-                    bound.steps.push(Step::Launch(self.local(op, args, out)?));
-                }
-                Call::Copy { clear, moves } => {
-                    let work = Work::Copy { clear: clear.clone(), moves: moves.clone() };
-                    bound.steps.push(Step::Launch(self.prepare("copying".into(), work)?));
                 }
             }
         }
@@ -303,6 +299,22 @@ impl Binder<'_> {
         Ok(Controls { read: read.transpose()?, names, values: vec![f64::NAN; len] })
     }
 
+    /// The work of a call that does not communicate.
+    pub(super) fn work(&mut self, call: &Call) -> Result<Vec<Task>, Why> {
+        Ok(match call {
+            Call::Kernel { leaf, adjoint, inputs, outputs } => {
+                self.kernel(*leaf, *adjoint, inputs, outputs)?
+            }
+            Call::Local { op, args, out } => vec![self.local(op, args, out)?],
+            Call::Region { leaf, calls } => self.region(*leaf, calls)?,
+            Call::Copy { clear, moves } => {
+                let work = Work::Copy { clear: clear.clone(), moves: moves.clone() };
+                vec![self.prepare("copying".into(), work)?]
+            }
+            Call::Start { .. } | Call::Wait { .. } => Vec::new(),
+        })
+    }
+
     /// The tile's application, or zeros where the rank holds nothing.
     fn kernel(
         &mut self,
@@ -311,7 +323,23 @@ impl Binder<'_> {
         inputs: &[View],
         outputs: &[View],
     ) -> Result<Vec<Task>, Why> {
+        let Some(tile) = self.tile(leaf, adjoint, inputs, outputs)? else {
+            return outputs.iter().map(|out| self.local(&Op::Zero, &[], out)).collect();
+        };
         let name = &self.plan[leaf].name;
+        let label = format!("applying {name}{}", if adjoint { ".H" } else { "" });
+        let (inputs, outputs) = (inputs.to_vec(), outputs.to_vec());
+        Ok(vec![self.prepare(label, Work::Kernel { tile, adjoint, inputs, outputs })?])
+    }
+
+    /// The tile that an application needs, or none where the rank holds nothing.
+    pub(super) fn tile(
+        &mut self,
+        leaf: LeafId,
+        adjoint: bool,
+        inputs: &[View],
+        outputs: &[View],
+    ) -> Result<Option<SharedTile>, Why> {
         let index = leaf.0 as usize;
         let application = Application {
             leaf: index,
@@ -320,19 +348,18 @@ impl Binder<'_> {
             inputs: &inputs.iter().collect::<Vec<_>>(),
             outputs: &outputs.iter().collect::<Vec<_>>(),
         };
-        let tile = self.tiles.get(&application).map_err(|why| format!("building {name}: {why}"))?;
-        let Some(tile) = tile else {
-            return outputs.iter().map(|out| self.local(&Op::Zero, &[], out)).collect();
-        };
-        let label = format!("applying {name}{}", if adjoint { ".H" } else { "" });
-        let (inputs, outputs) = (inputs.to_vec(), outputs.to_vec());
-        Ok(vec![self.prepare(label, Work::Kernel { tile, adjoint, inputs, outputs })?])
+        let tile = self.tiles.get(&application);
+        Ok(tile.map_err(|why| format!("building {}: {why}", self.plan[leaf].name))?)
+    }
+
+    pub(super) fn node(&self, op: &Op, args: &[View], out: &View) -> Result<LocalNode, Why> {
+        let slots = [self.all_slots()];
+        let args = if matches!(op, Op::Slot(_)) { &slots } else { args };
+        Ok(LocalNode::new(op, args, out, &self.functions)?)
     }
 
     fn local(&mut self, op: &Op, args: &[View], out: &View) -> Result<Task, Why> {
-        let slots = [self.all_slots()];
-        let args = if matches!(op, Op::Slot(_)) { &slots } else { args };
-        let node = LocalNode::new(op, args, out, &self.functions)?;
+        let node = self.node(op, args, out)?;
         Ok(self.prepare(format!("computing {op:?}"), Work::Local(node))?)
     }
 

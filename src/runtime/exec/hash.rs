@@ -37,7 +37,10 @@ pub(super) fn global(plan: &Plan, calls: &Calls) -> Result<u64, String> {
                         .map_err(write)?;
                 }
                 Call::Wait { id } => write!(hash, "wait {id}").map_err(write)?,
-                Call::Kernel { .. } | Call::Local { .. } | Call::Copy { .. } => {}
+                Call::Kernel { .. }
+                | Call::Local { .. }
+                | Call::Region { .. }
+                | Call::Copy { .. } => {}
             }
         }
     }

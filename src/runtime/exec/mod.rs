@@ -9,6 +9,7 @@
 mod bind;
 mod hash;
 mod ports;
+mod region;
 mod steps;
 
 pub use bind::Binding;

@@ -76,8 +76,8 @@ fn pairs() -> impl Iterator<Item = (Dtype, Dtype)> {
     Dtype::ALL.into_iter().flat_map(|a| Dtype::ALL.map(|b| (a, b)))
 }
 
-fn rounded(x: Vec<Complex64>, dtype: Dtype) -> Vec<Complex64> {
-    let m = memory(&x, dtype);
+fn rounded(x: &[Complex64], dtype: Dtype) -> Vec<Complex64> {
+    let m = memory(x, dtype);
     values(&m, &view(0, &[x.len()], dtype))
 }
 
@@ -107,7 +107,7 @@ fn elementwise_nodes_are_their_formulas_for_all_types() {
             }
             let element = |k: usize, i: usize| args[k].1[i % args[k].1.len()];
             let row = |i| (0..count).map(|k| element(k, i)).collect::<Vec<_>>();
-            let expected = rounded((0..N).map(|i| formula(&row(i))).collect(), result);
+            let expected = rounded(&(0..N).map(|i| formula(&row(i))).collect::<Vec<_>>(), result);
             let out = view(0, &[N], result);
             assert_eq!(run(&op, &args, &out), expected, "{op:?} {dtype} {result}");
             for over in usize::from(weak)..count {
@@ -126,7 +126,7 @@ fn results_over_an_argument_have_the_same_bits() {
         let args: Vec<_> = (0..4)
             .map(|k| {
                 let (view, x) = arg(k, &[N], dtype);
-                (view, rounded(x.iter().map(|x| x / 7.3).collect(), dtype))
+                (view, rounded(&x.iter().map(|x| x / 7.3).collect::<Vec<_>>(), dtype))
             })
             .collect();
         let out = view(0, &[N], dtype);
@@ -159,10 +159,10 @@ fn casts_and_constants() {
     for (dtype, result) in pairs() {
         let x = arg(1, &[N], dtype);
         let out = view(0, &[N], result);
-        assert_eq!(run(&Op::Cast, &[x.clone()], &out), rounded(x.1, result));
+        assert_eq!(run(&Op::Cast, std::slice::from_ref(&x), &out), rounded(&x.1, result));
         assert_eq!(run(&Op::Zero, &[], &out), vec![Complex64::ZERO; N]);
         let slots = arg(4, &[3], Dtype::C128);
-        let expected = rounded(vec![slots.1[2]; N], result);
+        let expected = rounded(&vec![slots.1[2]; N], result);
         assert_eq!(run(&Op::Slot(SlotId(2)), &[slots], &out), expected);
     }
 }
@@ -196,7 +196,7 @@ fn bases_are_combined_and_projected_on() {
         let basis = arg(1, &[rows, n], dtype);
         let h = arg(2, &[rows], if dtype.is_complex() { Dtype::C128 } else { Dtype::F64 });
         let sum = |i: usize| (0..rows).map(|k| h.1[k] * basis.1[k * n + i]).sum();
-        let expected = rounded((0..n).map(sum).collect(), result);
+        let expected = rounded(&(0..n).map(sum).collect::<Vec<_>>(), result);
         let out = view(0, &[n], result);
         assert_eq!(run(&Op::Combine, &[h.clone(), basis.clone()], &out), expected);
         let x = arg(3, &[n], result);
@@ -209,7 +209,7 @@ fn bases_are_combined_and_projected_on() {
         let taken = run(&Op::Take, &[basis.clone(), k.clone()], &view(0, &[n], dtype));
         assert_eq!(taken, row);
         let mut put = basis.1.clone();
-        put[4 * n..5 * n].copy_from_slice(&rounded(x.1.clone(), dtype));
+        put[4 * n..5 * n].copy_from_slice(&rounded(&x.1, dtype));
         let args = [basis, k, x];
         let out = view(0, &[rows, n], dtype);
         assert_eq!(run(&Op::Put, &args, &out), put);

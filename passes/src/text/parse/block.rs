@@ -2,7 +2,7 @@
 
 use super::term::Reference;
 use super::{Cursor, Fault, Read, Reader};
-use crate::ir::{Applied, Block, Map, Node, Op, Reduction, Return, Target, Value};
+use crate::ir::{Applied, Block, LeafId, Map, Node, Op, Reduction, Region, Return, Target, Value};
 use crate::placement::Type;
 use crate::text::words;
 use std::collections::BTreeMap;
@@ -15,6 +15,8 @@ pub(super) struct Draft {
     buffers: Option<BTreeMap<u32, u32>>,
     /// Where each value is used.
     uses: Vec<(u32, usize)>,
+    /// The region that is being read, and its first node.
+    region: Option<(LeafId, usize)>,
     end: usize,
 }
 
@@ -99,6 +101,33 @@ impl Reader {
         let results = results.into_iter().map(|(_, v)| Value(v)).collect();
         draft.block.nodes.push(Node { op, args, results });
         Ok(())
+    }
+
+    pub(super) fn region(&mut self, line: &mut Cursor) -> Read<()> {
+        if self.draft(line)?.region.is_some() {
+            return Err(line.fault("`end` before another region"));
+        }
+        line.expect("region")?;
+        let fault = line.fault("the name of an operator");
+        let Reference::Leaf(leaf) = self.reference(line)? else { return Err(fault) };
+        let draft = self.draft(line)?;
+        draft.region = Some((leaf, draft.block.nodes.len()));
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self, line: &mut Cursor) -> Read<()> {
+        let fault = line.fault("`region` and a node before its end");
+        line.expect("end")?;
+        let draft = self.draft(line)?;
+        let nodes = draft.block.nodes.len();
+        match draft.region.take() {
+            Some((leaf, first)) if first < nodes => {
+                let (first, last) = (first as u32, nodes as u32 - 1);
+                draft.block.regions.push(Region { leaf, first, last });
+                Ok(())
+            }
+            Some(_) | None => Err(fault),
+        }
     }
 
     /// Takes values up to something else.
@@ -209,6 +238,9 @@ impl Draft {
     fn finish(self) -> Read<Block> {
         if let Some((value, at)) = self.uses.iter().find(|(v, _)| !self.types.contains_key(v)) {
             return Err(Fault::new(*at, format!("a value of this block, found %{value}")));
+        }
+        if self.region.is_some() {
+            return Err(Fault::new(self.end, "the end of the region"));
         }
         if let Some((n, _)) = self.types.keys().enumerate().find(|(n, v)| *n != **v as usize) {
             return Err(Fault::new(self.end, format!("values without gaps: %{n} is not defined")));

@@ -4,6 +4,7 @@ mod apply;
 mod communication;
 mod good;
 mod local;
+mod regions;
 mod shapes;
 mod structure;
 mod text;
@@ -210,6 +211,7 @@ fn every_rule_is_broken_by_a_test() {
         include_str!("apply.rs"),
         include_str!("communication.rs"),
         include_str!("local.rs"),
+        include_str!("regions.rs"),
         include_str!("shapes.rs"),
         include_str!("structure.rs"),
     ]

@@ -1,0 +1,166 @@
+//! Regions: what a node may be among nodes that run panel by panel of a leaf.
+//!
+//! A panel is a range of rows, that is of local indices of the leading dim of the leaf's range.
+//! An application makes *panel values*: a panel computes its rows of them.
+//! Nodes between it and the adjoint act on each row by itself, so they can follow panel by panel;
+//! adjoints and dots sum over the panels, and nobody in the region may use such a sum.
+
+use crate::ir::{Applied, Block, LeafId, Node, Op, Value};
+
+/// What a node does in a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The leaf: reads all of its arguments for each panel, and makes the panel's rows.
+    Forward,
+    /// The leaf's adjoint: reads the panel's rows, and adds to all of its results.
+    Adjoint,
+    /// Element by element: reads and makes the panel's rows.
+    Rows,
+    /// A dot of panel values.
+    Sum,
+}
+
+/// How a value is seen from a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It is there before.
+    Outside,
+    /// It has the panels' rows.
+    Panel,
+    /// It follows from all panels.
+    Late,
+}
+
+/// A region while its nodes join it in their order.
+pub struct Panels<'a> {
+    block: &'a Block,
+    leaf: LeafId,
+    kinds: Vec<Kind>,
+}
+
+impl<'a> Panels<'a> {
+    /// A region of this leaf that has no nodes yet.
+    pub fn new(block: &'a Block, leaf: LeafId) -> Self {
+        Panels { block, leaf, kinds: vec![Kind::Outside; block.types.len()] }
+    }
+
+    /// Adds a node, or says why it cannot be in the region.
+    pub fn join(&mut self, node: &Node) -> Result<Role, String> {
+        let role = self.role(node)?;
+        let kind = match role {
+            Role::Forward | Role::Rows => Kind::Panel,
+            Role::Adjoint | Role::Sum => Kind::Late,
+        };
+        self.mark(node, kind);
+        Ok(role)
+    }
+
+    /// A node that is not in the region, and whose results nobody in it may use.
+    pub fn leave_out(&mut self, node: &Node) {
+        self.mark(node, Kind::Late);
+    }
+
+    /// Whether a node uses a value with the panels' rows.
+    pub fn reaches(&self, node: &Node) -> bool {
+        node.args.iter().any(|&v| self.kind(v) == Kind::Panel)
+    }
+
+    /// Whether a node uses a value that follows from all panels.
+    pub fn is_late(&self, node: &Node) -> bool {
+        node.args.iter().any(|&v| self.kind(v) == Kind::Late)
+    }
+
+    fn kind(&self, value: Value) -> Kind {
+        self.kinds[value.index()]
+    }
+
+    fn mark(&mut self, node: &Node, kind: Kind) {
+        node.results.iter().for_each(|r| self.kinds[r.index()] = kind);
+    }
+
+    fn role(&self, node: &Node) -> Result<Role, String> {
+        if self.is_late(node) {
+            return Err("uses in a region what follows from all of its panels".into());
+        }
+        let all_panels = node.args.iter().all(|&v| self.kind(v) == Kind::Panel);
+        match &node.op {
+            Op::Apply(Applied::Leaf(leaf)) if *leaf == self.leaf => self.forward(node),
+            Op::Apply(Applied::Adjoint(leaf)) if *leaf == self.leaf && all_panels => {
+                Ok(Role::Adjoint)
+            }
+            Op::Add
+            | Op::Sub
+            | Op::Neg
+            | Op::Scale
+            | Op::Axpy
+            | Op::Conj
+            | Op::Cast
+            | Op::Map(_) => self.rows(node),
+            Op::Dot { columns, .. }
+                if all_panels && *columns < self.block.ty(node.args[0]).dims.len() =>
+            {
+                Ok(Role::Sum)
+            }
+            Op::Apply(_)
+            | Op::Dot { .. }
+            | Op::Input(_)
+            | Op::Slot(_)
+            | Op::Get(_)
+            | Op::Zero
+            | Op::Reshape
+            | Op::Concat
+            | Op::Part(_)
+            | Op::Call(_)
+            | Op::Reduce(_)
+            | Op::Take
+            | Op::Put
+            | Op::Combine
+            | Op::Dots
+            | Op::OneHot
+            | Op::AllReduce(_)
+            | Op::ReduceScatter(_)
+            | Op::AllGather(_)
+            | Op::AllToAll(_)
+            | Op::Exchange
+            | Op::Halo
+            | Op::HaloSum
+            | Op::Slice
+            | Op::Pad(_)
+            | Op::Partial(_)
+            | Op::Copy => Err("cannot run panel by panel".into()),
+        }
+    }
+
+    fn forward(&self, node: &Node) -> Result<Role, String> {
+        if self.reaches(node) {
+            return Err("needs all rows of what the region computes panel by panel".into());
+        }
+        if node.results.iter().any(|&r| self.block.ty(r).dims.is_empty()) {
+            return Err("has no rows".into());
+        }
+        Ok(Role::Forward)
+    }
+
+    /// Vectors have the dims and the placement of the result, which are a panel value's; numbers
+    /// and factors of trailing dims come from outside.
+    fn rows(&self, node: &Node) -> Result<Role, String> {
+        let block = self.block;
+        let result = block.ty(node.results[0]);
+        let alike = |v: Value| {
+            let ty = block.ty(v);
+            ty.dims == result.dims && ty.placement == result.placement
+        };
+        if !node.args.iter().any(|&v| self.kind(v) == Kind::Panel && alike(v)) {
+            return Err("does not follow from a value of the panels".into());
+        }
+        let fits = |v: Value| {
+            let ty = block.ty(v);
+            let factor = ty.dims.len() < result.dims.len() && ty.placement.pending.is_empty();
+            alike(v) || (factor && self.kind(v) == Kind::Outside)
+        };
+        if !node.args.iter().all(|&v| fits(v)) {
+            return Err("has an operand that is placed otherwise than the panels".into());
+        }
+        Ok(Role::Rows)
+    }
+}

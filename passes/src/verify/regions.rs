@@ -1,0 +1,88 @@
+//! Regions: nodes that can run panel by panel, in buffers that allow it.
+
+use super::Report;
+use crate::ir::{Block, Plan, Region, Value};
+use crate::region::{Panels, Role};
+
+/// `regions`
+pub(super) fn regions(plan: &Plan, report: &mut Report) {
+    for (b, block) in plan.blocks.iter().enumerate() {
+        let mut free = 0;
+        for region in &block.regions {
+            if let Err(message) = bounds(plan, block, *region, free) {
+                report.block(b, message);
+                return;
+            }
+            free = region.nodes().end;
+            if let Err((node, message)) = roles(block, *region) {
+                report.node(b, node, message);
+            }
+        }
+    }
+}
+
+fn bounds(plan: &Plan, block: &Block, region: Region, free: usize) -> Result<(), String> {
+    let (nodes, leaf) = (region.nodes(), region.leaf.0 as usize);
+    if nodes.start < free || !is_inside(block, region) {
+        return Err(format!("a region of the nodes {nodes:?} overlaps another or is not there"));
+    }
+    match plan.leaves.get(leaf) {
+        Some(leaf) if leaf.signature.rule.range.len() == 1 => Ok(()),
+        Some(leaf) => Err(format!("the region of {} has not one range part", leaf.name)),
+        None => Err(format!("a region names leaf {leaf}, which is not there")),
+    }
+}
+
+fn is_inside(block: &Block, region: Region) -> bool {
+    let nodes = region.nodes();
+    !nodes.is_empty() && nodes.end <= block.nodes.len()
+}
+
+/// What each node of a region does, or the first that cannot be in it.
+fn roles(block: &Block, region: Region) -> Result<Vec<Role>, (usize, String)> {
+    let mut panels = Panels::new(block, region.leaf);
+    let mut roles = Vec::new();
+    for n in region.nodes() {
+        roles.push(panels.join(&block.nodes[n]).map_err(|message| (n, message))?);
+    }
+    if roles[0] == Role::Forward {
+        return Ok(roles);
+    }
+    Err((region.first as usize, "begins a region without applying its operator".into()))
+}
+
+/// `region-buffers`
+pub(super) fn region_buffers(plan: &Plan, report: &mut Report) {
+    for (b, block) in plan.blocks.iter().enumerate() {
+        for region in block.regions.iter().filter(|r| is_inside(block, **r)) {
+            let Ok(roles) = roles(block, *region) else { continue };
+            for n in region.nodes() {
+                if overwrites(block, *region, &roles, n) {
+                    let message = "writes where a later panel still reads or has written";
+                    report.node(b, n, message.into());
+                }
+            }
+        }
+    }
+}
+
+/// Whether a node writes to a buffer that the region uses otherwise than row by row before it.
+fn overwrites(block: &Block, region: Region, roles: &[Role], n: usize) -> bool {
+    let Some(buffers) = &block.buffers else { return false };
+    let role = |m: usize| roles[m - region.nodes().start];
+    let (defined, node) = (block.definitions(), &block.nodes[n]);
+    let earlier = |r: Value, v: Value| {
+        v != r && buffers[v.index()] == buffers[r.index()] && defined[v.index()] <= n
+    };
+    node.results.iter().any(|&r| {
+        region.nodes().any(|m| {
+            let other = &block.nodes[m];
+            let reads = other.args.iter().any(|&v| earlier(r, v));
+            let makes = other.results.iter().any(|&v| earlier(r, v));
+            let read_before = m <= n && matches!(role(m), Role::Rows | Role::Adjoint);
+            let made_before = m < n && matches!(role(m), Role::Rows | Role::Forward);
+            let in_place = role(n) == Role::Rows;
+            (reads && !(in_place && read_before)) || (makes && !(in_place && made_before))
+        })
+    })
+}

@@ -1,0 +1,142 @@
+//! Regions change no bit, on any number of ranks, and run in one pass.
+
+use adjoin::Dtype;
+use adjoin::data::{Array, Source};
+use adjoin::ops::{self, Handle};
+use adjoin::runtime::device::{Host, Shadow};
+use adjoin::runtime::{Program, World};
+use adjoin_passes::one_pass_normal::OnePassNormal;
+use adjoin_passes::pipeline::{Pass, run};
+use adjoin_passes::plan_buffers::PlanBuffers;
+use adjoin_passes::{Context, Plan, text};
+
+/// Numbers that no two orders of sums treat alike.
+fn values(dims: &[usize], dtype: Dtype) -> Source {
+    let n = dims.iter().product::<usize>() * 2;
+    let mut state = 1_u64;
+    let mut next = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f64 / 8_388_608.0 - 1.0
+    };
+    let pairs: Vec<_> = (0..n / 2).map(|_| num_complex::Complex64::new(next(), next())).collect();
+    let array: Array = pairs.into();
+    let array = array.reshape(dims.to_vec()).unwrap();
+    let array = if dtype.is_complex() { array } else { array.real_part() };
+    Source::array(array.cast(dtype).unwrap())
+}
+
+/// A placed plan after the passes that make regions and buffers.
+fn finished(source: &str, ranks: usize) -> Plan {
+    let source = source.replace("mesh", &format!("mesh p={ranks}"));
+    let plan = text::parse(&source).unwrap_or_else(|error| panic!("{error}"));
+    let passes: [&dyn Pass; 2] = [&OnePassNormal, &PlanBuffers];
+    let one = |plan: Plan, pass: &&dyn Pass| {
+        run(*pass, &plan, &Context::default()).unwrap_or_else(|error| panic!("{error}"))
+    };
+    passes.iter().fold(plan, one)
+}
+
+/// The same plan without regions: with the same buffers, or with one for each value.
+fn without(plan: &Plan, shared: bool) -> Plan {
+    let mut plan = plan.clone();
+    for block in &mut plan.blocks {
+        block.regions.clear();
+        if !shared {
+            block.buffers = None;
+        }
+    }
+    plan
+}
+
+/// All results of all ranks; floats are printed exactly.
+fn results(
+    plan: &Plan,
+    operator: &Handle,
+    inputs: &[(&str, Source)],
+    shadow: Option<u64>,
+) -> Vec<String> {
+    let world = World::threads(plan.mesh.ranks());
+    let run = world.run(|rank| {
+        let operators = [operator.clone()];
+        let binding = Program::of(plan).operators(&operators);
+        let binding = match shadow {
+            Some(seed) => binding.device(Shadow::new(seed)),
+            None => binding.device(Host::new()),
+        };
+        let mut program = binding.bind(rank.comm().clone())?;
+        for (name, source) in inputs {
+            program.load("", name, source)?;
+        }
+        program.set_slot("w", 0.3.into())?;
+        program.run("")?;
+        let count = program.output_types("")?.len();
+        let mut text = String::new();
+        for k in 0..count {
+            text += &format!("{:?}\n", program.output("", k)?.tile());
+        }
+        Ok(text)
+    });
+    run.unwrap()
+}
+
+fn unchanged(source: &str, operator: &Handle, inputs: &[(&str, Source)]) {
+    for ranks in [1, 2, 3] {
+        let plan = finished(source, ranks);
+        assert_eq!(plan.blocks[0].regions.len(), 1, "{plan}");
+        let expected = results(&without(&plan, false), operator, inputs, None);
+        assert!(expected[0].len() > 100, "{expected:?}");
+        assert_eq!(results(&without(&plan, true), operator, inputs, None), expected, "{plan}");
+        assert_eq!(results(&plan, operator, inputs, None), expected, "{plan}");
+        assert_eq!(results(&plan, operator, inputs, Some(7)), expected, "{plan}");
+    }
+}
+
+#[test]
+fn dense_normal_operators_keep_every_bit() {
+    for dtype in [Dtype::F32, Dtype::F64, Dtype::C64, Dtype::C128] {
+        for batch in ["", ", 3"] {
+            // Several panels on each rank, and a last one that is not full.
+            let (rows, cols) = (1501, 300);
+            let dot = if dtype.is_complex() { "c128" } else { "f64" };
+            let source = format!(
+                "mesh
+let A = (i) <- (j) : {dtype}[{rows}/p, {cols}]
+slot w : f64
+%0 = input x : {dtype}[{cols}{batch}]
+%1 = input y : {dtype}[{rows}/p{batch}]
+%2 = slot w : f64[]
+%3 = apply A %0 : {dtype}[{rows}/p{batch}]
+%4 = axpy %2 %3 %1 : {dtype}[{rows}/p{batch}]
+%5 = neg %4 : {dtype}[{rows}/p{batch}]
+%6 = conj %5 : {dtype}[{rows}/p{batch}]
+%7 = apply A.H %6 : {dtype}[{cols}{batch}] +p
+%8 = all_reduce p %7 : {dtype}[{cols}{batch}]
+%9 = dot %5 %5 : {dot}[] +p
+%10 = all_reduce p %9 : {dot}[]
+return %8 %10
+"
+            );
+            let a = ops::matrix_mult(values(&[rows, cols], dtype)).build().unwrap();
+            let dims = |n| if batch.is_empty() { vec![n] } else { vec![n, 3] };
+            let inputs = [("x", values(&dims(cols), dtype)), ("y", values(&dims(rows), dtype))];
+            unchanged(&source, &a, &inputs);
+        }
+    }
+}
+
+#[test]
+fn fredholm_integrals_keep_every_bit() {
+    let g = ops::fredholm1(values(&[7, 200, 150], Dtype::C64)).nz(2).build().unwrap();
+    let source = "mesh
+let G = (k, i, z) <- (k, j, z) : c64[7/p, 200, 2, 150]
+slot w : f64
+%0 = input x : c64[7/p, 150, 2]
+%1 = slot w : f64[]
+%2 = apply G %0 : c64[7/p, 200, 2]
+%3 = scale %1 %2 : c64[7/p, 200, 2]
+%4 = apply G.H %3 : c64[7/p, 150, 2]
+return %4
+";
+    unchanged(source, &g, &[("x", values(&[7, 150, 2], Dtype::C64))]);
+}

@@ -1,0 +1,205 @@
+//! Small placed plans with what their blocks must compute: what mutants are made of and judged by.
+
+use super::check::{agree, precision};
+use super::dense::{self, Dense, Z};
+use adjoin::Dtype;
+use adjoin::data::Source;
+use adjoin::expr::{Op, Vector, family, param, vstack};
+use adjoin::ops;
+use adjoin::planned::{Planned, Planner};
+use adjoin::runtime::Functions;
+use adjoin::runtime::sim::{self, simulate_calls};
+use adjoin::solve::{Cgls, Settings, System};
+use adjoin_passes::calls::Calls;
+use adjoin_passes::certify::Verdict;
+use adjoin_passes::ir::{self, Plan};
+use adjoin_passes::lower::lower_all;
+use adjoin_passes::machine::Machine;
+use adjoin_passes::reference::{Array, Given, Outcome, evaluate};
+use adjoin_passes::{Mesh, Type};
+use num_complex::Complex64;
+use std::sync::Arc;
+
+/// A plan, its data, and what each block gives.
+pub struct Subject {
+    pub name: &'static str,
+    pub planned: Planned,
+    pub calls: Vec<Calls>,
+    given: sim::Given,
+    states: Vec<Array<Z>>,
+    expected: Vec<Outcome<Z>>,
+    unit: f64,
+}
+
+/// A network so fast that vectors of a few elements are worth splitting.
+pub fn fast() -> Machine {
+    Machine { latency: 1e-12, byte: 1e-13, launch: 0.0, ..Machine::default() }
+}
+
+fn planner(mesh: &str) -> Planner {
+    Planner::new(Mesh::parse(mesh).expect("a mesh")).machine(fast())
+}
+
+fn applied(mesh: &str, vector: &Vector) -> Planned {
+    planner(mesh).apply(vector).unwrap_or_else(|e| panic!("{vector} on {mesh}: {e}"))
+}
+
+/// All subjects.
+pub fn all() -> Vec<Subject> {
+    vec![
+        Subject::new("normal operator of a dense stack, 2×2", applied("r=2,c=2", &dense_normal())),
+        Subject::new("step of CGLS, 3 ranks", cgls()),
+        Subject::new("normal operator of a stencil, 4 ranks", applied("p=4", &stencil_normal())),
+        Subject::new("Fredholm between transforms, 3 ranks", applied("p=3", &fredholm())),
+        Subject::new("normal operator of a family, 3 ranks", applied("p=3", &family_normal())),
+        Subject::new("restriction of a stencil, 3 ranks", applied("p=3", &restricted())),
+        Subject::new("complex with conjugates, 2×2", applied("r=2,c=2", &conjugated())),
+        Subject::new("columns of a product, 4 ranks", applied("p=4", &columns())),
+    ]
+}
+
+fn matrix(seed: u64, rows: usize, columns: usize, dtype: Dtype) -> Op {
+    let source = Source::array(dense::array(seed, &[rows, columns], dtype));
+    Op::new(ops::matrix_mult(source).build().expect("a matrix"))
+}
+
+fn dense_normal() -> Vector {
+    let (a, b) = (matrix(1, 6, 8, Dtype::F64), matrix(2, 9, 8, Dtype::F64));
+    let a = vstack([&a, &b]).expect("one domain").named("A");
+    a.h() * (&a * a.input("x", Dtype::F64))
+}
+
+fn cgls() -> Planned {
+    let l = ops::second_derivative([8]).edge(true).build().expect("a stencil");
+    let (g, l) = (matrix(3, 6, 8, Dtype::F64).named("G"), Op::new(l).named("L"));
+    let a = vstack([("data", &g), ("smooth", &(param("eps", 0.3) * &l))]).expect("one domain");
+    let system = System::new(&a, &[Dtype::F64; 2]).expect("two parts");
+    let settings = Settings { damp: 0.5, ..Settings::default() };
+    planner("p=3").solve(Arc::new(Cgls), &system, settings).expect("a plan")
+}
+
+fn stencil_normal() -> Vector {
+    let l = ops::laplacian([12, 3]).weights([1.0, 0.5]).edge(true).build().expect("a stencil");
+    let l = Op::new(l).named("L");
+    l.h() * (&l * l.input("x", Dtype::F64))
+}
+
+fn fredholm() -> Vector {
+    let f = ops::fft([8, 3, 2]).axis(0).real(true).build().expect("a transform");
+    let g = Source::array(dense::array(4, &[5, 4, 3], Dtype::C128));
+    let k = Op::new(ops::fredholm1(g).nz(2).build().expect("an integral")).named("K");
+    let back = ops::fft([8, 4, 2]).axis(0).real(true).build().expect("a transform");
+    let (f, back) = (Op::new(f).named("F"), Op::new(back).named("Ft"));
+    let a = back.h() * &k * &f;
+    &a * a.input("x", Dtype::F64)
+}
+
+fn family_normal() -> Vector {
+    let blocks =
+        family(0..7, |i| Ok(matrix(10 + i as u64, [3, 1, 4, 2, 5, 2, 3][i], 4, Dtype::F64)));
+    let a = blocks.and_then(|f| f.vstack()).expect("one domain").named("A");
+    a.h() * (&a * a.input("x", Dtype::F64))
+}
+
+fn restricted() -> Vector {
+    let d = ops::first_derivative([11]).build().expect("a stencil");
+    let r = ops::restriction(11, [0, 1, 4, 5, 9, 10]).build().expect("a restriction");
+    let s = ops::restriction(11, [7, 2, 2, 10]).build().expect("a restriction");
+    let (d, r, s) = (Op::new(d).named("D"), Op::new(r).named("R"), Op::new(s).named("S"));
+    let a = vstack([&r, &s]).expect("one domain") * &d;
+    a.h() * (&a * a.input("x", Dtype::F32))
+}
+
+fn conjugated() -> Vector {
+    let (a, b) = (matrix(5, 6, 5, Dtype::C128).named("A"), matrix(6, 6, 5, Dtype::C64).named("B"));
+    let alpha = param("alpha", Complex64::new(0.5, -0.75));
+    let x = a.input("x", Dtype::C128);
+    a.t() * ((alpha * &b).conj() * x.conj() - &a * &x)
+}
+
+fn columns() -> Vector {
+    let (a, b) = (matrix(7, 4, 9, Dtype::F64).named("A"), matrix(8, 9, 4, Dtype::F64).named("B"));
+    let eps = param("eps", 0.3);
+    let x = adjoin::expr::input("x", [4, 2], Dtype::F64);
+    let y = adjoin::expr::input("y", [9, 2], Dtype::F64);
+    &a * (&b * &x - eps * y) + &x
+}
+
+impl Subject {
+    fn new(name: &'static str, planned: Planned) -> Self {
+        assert_eq!(*planned.verdict(), Verdict::Proven, "{name}\n{planned}");
+        let source = planned.source();
+        let made = |ty: &Type, seed: usize| dense::array(50 + seed as u64, &ty.dims, ty.dtype);
+        let exact = |a: &adjoin::data::Array| Array {
+            dims: a.dims().to_vec(),
+            data: dense::widest(a.elements()).into_iter().map(Z::new).collect(),
+        };
+        let mut given = sim::Given::new();
+        let (mut inputs, mut states) = (Vec::new(), Vec::new());
+        for (k, state) in source.states.iter().enumerate() {
+            let array = made(&state.ty, k);
+            states.push(exact(&array));
+            given = given.state(&state.name, Source::array(array));
+        }
+        for block in &source.blocks {
+            for node in &block.nodes {
+                if let ir::Op::Input(input) = &node.op {
+                    let array = made(block.ty(node.results[0]), 20 + inputs.len());
+                    inputs.push((input.clone(), exact(&array)));
+                    given = given.input(input, Source::array(array));
+                }
+            }
+        }
+        for (slot, value) in source.slots.iter().zip(planned.slots()) {
+            given = given.slot(&slot.name, *value);
+        }
+        let slots: Vec<_> = planned.slots().iter().map(|v| Z::new(*v)).collect();
+        let input = |name: &str, _: &[usize]| {
+            inputs.iter().find(|(known, _)| known == name).expect("a given input").1.clone()
+        };
+        let from = Given { inputs: &input, states: &states, slots: &slots };
+        let mut leaves = Dense::new(planned.operators());
+        let mut block = |b| evaluate(source, b, &from, &mut leaves).expect("the reference");
+        let expected = source.blocks.iter().map(&mut block).collect();
+        let unit = precision(source).max(precision(planned.plan()));
+        let calls = lower_all(planned.plan());
+        let subject = Subject { name, planned, calls, given, states, expected, unit };
+        subject.judge(subject.planned.plan(), &subject.calls).expect("the plan itself");
+        subject
+    }
+
+    /// Runs calls of a plan in full and compares all that they give with what they should.
+    pub fn judge(&self, plan: &Plan, calls: &[Calls]) -> Result<(), String> {
+        for (block, want) in self.planned.source().blocks.iter().zip(&self.expected) {
+            let operators = self.planned.operators();
+            let run = simulate_calls(
+                plan,
+                calls,
+                operators,
+                &Functions::default(),
+                &self.given,
+                &block.name,
+            );
+            self.compare(want, &run.map_err(|e| e.to_string())?)?;
+        }
+        Ok(())
+    }
+
+    fn compare(&self, want: &Outcome<Z>, have: &sim::Outcome) -> Result<(), String> {
+        let outputs: Vec<_> = have.outputs.iter().map(|a| dense::widest(a.elements())).collect();
+        agree(&want.outputs, &outputs, self.unit)?;
+        if want.controls.len() != have.controls.len() {
+            return Err("another number of controls".into());
+        }
+        for ((_, want), (_, have)) in want.controls.iter().zip(&have.controls) {
+            agree(std::slice::from_ref(want), std::slice::from_ref(have), self.unit)?;
+        }
+        for (s, given) in self.states.iter().enumerate() {
+            let set = want.states.iter().find(|(k, _)| *k as usize == s).map(|(_, array)| array);
+            let have = have.states.get(s).map(|(_, a)| dense::widest(a.elements()));
+            let have = have.ok_or("a state is missing")?;
+            agree(std::slice::from_ref(set.unwrap_or(given)), &[have], self.unit)?;
+        }
+        Ok(())
+    }
+}
