@@ -10,7 +10,7 @@ use adjoin::runtime::sim::{self, simulate};
 use adjoin::runtime::{Functions, World};
 use adjoin_passes::certify::Verdict;
 use adjoin_passes::ir::{Op, Plan};
-use adjoin_passes::reference::{self, Given, evaluate};
+use adjoin_passes::reference::{self, Given, Leaves, evaluate};
 use num_complex::Complex64;
 use std::sync::Arc;
 
@@ -48,11 +48,11 @@ impl Data {
     }
 }
 
-/// What an unplaced plan gives, by the reference evaluator with dense leaves.
+/// What an unplaced plan gives, by the reference evaluator.
 pub fn expected(
     plan: &Plan,
     data: &Data,
-    leaves: &mut Dense<'_>,
+    leaves: &mut dyn Leaves<Z>,
 ) -> Result<Vec<reference::Array<Z>>, String> {
     let slots: Vec<_> = data.slots.iter().map(|v| Z::new(*v)).collect();
     let input = |name: &str, dims: &[usize]| {

@@ -192,43 +192,87 @@ impl Matrix {
 
 /// The images of all unit vectors times a number, row by row.
 fn applied_to_units(operator: &dyn Operator, unit: Complex64) -> Vec<Complex64> {
+    let n = operator.signature().columns();
+    let entry = |k: usize| if k / n == k % n { unit } else { Complex64::ZERO };
+    whole(operator, false, &(0..n * n).map(entry).collect::<Vec<_>>(), &[n])
+}
+
+/// An operator or its adjoint as one tile in double precision, on all parts one after the other.
+fn whole(
+    operator: &dyn Operator,
+    adjoint: bool,
+    x: &[Complex64],
+    batch: &[usize],
+) -> Vec<Complex64> {
     let s = operator.signature();
-    let (n, m) = (s.columns(), s.rows());
-    if n * m == 0 {
-        return Vec::new();
-    }
     let tile = Tile::whole(s, Dtype::C128);
-    let mut local = operator.build(&tile).expect("a whole tile can be built");
+    let mut from = (&s.domain, tile.domain);
+    let mut to = (&s.range, tile.range);
+    if adjoint {
+        std::mem::swap(&mut from, &mut to);
+    }
+    let shape = |dims: &Vec<usize>| [dims, batch].concat();
+    let size = |dims: &Vec<usize>| shape(dims).iter().product::<usize>();
     let held = |dims: &Vec<usize>| -> Vec<Range<usize>> {
-        dims.iter().chain([&n]).map(|&n| 0..n).collect()
+        shape(dims).into_iter().map(|n| 0..n).collect()
     };
-    let (domain, range): (Vec<_>, Vec<_>) =
-        (s.domain.iter().map(held).collect(), s.range.iter().map(held).collect());
-    let mut begin = 0;
-    let parts = s.domain.iter().map(|dims| {
-        let size: usize = dims.iter().product();
-        let entry = |k: usize| if begin + k / n == k % n { unit } else { Complex64::ZERO };
-        let data = elements(&(0..size * n).map(entry).collect::<Vec<_>>(), tile.domain);
-        begin += size;
-        data
-    });
-    let inputs: Vec<_> = parts.collect();
-    let mut outputs: Vec<_> = s
-        .range
-        .iter()
-        .map(|d| Elements::zeros(tile.range, d.iter().product::<usize>() * n))
-        .collect();
+    let (reads, writes): (Vec<_>, Vec<_>) =
+        (from.0.iter().map(held).collect(), to.0.iter().map(held).collect());
+    let mut outputs: Vec<_> = to.0.iter().map(|d| Elements::zeros(to.1, size(d))).collect();
+    if x.is_empty() || outputs.iter().all(Elements::is_empty) {
+        return outputs.iter().flat_map(widest).collect();
+    }
+    let mut rest = x;
+    let part = |dims: &Vec<usize>| {
+        let (mine, others) = rest.split_at(size(dims));
+        rest = others;
+        elements(mine, from.1)
+    };
+    let inputs: Vec<_> = from.0.iter().map(part).collect();
+    let mut local = operator.build(&tile).expect("a whole tile can be built");
     for panel in 0..local.panels() {
         let x: Vec<_> =
-            inputs.iter().zip(&domain).map(|(e, held)| Patch { data: slice(e), held }).collect();
-        let mut y: Vec<_> = outputs
-            .iter_mut()
-            .zip(&range)
-            .map(|(e, held)| PatchMut { data: slice_mut(e), held })
-            .collect();
-        local.forward(panel, &x, &mut y, Acc::Set).expect("a whole tile can be applied");
+            inputs.iter().zip(&reads).map(|(e, held)| Patch { data: slice(e), held }).collect();
+        let pairs = outputs.iter_mut().zip(&writes);
+        let mut y: Vec<_> = pairs.map(|(e, held)| PatchMut { data: slice_mut(e), held }).collect();
+        if adjoint {
+            let acc = if panel == 0 { Acc::Set } else { Acc::Add };
+            local.adjoint(panel, &x, &mut y, acc)
+        } else {
+            local.forward(panel, &x, &mut y, Acc::Set)
+        }
+        .expect("a whole tile can be applied");
     }
     outputs.iter().flat_map(widest).collect()
+}
+
+/// The leaves of a plan that is too large for matrices, as whole tiles.
+///
+/// The sizes of what comes out are the largest absolute value of it.
+pub struct Whole<'a>(pub &'a [Arc<dyn Operator>]);
+
+impl Leaves<Z> for Whole<'_> {
+    fn apply(
+        &mut self,
+        leaf: LeafId,
+        adjoint: bool,
+        x: &[reference::Array<Z>],
+    ) -> Result<Vec<reference::Array<Z>>, String> {
+        let operator = &*self.0[leaf.0 as usize];
+        let s = operator.signature();
+        let (from, to) = if adjoint { (&s.range, &s.domain) } else { (&s.domain, &s.range) };
+        let extra = &x[0].dims[from[0].len()..];
+        let flat: Vec<_> = x.iter().flat_map(|a| a.data.iter().map(|z| z.value)).collect();
+        let y = whole(operator, adjoint, &flat, extra);
+        let size = y.iter().map(|v| v.norm()).fold(0.0, f64::max);
+        let mut y = y.into_iter().map(|value| Z { value, size });
+        let part = |dims: &Vec<usize>| {
+            let dims = [dims, extra].concat();
+            let data = y.by_ref().take(dims.iter().product()).collect();
+            reference::Array { dims, data }
+        };
+        Ok(to.iter().map(part).collect())
+    }
 }
 
 /// Numbers as elements of a type; imaginary parts are dropped where it is real.
