@@ -51,6 +51,8 @@ struct Lowering<'a> {
     plan: &'a Plan,
     at: Vec<usize>,
     calls: Calls,
+    /// The next buffer for a value of a block whose buffers are not planned.
+    unplanned: usize,
 }
 
 /// One block while it is lowered: the buffer of each value.
@@ -73,26 +75,33 @@ impl<'a> Lowering<'a> {
             tiles: plan.leaves.iter().map(tile).collect(),
             ..Calls::default()
         };
-        Lowering { plan, at, calls }
+        Lowering { plan, at, calls, unplanned: plan.states.len() }
     }
 
     /// Room for the buffers of all values, so that temporary ones come after them.
     fn reserve(&mut self) {
-        let states = self.plan.states.len();
-        let needs = self.plan.blocks.iter().map(|block| match &block.buffers {
-            Some(buffers) => buffers.iter().map(|&b| b as usize + 1).max().unwrap_or(0),
-            None => states + block.types.len(),
-        });
-        let count = needs.max().unwrap_or(0).max(states);
+        let mut count = self.plan.states.len();
+        for block in &self.plan.blocks {
+            match &block.buffers {
+                Some(planned) => {
+                    let last = planned.iter().map(|&b| b as usize + 1).max();
+                    count = count.max(last.unwrap_or(0));
+                }
+                None => count += block.types.len(),
+            }
+        }
         self.calls.buffers = vec![Buffer { dtype: Dtype::F64, len: 0 }; count];
     }
 
     fn block(&mut self, block: &'a Block) {
-        let states = self.plan.states.len();
-        let buffers = match &block.buffers {
+        let buffers: Vec<usize> = match &block.buffers {
             Some(buffers) => buffers.iter().map(|&b| b as usize).collect(),
-            None => (states..states + block.types.len()).collect(),
+            // Unplanned, every value of every block has a buffer of its own.
+            None => (self.unplanned..self.unplanned + block.types.len()).collect(),
         };
+        if block.buffers.is_none() {
+            self.unplanned += block.types.len();
+        }
         let out = CallBlock { name: block.name.clone(), ..CallBlock::default() };
         let mut scope = Scope { block, buffers, out };
         for (tag, node) in block.nodes.iter().enumerate() {
