@@ -2,6 +2,7 @@
 
 pub mod elements;
 pub mod data;
+pub mod machine;
 pub mod ops;
 pub mod expr;
 pub mod solve;

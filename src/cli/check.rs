@@ -6,7 +6,7 @@ use super::job::{Job, applied, start};
 use super::{explain, plan, text};
 use crate::check::{Fault, blocks, leaf};
 use crate::ops::Operator;
-use crate::planned::{Planned, Planner};
+use crate::planned::Planned;
 use adjoin_passes::signature::Signature;
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ pub(super) fn run(args: &Check) -> Result<(), Failure> {
     let mesh = job.planned_mesh();
     let nothing_asked = job.resolved.expressions.is_empty() && job.resolved.solve.is_none();
     let plans = if nothing_asked {
-        let planner = Planner::new(mesh);
+        let planner = job.planner(&mesh);
         let plan = |op| Ok(planner.apply(&applied(op, job.resolved.dtype)?)?);
         model.operators().map(plan).collect::<Result<Vec<_>, Failure>>()?
     } else {
-        vec![plan::planned(&job, &mut model, &mesh)?]
+        vec![plan::planned(&job, &mut model, &job.planner(&mesh))?]
     };
     for planned in &plans {
         say(&job, &explain::proofs(planned)?)?;

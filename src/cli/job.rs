@@ -5,6 +5,7 @@ use super::args::{Backend, Common};
 use crate::Dtype;
 use crate::data::Source;
 use crate::expr::{Op, Vector, input_parts};
+use crate::machine::{self, Machine};
 use crate::planned::{Planned, Planner};
 use crate::problem::build::{Expression, Task};
 use crate::problem::file::Layout;
@@ -20,6 +21,7 @@ pub(super) struct Job {
     /// Where the paths of the file begin.
     pub folder: PathBuf,
     pub mesh: Option<Mesh>,
+    pub machine: Machine,
     pub quiet: bool,
 }
 
@@ -41,7 +43,11 @@ impl Job {
             Some(mesh) => Some(mesh),
             None => resolved.layout.as_ref().map(layout).transpose()?,
         };
-        Ok(Job { resolved, folder, mesh, quiet: common.quiet })
+        let machine = match &common.machine {
+            Some(name) => chosen(name)?,
+            None => Machine::default(),
+        };
+        Ok(Job { resolved, folder, mesh, machine, quiet: common.quiet })
     }
 
     pub fn model(&self) -> Result<Model<'_>, Failure> {
@@ -63,10 +69,20 @@ impl Job {
         Ok((world, mesh))
     }
 
+    /// Plans for a mesh of the machine that the command line names.
+    pub fn planner(&self, mesh: &Mesh) -> Planner {
+        Planner::new(mesh.clone()).machine(self.machine.clone())
+    }
+
     /// The mesh of what is only planned.
     pub fn planned_mesh(&self) -> Mesh {
         self.mesh.clone().unwrap_or_else(|| Mesh::line(1))
     }
+}
+
+/// A machine that the command line names.
+pub(super) fn chosen(name: &str) -> Result<Machine, Failure> {
+    machine::named(name).map_err(|error| Failure::User(error.to_string()))
 }
 
 /// What runs this process: an MPI job if there is one, else a thread.
@@ -120,8 +136,7 @@ fn layout(layout: &Layout) -> Result<Mesh, Failure> {
 }
 
 /// The plan of a task.
-pub(super) fn plan_task(task: &Task, mesh: &Mesh) -> Result<Planned, Failure> {
-    let planner = Planner::new(mesh.clone());
+pub(super) fn plan_task(task: &Task, planner: &Planner) -> Result<Planned, Failure> {
     Ok(planner.solve(task.solver.clone(), &task.system, task.settings)?)
 }
 
@@ -154,14 +169,14 @@ pub(super) type Solved = (Task, Planned);
 pub(super) fn expression(
     job: &Job,
     model: &mut Model<'_>,
-    mesh: &Mesh,
+    planner: &Planner,
 ) -> Result<Option<(Expression, Option<Solved>)>, Failure> {
     let Some((formula, _)) = job.resolved.expressions.first() else { return Ok(None) };
     let mut solved = None;
     if crate::problem::build::names_solution(&job.resolved, formula)
         && let Some(task) = model.task()?
     {
-        let planned = plan_task(&task, mesh)?;
+        let planned = plan_task(&task, planner)?;
         model.bind_solution(solution_vector(&planned));
         solved = Some((task, planned));
     }

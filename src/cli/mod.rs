@@ -1,4 +1,4 @@
-//! The command line: `adjoin plan | apply | solve | check`.
+//! The command line: `adjoin plan | apply | solve | check | compare | calibrate`.
 //!
 //! Exit codes: 0 done, 2 the user's error, 1 ours.
 //! Rank 0 prints; a launcher that announces other ranks than there are is refused before anything
@@ -7,10 +7,13 @@
 mod args;
 mod failure;
 mod job;
+mod table;
 mod text;
 
 mod apply;
+mod calibrate;
 mod check;
+mod compare;
 mod dump;
 mod explain;
 mod plan;
@@ -48,6 +51,8 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
         Command::Apply(apply) => apply::run(apply),
         Command::Solve(solve) => solve::run(solve),
         Command::Check(check) => check::run(check),
+        Command::Compare(compare) => compare::run(compare),
+        Command::Calibrate(calibrate) => calibrate::run(calibrate),
     });
     match catch_unwind(command) {
         Ok(Ok(())) => 0,

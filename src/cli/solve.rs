@@ -42,7 +42,7 @@ pub(super) fn run(args: &Solve) -> Result<(), Failure> {
     let (world, mesh) = job.ranks(world)?;
     let begin = Instant::now();
     let mut model = together(&world, job.model())?;
-    let planned = together(&world, planned(&mut model, &mesh, saved.as_ref()))?;
+    let planned = together(&world, planned(&mut model, &job.planner(&mesh), saved.as_ref()))?;
     let planning = begin.elapsed().as_secs_f64();
     let work = Work { job: &job, world, mesh, planned };
     together(&work.world, work.check_folders(args))?;
@@ -82,23 +82,22 @@ fn read(args: &Solve) -> Result<(Job, Option<Saved>), Failure> {
 
 fn planned(
     model: &mut Model<'_>,
-    mesh: &Mesh,
+    planner: &Planner,
     saved: Option<&Saved>,
 ) -> Result<PlannedTask, Failure> {
     let task = model.task()?.ok_or_else(|| Failure::User("the file has no [solve]".into()))?;
-    let plan = plan_task(&task, mesh)?;
+    let plan = plan_task(&task, planner)?;
     saved.map_or(Ok(()), |saved| saved.check(&plan))?;
     model.bind_solution(solution_vector(&plan));
-    let outputs = planned_outputs(model, mesh)?;
+    let outputs = planned_outputs(model, planner)?;
     Ok(PlannedTask { task, plan, outputs })
 }
 
 /// What is to be written, planned before anything runs.
 fn planned_outputs(
     model: &Model<'_>,
-    mesh: &Mesh,
+    planner: &Planner,
 ) -> Result<Vec<(Wanted, Option<Planned>)>, Failure> {
-    let planner = Planner::new(mesh.clone());
     let plan = |wanted: Wanted| {
         let planned = match &wanted.content {
             Content::Expression(vector) => Some(planner.apply(vector)?),

@@ -33,7 +33,7 @@ pub struct Subject {
 
 /// A network so fast that vectors of a few elements are worth splitting.
 pub fn fast() -> Machine {
-    Machine { latency: 1e-12, byte: 1e-13, launch: 0.0, ..Machine::default() }
+    Machine::default().with_link(1e-12, 1e13).with_launch(0.0)
 }
 
 fn planner(mesh: &str) -> Planner {

@@ -70,12 +70,12 @@ impl Case {
     /// Small vectors are worth splitting only where messages are cheap.
     pub fn machine(&self) -> Machine {
         let usual = Machine::default();
-        let eager = Machine { latency: 1e-12, byte: 1e-13, launch: 0.0, ..usual.clone() };
+        let eager = usual.clone().with_link(1e-12, 1e13).with_launch(0.0);
         match self.network {
             0 => usual,
             1 => eager,
-            2 => Machine { byte: 1e-9, ..eager },
-            _ => Machine { latency: 1e-9, flop: 1e-8, ..eager },
+            2 => eager.with_link(1e-12, 1e9),
+            _ => eager.with_link(1e-9, 1e13).with_flops(1e8),
         }
     }
 
