@@ -18,7 +18,7 @@ pub(super) fn run(args: &Check) -> Result<(), Failure> {
     }
     let job = Job::read(&args.common, args.expr.as_deref())?;
     let mut model = job.model()?;
-    let mesh = job.planned_mesh();
+    let mesh = job.planned_mesh(&world);
     let nothing_asked = job.resolved.expressions.is_empty() && job.resolved.solve.is_none();
     let plans = if nothing_asked {
         let planner = Planner::new(mesh);
@@ -27,14 +27,14 @@ pub(super) fn run(args: &Check) -> Result<(), Failure> {
     } else {
         vec![plan::planned(&job, &mut model, &mesh)?]
     };
-    for planned in &plans {
-        say(&job, &explain::proofs(planned)?)?;
-    }
     let leaves = leaves(&plans);
     let chosen = match &args.block {
         None => leaves.iter().map(|(name, op)| (name.clone(), op.clone(), None)).collect(),
         Some(block) => vec![named(&leaves, block)?],
     };
+    for planned in &plans {
+        say(&job, &explain::proofs(planned)?)?;
+    }
     let mut faults = Vec::new();
     for (name, operator, block) in chosen {
         let found = leaf(&name, &*operator, block)
