@@ -21,7 +21,7 @@ fn on(ranks: usize, folder: &Folder, arguments: &[&str]) -> Job {
 /// What it prints when it succeeds.
 fn good(ranks: usize, folder: &Folder, arguments: &[&str]) -> String {
     let job = on(ranks, folder, arguments);
-    assert!(job.status.success(), "{arguments:?} on {ranks}: {}", job.output);
+    assert!(job.status.success(), "{arguments:?} on {ranks}: {}", job.output());
     job.stdout
 }
 
@@ -31,8 +31,8 @@ fn bad(ranks: usize, folder: &Folder, arguments: &[&str], message: &str) -> Stri
 }
 
 fn wrong(job: &Job, message: &str) -> String {
-    assert_eq!(job.status.code(), Some(2), "{}", job.output);
-    assert_eq!(job.stderr.matches(message).count(), 1, "{message}: {}", job.output);
+    assert_eq!(job.status.code(), Some(2), "{}", job.output());
+    assert_eq!(job.stderr.matches(message).count(), 1, "{message}: {}", job.output());
     assert_eq!(job.stdout, "", "nothing went well");
     assert!(job.time < Duration::from_secs(20), "{:?}", job.time);
     job.stderr.clone()

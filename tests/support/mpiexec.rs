@@ -17,8 +17,6 @@ pub struct Job {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
-    /// Both, one after the other.
-    pub output: String,
     pub time: Duration,
 }
 
@@ -60,10 +58,16 @@ pub fn succeeds(ranks: usize, test: &str, body: impl FnOnce(Arc<dyn Comm>)) {
 }
 
 impl Job {
+    /// All that was printed.
+    pub fn output(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
     /// All ranks passed.
     pub fn succeeded(&self) {
-        assert!(self.status.success(), "{}\n{}", self.status, self.output);
-        assert!(self.output.contains("test result: ok. 1 passed"), "{}", self.output);
+        let output = self.output();
+        assert!(self.status.success(), "{}\n{output}", self.status);
+        assert!(output.contains("test result: ok. 1 passed"), "{output}");
     }
 }
 
@@ -116,9 +120,7 @@ fn finish(mut child: Child, limit: Duration) -> Job {
         thread::sleep(Duration::from_millis(5));
     };
     let time = start.elapsed();
-    let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
-    let output = stdout.clone() + &stderr;
-    Job { status, stdout, stderr, output, time }
+    Job { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), time }
 }
 
 fn drain(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
