@@ -5,8 +5,8 @@ use crate::planned::Planned;
 use adjoin_passes::calls::{Call, Calls, View};
 use adjoin_passes::certify::Verdict;
 use adjoin_passes::interpret::matching;
-use adjoin_passes::ir::Op;
 use adjoin_passes::lower::lower_all;
+use adjoin_passes::text::operation;
 use adjoin_passes::traffic::{Traffic, bytes_text, payload};
 use adjoin_passes::verify::{RULES, verify};
 use adjoin_passes::{Block, Plan};
@@ -41,7 +41,8 @@ pub(super) fn proofs(planned: &Planned) -> Result<String, Failure> {
     ))
 }
 
-fn counted(n: usize, what: &str) -> String {
+/// So many of something.
+pub(super) fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
@@ -73,23 +74,10 @@ fn explain_block(plan: &Plan, block: &Block, text: &mut String) {
             };
             let _ = writeln!(
                 text,
-                "  %{:<4} {shown:<32} {:<12} {bytes} on rank 0{sent}",
+                "  %{:<4} {shown:<32} {:<20} {bytes} on rank 0{sent}",
                 value.0,
-                what(plan, &node.op)
+                operation(plan, &node.op)
             );
-        }
-    }
-}
-
-fn what(plan: &Plan, op: &Op) -> String {
-    use adjoin_passes::ir::Applied;
-    match op {
-        Op::Apply(Applied::Leaf(leaf)) => plan[*leaf].name.clone(),
-        Op::Apply(Applied::Adjoint(leaf)) => format!("{}.H", plan[*leaf].name),
-        Op::Input(name) => name.clone(),
-        other => {
-            let debug = format!("{other:?}");
-            debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase()
         }
     }
 }
