@@ -134,7 +134,54 @@ fn check_says_what_is_proven_and_checks_each_leaf() {
     assert!(said.contains("checked    L, SecondDerivative 12×12 float64: "), "{said}");
     let said = folder.good(&["check", "p.toml", "G.H @ d", "--block", "G"]);
     assert!(said.contains("checked    G") && !said.contains("checked    L"), "{said}");
-    assert!(folder.bad(&["check", "p.toml", "--block", "A[3]"]).contains("there are G, L"));
+    assert!(folder.bad(&["check", "p.toml", "--block", "Q"]).contains("there are G, L"));
+}
+
+#[test]
+fn check_takes_one_block_of_a_stack_of_the_file() {
+    let folder = Folder::new("blocks");
+    let old = "A = \"VStack(";
+    let stacks = "S = \"VStack(G, 2 * L, D @ L, G)\"
+B = \"Block([G, G], [L, D])\"
+D = { operator = \"FirstDerivative\", dims = [12] }
+";
+    let used = "s = { expr = \"S @ x\", file = \"s.npy\" }
+b = { expr = \"B @ stack(x, x)\", file = \"b.npy\" }
+";
+    folder.write("s.toml", &(PROBLEM.replace(old, &format!("{stacks}{old}")) + used));
+    let checked = |block: &str| {
+        let said = folder.good(&["check", "s.toml", "--block", block]);
+        let lines = said.lines().filter_map(|line| line.strip_prefix("checked    "));
+        lines.filter_map(|line| Some(line.split_once(',')?.0.to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(checked("A[0]"), ["G"]);
+    assert_eq!(checked("S[1]"), ["L"]);
+    let mut both = checked("S[2]");
+    both.sort();
+    assert_eq!(both, ["D", "L"]);
+    assert_eq!(checked("B[3]"), ["D"]);
+    let bad = |block| folder.bad(&["check", "s.toml", "--block", block]);
+    assert!(bad("S[4]").contains("S has 4 blocks, and none is S[4]"));
+    assert!(bad("L[0]").contains("L has 0 blocks, and none is L[0]"));
+}
+
+/// What a reviewer reads of the plan that `solving` runs, without a word of the program's own.
+#[test]
+fn dumps_are_in_the_words_of_plans() {
+    let folder = Folder::of_size("dumps", 40, 600);
+    let plan = ["plan", "p.toml", "--ranks", "3"];
+    folder.good(&["plan", "p.toml", "--ranks", "3", "-o", "saved.plan"]);
+    folder.good(&["solve", "p.toml", "--plan", "saved.plan", "-q"]);
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/calls"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        let explained = folder.good(&[&plan[..], &["--dump", "explain"]].concat());
+        insta::assert_snapshot!("regularised_explained_p3", explained);
+        let calls = folder.good(&[&plan[..], &["--dump", "calls", "--rank", "1"]].concat());
+        insta::assert_snapshot!("regularised_rank1_p3", calls);
+    });
 }
 
 #[test]
