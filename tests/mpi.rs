@@ -5,7 +5,6 @@
 
 mod support;
 
-use adjoin::Dtype;
 use adjoin::data::{Array, DataError, ReadTile, Region, Source, TileMut};
 use adjoin::expr::{Op, Vector, family};
 use adjoin::ops;
@@ -16,7 +15,7 @@ use adjoin::run::{Inputs, Solution, inputs};
 use adjoin::runtime::World;
 use adjoin::runtime::comm::ReduceOp;
 use adjoin::solve::{Cg, Cgls, Settings, Solver, System};
-use adjoin_passes::Mesh;
+use adjoin::{Dtype, Mesh};
 use num_complex::Complex64;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;

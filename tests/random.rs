@@ -6,13 +6,14 @@
 mod support;
 
 use adjoin::Dtype::{C128, F64};
+use adjoin::Mesh;
 use adjoin::data::Array;
 use adjoin::expr::{Op, Parts, Vector, block, input, lower, stack};
 use adjoin::ops;
 use adjoin::planned::Planner;
 use adjoin_passes::ir::Elementwise;
 use adjoin_passes::machine::Machine;
-use adjoin_passes::{Context, Mesh, compile};
+use adjoin_passes::{Context, compile};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::time::Instant;
 use support::check::{check, check_trace};
