@@ -14,7 +14,7 @@ pub mod check;
 pub mod report;
 pub mod cli;
 
-pub use adjoin_passes::Dtype;
+pub use adjoin_passes::{Dtype, Mesh};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,10 +1,11 @@
 //! The steady state of a program allocates nothing, on any number of rank threads.
 
+use adjoin::Mesh;
 use adjoin::data::{Array, Source};
 use adjoin::ops::{self, Operator};
 use adjoin::runtime::{Program, World};
 use adjoin_passes::machine::Machine;
-use adjoin_passes::{Context, Mesh, Plan, compile, text};
+use adjoin_passes::{Context, Plan, compile, text};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;

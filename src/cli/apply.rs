@@ -17,15 +17,15 @@ pub(super) fn run(args: &Apply) -> Result<(), Failure> {
     let mut more = Vec::new();
     if let Some((task, plan)) = &prepared.solved {
         let solution = together(&world, plan.run(&world, &task_inputs(task)).map_err(Into::into))?;
-        more = write::gathered(&solution, &solution_labels(plan))?;
+        more = together(&world, write::gathered(&solution, &solution_labels(plan)))?;
     }
     let inputs = bound(&prepared.planned, &model, &more);
     let result = together(&world, prepared.planned.run(&world, &inputs).map_err(Into::into))?;
     write::vector(&world, &result, &args.output)?;
-    if world.is_root() && !job.quiet {
-        text::print(&format!("wrote {}\n", args.output.display()))?;
+    if job.quiet {
+        return Ok(());
     }
-    Ok(())
+    write::once(&world, || text::print(&format!("wrote {}\n", args.output.display())))
 }
 
 /// The plan of the expression, and the task before it if it uses the solution.

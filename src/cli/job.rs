@@ -56,16 +56,18 @@ impl Job {
 
     /// The ranks of a job, or so many threads as the mesh has; and the mesh that they make.
     pub fn ranks(&self, world: World) -> Result<(World, Mesh), Failure> {
-        let mesh = self.mesh.clone().unwrap_or_else(|| Mesh::line(world.ranks()));
-        let world = match world.backend() {
-            "threads" => World::threads(mesh.ranks()),
-            _ => world,
-        };
-        if mesh.ranks() != world.ranks() {
-            let (asked, here) = (mesh.ranks(), world.ranks());
-            let message = format!("the mesh {mesh} has {asked} ranks, and the job has {here}");
-            return Err(Failure::User(message));
+        let mesh = self.planned_mesh(&world);
+        if world.backend() == "threads" {
+            return Ok((World::threads(mesh.ranks()), mesh));
         }
+        let (asked, here) = (mesh.ranks(), world.ranks());
+        let fits = if asked == here {
+            Ok(())
+        } else {
+            let message = format!("the mesh {mesh} has {asked} ranks, and the job has {here}");
+            Err(Failure::User(message))
+        };
+        together(&world, fits)?;
         Ok((world, mesh))
     }
 
@@ -74,9 +76,9 @@ impl Job {
         Planner::new(mesh.clone()).machine(self.machine.clone())
     }
 
-    /// The mesh of what is only planned.
-    pub fn planned_mesh(&self) -> Mesh {
-        self.mesh.clone().unwrap_or_else(|| Mesh::line(1))
+    /// The mesh that is asked for, else the ranks of the job in one line.
+    pub fn planned_mesh(&self, world: &World) -> Mesh {
+        self.mesh.clone().unwrap_or_else(|| Mesh::line(world.ranks()))
     }
 }
 
@@ -91,15 +93,21 @@ pub(super) fn start(backend: Option<Backend>) -> Result<World, Failure> {
         Some(Backend::Mpi) => mpi()?,
         Some(Backend::Threads) | None => World::new()?,
     };
-    if backend == Some(Backend::Threads) && world.backend() != "threads" {
+    let alone = if backend == Some(Backend::Threads) && world.backend() != "threads" {
         let message = "a launcher has started several tasks, and each would write all results";
-        return Err(Failure::User(format!("{message}: leave out --backend threads")));
-    }
+        Err(Failure::User(format!("{message}: leave out --backend threads")))
+    } else {
+        Ok(())
+    };
+    together(&world, alone)?;
     Ok(world)
 }
 
 /// The result of something that all processes do; if one fails all do, and the first of those that
 /// have failed says why.
+///
+/// It has said so when this returns, since a launcher ends all processes after the first that
+/// leaves with an error.
 pub(super) fn together<T>(world: &World, result: Result<T, Failure>) -> Result<T, Failure> {
     if world.backend() == "threads" {
         return result;
@@ -108,8 +116,13 @@ pub(super) fn together<T>(world: &World, result: Result<T, Failure>) -> Result<T
     let codes = world.run(|rank| Ok(rank.comm().all_gather_bytes(&[code])?))?;
     let codes: Vec<u8> = codes.into_iter().flatten().flatten().collect();
     match (result, codes.iter().position(|code| *code != 0)) {
-        (Err(error), Some(first)) if world.here().contains(&first) => Err(error),
-        (_, Some(first)) => Err(Failure::Elsewhere(codes[first])),
+        (result, Some(first)) => {
+            if let (Err(error), true) = (&result, world.here().contains(&first)) {
+                eprint!("{}", error.render());
+            }
+            world.run(|rank| Ok(rank.comm().barrier()?))?;
+            Err(Failure::Said(codes[first]))
+        }
         (result, None) => result,
     }
 }

@@ -21,6 +21,7 @@ mod saved;
 mod solve;
 mod write;
 
+use crate::runtime::World;
 use args::{Args, Command};
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -28,6 +29,8 @@ pub use failure::Failure;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -39,7 +42,9 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     let args = match Args::try_parse_from(arguments) {
         Ok(args) => args,
         Err(error) => {
-            let _ = error.print();
+            alone(|| {
+                let _ = error.print();
+            });
             return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
                 _ => 2,
@@ -57,12 +62,23 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     match catch_unwind(command) {
         Ok(Ok(())) => 0,
         Ok(Err(failure)) => {
-            eprint!("{}", failure.render());
+            alone(|| eprint!("{}", failure.render()));
             failure.code()
         }
         Err(_) => {
-            eprintln!("adjoin: internal error; please report it");
+            alone(|| eprintln!("adjoin: internal error; please report it"));
             1
         }
     }
+}
+
+/// How long the other tasks of a launcher wait before they leave without a word.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Says something once where the tasks of a launcher do not know each other.
+///
+/// The others leave later, since a launcher ends all tasks after the first that leaves with an
+/// error.
+fn alone(say: impl FnOnce()) {
+    if World::speaks() { say() } else { sleep(PATIENCE) }
 }

@@ -3,25 +3,25 @@
 use super::Failure;
 use super::args::{Dump, Plan};
 use super::job::{Job, applied, expression, plan_task, start, together};
-use super::{dump, explain, text};
+use super::{dump, explain, text, write};
 use crate::planned::{Planned, Planner};
 use crate::problem::Model;
 use crate::problem::build::Expression;
+use crate::runtime::World;
 
 pub(super) fn run(args: &Plan) -> Result<(), Failure> {
     let world = start(None)?;
-    let shown = together(&world, shown(args))?;
-    match &args.output {
-        _ if !world.is_root() => Ok(()),
+    let shown = together(&world, shown(args, &world))?;
+    write::once(&world, || match &args.output {
         Some(path) => text::write(path, &shown),
         None => text::print(&shown),
-    }
+    })
 }
 
-fn shown(args: &Plan) -> Result<String, Failure> {
+fn shown(args: &Plan, world: &World) -> Result<String, Failure> {
     let job = Job::read(&args.common, args.expr.as_deref())?;
     let mut model = job.model()?;
-    let planner = job.planner(&job.planned_mesh());
+    let planner = job.planner(&job.planned_mesh(world));
     let planned = planned(&job, &mut model, &planner)?;
     Ok(match args.dump {
         Dump::Plan => format!("{}\n", planned.to_string().trim_end()),

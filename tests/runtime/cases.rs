@@ -1,12 +1,12 @@
 //! Expressions and programs that the tests run, with small numbers so that sums are exact.
 
-use adjoin::Dtype;
 use adjoin::data::{Array, Source};
 use adjoin::expr::{Lowered, Op, Vector, lower, vstack};
 use adjoin::ops::{self, Operator};
 use adjoin::runtime::sim::Given;
+use adjoin::{Dtype, Mesh};
 use adjoin_passes::machine::Machine;
-use adjoin_passes::{Context, Mesh, Plan, compile, text};
+use adjoin_passes::{Context, Plan, compile, text};
 use num_complex::{Complex, Complex64};
 use std::sync::Arc;
 

@@ -2,7 +2,6 @@
 
 use super::check::{agree, precision};
 use super::dense::{self, Dense, Z};
-use adjoin::Dtype;
 use adjoin::data::Source;
 use adjoin::expr::{Op, Vector, family, param, vstack};
 use adjoin::ops;
@@ -10,13 +9,14 @@ use adjoin::planned::{Planned, Planner};
 use adjoin::runtime::Functions;
 use adjoin::runtime::sim::{self, simulate_calls};
 use adjoin::solve::{Cgls, Settings, System};
+use adjoin::{Dtype, Mesh};
+use adjoin_passes::Type;
 use adjoin_passes::calls::Calls;
 use adjoin_passes::certify::Verdict;
 use adjoin_passes::ir::{self, Plan};
 use adjoin_passes::lower::lower_all;
 use adjoin_passes::machine::Machine;
 use adjoin_passes::reference::{Array, Given, Outcome, evaluate};
-use adjoin_passes::{Mesh, Type};
 use num_complex::Complex64;
 use std::sync::Arc;
 
