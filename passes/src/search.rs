@@ -81,9 +81,12 @@ pub fn decide(plan: &Plan, cx: &Context) -> Decisions {
 /// otherwise: `count` at most, in the order of their costs.
 pub fn contenders(plan: &Plan, cx: &Context, count: usize) -> Vec<Decisions> {
     let space = Space::new(plan, cx);
-    let others = count.saturating_sub(1);
     let mut found: Vec<Vec<usize>> = vec![space.best.clone()];
-    for v in space.second_best().into_iter().take(others) {
+    // What hangs together changes together, so that several variables lead to one assignment.
+    for v in space.second_best().into_iter().take(3 * count) {
+        if found.len() >= count {
+            break;
+        }
         found.extend(space.without(v).map(|(_, choice)| choice).filter(|c| !found.contains(c)));
     }
     found.iter().map(|choice| space.search.decisions(choice)).collect()
@@ -142,8 +145,6 @@ impl<'a> Space<'a> {
         let near = self.search.tied_to_data().filter_map(other).filter(|(c, _)| *c <= limit);
         let mut near: Vec<_> = near.collect();
         near.sort_by(|a, b| a.0.total_cmp(&b.0));
-        // What hangs together changes together, at one cost.
-        near.dedup_by(|a, b| (a.0 - b.0).abs() <= a.0.abs() * 1e-9);
         near.into_iter().map(|(_, v)| v).collect()
     }
 
