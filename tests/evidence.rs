@@ -1,7 +1,7 @@
 //! What a run costs, counted while it runs: calls and bytes between ranks, and bytes of files.
 
 use adjoin::Dtype;
-use adjoin::data::{Array, Source};
+use adjoin::data::{Array, Region, Source};
 use adjoin::expr::{Op, family, vstack};
 use adjoin::ops;
 use adjoin::planned::{Planned, Planner};
@@ -20,7 +20,11 @@ fn cgls(op: &Op, mesh: &str) -> Planned {
 }
 
 fn solved(solver: Arc<dyn Solver>, op: &Op, mesh: &str) -> Planned {
-    let system = System::new(op, &vec![Dtype::F64; op.range().len()]).unwrap();
+    of_data(Dtype::F64, solver, op, mesh)
+}
+
+fn of_data(dtype: Dtype, solver: Arc<dyn Solver>, op: &Op, mesh: &str) -> Planned {
+    let system = System::new(op, &vec![dtype; op.range().len()]).unwrap();
     let settings = Settings { niter: NITER, tol: 0.0, damp: 0.0 };
     let mesh = Mesh::parse(mesh).unwrap();
     Planner::new(mesh).solve(solver, &system, settings).unwrap()
@@ -114,6 +118,37 @@ fn an_iteration_of_cgls_makes_two_reductions_of_which_one_is_a_number() {
         assert_eq!((step.reductions, step.calls), (2, 2), "{step:?} on {mesh}\n{planned}");
         assert_eq!(step.bytes, (60 + 2) * 8 + 8, "{planned}");
     }
+}
+
+/// The norms are sums in double precision; a long vector is not worth widening for them.
+#[test]
+fn in_single_precision_lsqr_makes_one_reduction_of_a_short_vector() {
+    for (columns, calls) in [(60, 1), (6000, 2)] {
+        let entries = move |tile: &Region| {
+            let rows = tile.range(0).flat_map(|i| tile.range(1).map(move |j| entry(i, j) as f32));
+            rows.collect::<Vec<f32>>()
+        };
+        let matrix = Source::function([9000, columns], entries);
+        let op = Op::new(ops::matrix_mult(matrix).build().unwrap()).named("A");
+        let lsqr = Lsqr { atol: 0.0, btol: 0.0, ..Lsqr::default() };
+        let planned = of_data(Dtype::F32, Arc::new(lsqr), &op, "p=2");
+        let step = Traffic::of(&planned.plan().mesh, planned.plan().block("step").unwrap());
+        assert_eq!((step.reductions, step.calls), (calls, calls), "{planned}");
+        if columns < 100 {
+            let given = inputs().data(vec![1.0_f32; 9000]);
+            let traffic = run(&planned, &given).cost.traffic;
+            assert_eq!(traffic.calls, (NITER * calls) as u64);
+        }
+    }
+}
+
+/// Rows and columns are split: the sum over each takes a norm along.
+#[test]
+fn an_iteration_of_lsqr_on_a_grid_makes_two_reductions() {
+    let op = dense(1200, 1100, "A");
+    let planned = lsqr(&op, "r=2,c=2");
+    let step = counted(&planned, &op);
+    assert_eq!((step.reductions, step.calls), (2, 2), "{step:?}\n{planned}");
 }
 
 /// Between an operator and its adjoint stands nothing that needs all rows.

@@ -29,10 +29,10 @@
 
 use crate::error::PlanError;
 use crate::ir::{Block, Node, Op, Plan};
-use crate::machine::{Machine, bytes};
+use crate::machine::Machine;
 use crate::mesh::Mesh;
 use crate::pipeline::{Context, Numerics, Pass};
-use crate::sharing::{shared, sums_numbers};
+use crate::sharing::{shared, size, sums_numbers};
 
 /// The pass.
 pub struct MergeVectors;
@@ -59,8 +59,7 @@ impl Pass for MergeVectors {
 fn pays(machine: &Machine, mesh: &Mesh, block: &Block, (a, b): (&Node, &Node)) -> bool {
     let Op::AllReduce(axes) = &a.op else { return false };
     let ranks = mesh.sizes(axes);
-    let size = |n: &Node| n.args.iter().map(|&v| bytes(block.ty(v), mesh)).sum::<f64>();
-    let (a, b) = (size(a), size(b));
+    let (a, b) = (size(block, mesh, a), size(block, mesh, b));
     let cost = |bytes: f64| machine.all_reduce(ranks, bytes);
     let copies = 4.0 * a.min(b) * machine.memory;
     cost(a + b) + copies < cost(a) + cost(b)

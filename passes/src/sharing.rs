@@ -7,16 +7,57 @@
 //! call less nothing has been delayed by more than was saved.
 
 use crate::ir::{Block, Node, Op, Plan, Value};
+use crate::machine::bytes;
+use crate::mesh::Mesh;
 use crate::pipeline::{dependences, reordered};
 use petgraph::algo::has_path_connecting;
 use petgraph::graph::NodeIndex;
 
 /// The plan after all pairs of reductions share a call that can, and that `wanted` picks.
 pub(crate) fn shared(plan: &Plan, wanted: impl Fn(&Block, &Node, &Node) -> bool) -> Plan {
-    repeated(plan, |block| {
-        let (i, j) = pair(block, &wanted)?;
-        Some(joined(block, i, j))
+    repeated(plan, |block| joined(block, &wanted))
+}
+
+/// The block after one pair of reductions shares a call, if there is one that can.
+pub(crate) fn joined(
+    block: &Block,
+    wanted: impl Fn(&Block, &Node, &Node) -> bool,
+) -> Option<Block> {
+    let same = |a: &Node, b: &Node| is_double(block, a) == is_double(block, b);
+    let (i, j) = pair(block, |block, a, b| same(a, b) && wanted(block, a, b))?;
+    Some(join(block, i, j))
+}
+
+/// The first pair of reductions that neither needs the other's result nor would delay anything,
+/// and that `wanted` picks; their precision may differ.
+pub(crate) fn pair(
+    block: &Block,
+    wanted: impl Fn(&Block, &Node, &Node) -> bool,
+) -> Option<(usize, usize)> {
+    let graph = dependences(block);
+    let chains = Chains::new(block);
+    let reductions: Vec<usize> =
+        (0..block.nodes.len()).filter(|&n| matches!(block.nodes[n].op, Op::AllReduce(_))).collect();
+    let mut pairs = (1..reductions.len())
+        .flat_map(|k| reductions[..k].iter().map(move |&i| (i, k)))
+        .map(|(i, k)| (i, reductions[k]));
+    pairs.find(|&(i, j)| {
+        let (a, b) = (&block.nodes[i], &block.nodes[j]);
+        a.op == b.op
+            && chains.can_join(i, j)
+            && wanted(block, a, b)
+            && !has_path_connecting(&graph, NodeIndex::new(i), NodeIndex::new(j), None)
     })
+}
+
+/// Whether a reduction sums in double precision.
+pub(crate) fn is_double(block: &Block, reduction: &Node) -> bool {
+    block.ty(reduction.args[0]).dtype.is_double()
+}
+
+/// The bytes of a reduction's operands on the rank that has most of them.
+pub(crate) fn size(block: &Block, mesh: &Mesh, reduction: &Node) -> f64 {
+    reduction.args.iter().map(|&v| bytes(block.ty(v), mesh)).sum()
 }
 
 /// The plan after a rewriting of blocks, repeated for as long as there is something to rewrite.
@@ -47,27 +88,7 @@ fn is_number(block: &Block, defined: &[usize], value: Value) -> bool {
         || follows && node.args.iter().all(|&v| is_number(block, defined, v))
 }
 
-/// The first pair of reductions that may share a call.
-fn pair(block: &Block, wanted: &impl Fn(&Block, &Node, &Node) -> bool) -> Option<(usize, usize)> {
-    let graph = dependences(block);
-    let chains = Chains::new(block);
-    let reductions: Vec<usize> =
-        (0..block.nodes.len()).filter(|&n| matches!(block.nodes[n].op, Op::AllReduce(_))).collect();
-    let pairs = (1..reductions.len())
-        .flat_map(|k| reductions[..k].iter().map(move |&i| (i, k)))
-        .map(|(i, k)| (i, reductions[k]));
-    let double = |n: &Node| block.ty(n.args[0]).dtype.is_double();
-    pairs.into_iter().find(|&(i, j)| {
-        let (a, b) = (&block.nodes[i], &block.nodes[j]);
-        a.op == b.op
-            && double(a) == double(b)
-            && chains.can_join(i, j)
-            && wanted(block, a, b)
-            && !has_path_connecting(&graph, NodeIndex::new(i), NodeIndex::new(j), None)
-    })
-}
-
-fn joined(block: &Block, i: usize, j: usize) -> Block {
+fn join(block: &Block, i: usize, j: usize) -> Block {
     let mut nodes = block.nodes.clone();
     let late = nodes.remove(j);
     let early = nodes.remove(i);
