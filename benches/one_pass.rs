@@ -1,9 +1,10 @@
 //! The time of `AᴴA x` with and without a region, beside one read of `A`.
 
+use adjoin::Mesh;
 use adjoin::data::{Array, Source};
 use adjoin::ops::{self, Handle};
 use adjoin::runtime::{Program, World};
-use adjoin_passes::{Context, Mesh, Plan, compile, text};
+use adjoin_passes::{Context, Plan, compile, text};
 use std::hint::black_box;
 use std::time::Instant;
 

@@ -2,32 +2,39 @@
 
 mod support;
 
-use adjoin::Dtype;
 use adjoin::data::{Array, Source};
-use adjoin::expr::{Op, block};
+use adjoin::expr::{Op, block, param};
 use adjoin::ops;
 use adjoin::planned::{Planned, Planner};
 use adjoin::run::{Solution, inputs};
 use adjoin::runtime::sim::{self, Given};
 use adjoin::runtime::{Functions, World};
 use adjoin::solve::{Cg, Cgls, Controls, Lsqr, Next, Outcome, Settings, Solver, System};
-use adjoin_passes::Mesh;
+use adjoin::{Dtype, Mesh};
 use num_complex::Complex64;
 use std::sync::Arc;
 use support::systems::{self, solvers};
 
 const MESHES: [&str; 7] = ["p=1", "p=2", "p=3", "p=4", "p=7", "r=2,c=2", "r=2,c=3"];
 
-fn method(case: &systems::System) -> Arc<dyn Solver> {
-    match case.json["solver"].as_str().unwrap() {
+fn method(name: &str) -> Arc<dyn Solver> {
+    match name {
         "cg" => Arc::new(Cg),
+        "lsqr" => Arc::new(Lsqr::default()),
+        _ => Arc::new(Cgls),
+    }
+}
+
+/// The method of a case with its own parameters.
+fn method_of(case: &systems::System) -> Arc<dyn Solver> {
+    match case.json["solver"].as_str().unwrap() {
         "lsqr" => Arc::new(Lsqr {
             atol: case.parameter("atol"),
             btol: case.parameter("btol"),
             conlim: case.parameter("conlim"),
             calc_var: case.json["params"]["calc_var"].as_bool().unwrap_or(true),
         }),
-        _ => Arc::new(Cgls),
+        name => method(name),
     }
 }
 
@@ -41,7 +48,7 @@ fn planned(case: &systems::System, mesh: &str) -> (Planned, Settings) {
         tol: case.json["params"]["tol"].as_f64().unwrap_or(0.0),
         damp: case.parameter("damp"),
     };
-    let solver = method(case);
+    let solver = method_of(case);
     let planned = Planner::new(Mesh::parse(mesh).unwrap()).solve(solver, &system, settings);
     (planned.unwrap_or_else(|e| panic!("{} on {mesh}: {e}", case.id)), settings)
 }
@@ -112,7 +119,7 @@ fn pylops_solutions_are_reproduced_on_every_mesh() {
 /// The loop over blocks on simulated ranks: `x` and `niter`.
 fn simulated(case: &systems::System, mesh: &str) -> (Vec<Complex64>, usize) {
     let (planned, settings) = planned(case, mesh);
-    let solver = method(case);
+    let solver = method_of(case);
     let functions = Functions::new();
     let mut given = Given::new().slot("damp", settings.damp);
     given = given.input("d", case.source("d")).input("x0", case.source("x0"));
@@ -216,5 +223,27 @@ fn lsqr_finds_what_cgls_finds() {
             let y = found(Arc::new(Cgls), &op, dtype, mesh);
             assert!(close(&x, &y, 1e-9), "{op} on {mesh}:\n{x:?}\n{y:?}");
         }
+    }
+}
+
+/// `damp` is a slot of the solvers, so that setting it for a parameter too would be ambiguous.
+#[test]
+fn a_parameter_with_the_name_of_a_solvers_number_is_refused() {
+    let values: Vec<f64> = (0..16).map(|k| f64::from(k * 5 % 7)).collect();
+    let g = Op::new(ops::matrix_mult(Array::new([4, 4], values).unwrap()).build().unwrap());
+    let methods = ["cg", "cgls", "lsqr"];
+    for (method, default) in methods.iter().flat_map(|m| [(*m, 0.0), (*m, 0.5)]) {
+        let plan = |name: &str| {
+            let system = System::new(&(param(name, default) * &g), &[Dtype::F64]).unwrap();
+            let settings = Settings { damp: 0.25, ..Settings::default() };
+            Planner::new(Mesh::line(2)).solve(self::method(method), &system, settings)
+        };
+        let error = plan("damp").err().expect("it is ambiguous").to_string();
+        assert!(error.contains("a parameter of the operator has the name of a number"), "{error}");
+        assert!(error.contains("damp\n"), "{error}");
+        let planned = plan("damping").unwrap();
+        let slots = planned.plan().slots.iter().map(|slot| slot.name.as_str());
+        let slots: Vec<_> = slots.zip(planned.slots().iter().map(|value| value.re)).collect();
+        assert!(slots.contains(&("damp", 0.25)) && slots.contains(&("damping", default)));
     }
 }

@@ -24,6 +24,7 @@ pub mod cancel_identities;
 pub mod associate_products;
 pub mod share_values;
 pub mod machine;
+pub mod cost;
 pub mod route;
 pub mod eliminate;
 pub mod search;
@@ -36,6 +37,7 @@ pub mod ride_reductions;
 pub mod merge_dots;
 pub mod one_pass_normal;
 pub mod plan_buffers;
+pub mod origins;
 
 // What the ranks do, and the proof that it is right.
 pub mod calls;

@@ -58,10 +58,10 @@ impl Pass for MergeVectors {
 /// Whether one call for both is quicker, with the copies of the shorter vector.
 fn pays(machine: &Machine, mesh: &Mesh, block: &Block, (a, b): (&Node, &Node)) -> bool {
     let Op::AllReduce(axes) = &a.op else { return false };
-    let ranks = mesh.sizes(axes);
+    let (ranks, link) = (mesh.sizes(axes), machine.link(mesh, axes));
     let (a, b) = (size(block, mesh, a), size(block, mesh, b));
-    let cost = |bytes: f64| machine.all_reduce(ranks, bytes);
-    let copies = 4.0 * a.min(b) * machine.memory;
+    let cost = |bytes: f64| link.all_reduce(ranks, bytes);
+    let copies = machine.pass(4.0 * a.min(b));
     cost(a + b) + copies < cost(a) + cost(b)
 }
 

@@ -75,7 +75,8 @@ fn pays(machine: &Machine, mesh: &Mesh, block: &Block, (a, b): (&Node, &Node)) -
     if !rides(block, a, b) || is_double(block, vector) || !is_double(block, numbers) {
         return false;
     }
-    let cost = |bytes: f64| machine.all_reduce(mesh.sizes(axes), bytes);
+    let (ranks, link) = (mesh.sizes(axes), machine.link(mesh, axes));
+    let cost = |bytes: f64| link.all_reduce(ranks, bytes);
     let (short, numbers) = (size(block, mesh, vector), size(block, mesh, numbers));
     cost(2.0 * short + numbers) + 2.0 * machine.pass(3.0 * short) < cost(short) + cost(numbers)
 }

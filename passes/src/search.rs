@@ -14,9 +14,11 @@ mod tiles;
 mod candidates;
 mod sides;
 mod costs;
+mod review;
 
-use crate::eliminate::minimise;
-use crate::error::PlanError;
+pub use review::{Reviewed, review};
+
+use crate::eliminate::{Table, minimise, total};
 use crate::ir::{Applied, LeafId, Node, Op, Plan, Value};
 use crate::mesh::Axis;
 use crate::pipeline::Context;
@@ -70,23 +72,93 @@ enum Variable {
 }
 
 /// Finds the cheapest decisions for a plan whose operators are leaves.
-pub fn decide(plan: &Plan, cx: &Context) -> Result<Decisions, PlanError> {
-    let router = Router::new(&cx.mesh, &cx.machine);
-    let mut search = Search {
-        plan,
-        cx,
-        router,
-        batches: batches(plan),
-        cuts: reshaped_cuts(plan),
-        variables: Vec::new(),
-        ties: Ties::default(),
-    };
-    search.leaves();
-    search.classes();
-    let sizes: Vec<_> = search.variables.iter().map(Variable::len).collect();
-    let (tables, refinements) = search.tables();
-    let choice = minimise(&sizes, &tables, &refinements);
-    Ok(search.decisions(&choice))
+pub fn decide(plan: &Plan, cx: &Context) -> Decisions {
+    let space = Space::new(plan, cx);
+    space.search.decisions(&space.best)
+}
+
+/// Finds the cheapest decisions, and the cheapest of those in which some leaf or state is placed
+/// otherwise: `count` at most, in the order of their costs.
+pub fn contenders(plan: &Plan, cx: &Context, count: usize) -> Vec<Decisions> {
+    let space = Space::new(plan, cx);
+    let mut found: Vec<(f64, Vec<usize>)> = Vec::new();
+    for v in space.search.tied_to_data().filter(|_| count > 1) {
+        let Some((cost, choice)) = space.without(v) else { continue };
+        let near = cost <= space.cost() * WORTHWHILE;
+        if near && found.iter().all(|(_, known)| *known != choice) {
+            found.push((cost, choice));
+        }
+    }
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let others = found.iter().map(|(_, choice)| choice).take(count.saturating_sub(1));
+    let choices = std::iter::once(&space.best).chain(others);
+    choices.map(|choice| space.search.decisions(choice)).collect()
+}
+
+/// How much more than the best a contender may cost.
+const WORTHWHILE: f64 = 2.0;
+
+/// All choices and their costs, with the best of them.
+struct Space<'a> {
+    search: Search<'a>,
+    sizes: Vec<usize>,
+    tables: Vec<Table>,
+    refinements: [Vec<Table>; 3],
+    best: Vec<usize>,
+}
+
+impl<'a> Space<'a> {
+    fn new(plan: &'a Plan, cx: &'a Context) -> Self {
+        let search = Search::new(plan, cx);
+        let sizes: Vec<_> = search.variables.iter().map(Variable::len).collect();
+        let (tables, refinements) = search.tables();
+        let best = minimise(&sizes, &tables, &refinements);
+        Space { search, sizes, tables, refinements, best }
+    }
+
+    fn cost(&self) -> f64 {
+        self.cost_of(&self.best)
+    }
+
+    fn cost_of(&self, choice: &[usize]) -> f64 {
+        let groups = std::iter::once(&self.tables).chain(&self.refinements);
+        groups.map(|tables| total(tables, choice, &self.sizes)).sum()
+    }
+
+    /// The best without the choice that a variable has in the best of all.
+    fn without(&self, v: usize) -> Option<(f64, Vec<usize>)> {
+        let mut costs = vec![0.0; self.sizes[v]];
+        costs[self.best[v]] = f64::INFINITY;
+        let tables = [&self.tables[..], &[Table { variables: vec![v], costs }]].concat();
+        let choice = minimise(&self.sizes, &tables, &self.refinements);
+        let cost = self.cost_of(&choice);
+        (choice[v] != self.best[v] && cost.is_finite()).then_some((cost, choice))
+    }
+}
+
+impl<'a> Search<'a> {
+    fn new(plan: &'a Plan, cx: &'a Context) -> Self {
+        let router = Router::new(&cx.mesh, &cx.machine);
+        let mut search = Search {
+            plan,
+            cx,
+            router,
+            batches: batches(plan),
+            cuts: reshaped_cuts(plan),
+            variables: Vec::new(),
+            ties: Ties::default(),
+        };
+        search.leaves();
+        search.classes();
+        search
+    }
+
+    /// The variables of leaves and states.
+    fn tied_to_data(&self) -> impl Iterator<Item = usize> {
+        let mut all: Vec<_> = (0..self.plan.leaves.len()).chain(self.ties.states.clone()).collect();
+        all.retain(|&v| self.variables[v].len() > 1);
+        all.into_iter()
+    }
 }
 
 impl Variable {

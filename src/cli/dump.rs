@@ -5,6 +5,7 @@ use crate::planned::Planned;
 use adjoin_passes::Plan;
 use adjoin_passes::calls::{Call, CallBlock, Calls, Kind, Packet, Port, View};
 use adjoin_passes::lower::lower;
+use adjoin_passes::text::operation;
 use std::fmt::Write as _;
 
 /// The plan before any pass, and after each that changed something.
@@ -79,7 +80,7 @@ fn line(plan: &Plan, call: &Call) -> String {
             format!("{outputs} = apply {}{adjoint} {inputs}", plan[*leaf].name)
         }
         Call::Local { op, args, out } => {
-            format!("{} = {} {}", view(out), word(op), views(args)).trim_end().to_owned()
+            format!("{} = {} {}", view(out), operation(plan, op), views(args)).trim_end().to_owned()
         }
         Call::Copy { clear, moves } => {
             let cleared =
@@ -111,12 +112,6 @@ fn line(plan: &Plan, call: &Call) -> String {
             format!("region {}\n{}\n  end", plan[*leaf].name, inner.join("\n"))
         }
     }
-}
-
-/// The name of an operation without its fields.
-fn word(op: &adjoin_passes::ir::Op) -> String {
-    let debug = format!("{op:?}");
-    debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase()
 }
 
 fn packets(packets: &[Packet]) -> String {

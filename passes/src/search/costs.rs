@@ -1,12 +1,11 @@
 //! The costs of choices, as small tables whose sum is minimised.
 
-use super::{Choice, Search, Sides, User, applied};
+use super::{Choice, Search, User, Variable, applied};
+use crate::cost::{self, ONCE};
 use crate::eliminate::Table;
 use crate::ir::{Block, Node, Op, Value};
-use crate::machine::{bytes, largest};
-use crate::mesh::Mesh;
-use crate::placement::{Placement, Split};
-use crate::signature::Factor;
+use crate::machine::bytes;
+use crate::placement::{Placement, Type};
 use std::collections::BTreeMap;
 
 /// A cost that depends on choices.
@@ -23,7 +22,7 @@ impl Search<'_> {
         for (b, block) in self.plan.blocks.iter().enumerate() {
             let weight = weight(block);
             for n in 0..block.nodes.len() {
-                let cost = |choice: &Choice<'_>| self.work(b, n, &self.sides(b, n, choice));
+                let cost = |choice: &Choice<'_>| self.work(b, n, choice);
                 tables.push(self.table(&[self.variable(b, n)], weight, &cost));
             }
             self.moves(b, weight, &mut tables, &mut shared[0]);
@@ -215,49 +214,39 @@ impl Search<'_> {
     }
 
     /// The local work of a node on the rank that has most of it.
-    pub(super) fn work(&self, b: usize, n: usize, sides: &Sides) -> f64 {
+    fn work(&self, b: usize, n: usize, choice: &Choice<'_>) -> f64 {
         let block = &self.plan.blocks[b];
         let node = &block.nodes[n];
-        let mesh = &self.cx.mesh;
-        // The norm of a value reads it once.
-        let first = |vs: &[Value], k: usize| !vs[..k].contains(&vs[k]);
-        let moved = |vs: &[Value], ps: &[Placement]| -> f64 {
-            let read = vs.iter().zip(ps).enumerate().filter(|(k, _)| first(vs, *k));
-            read.map(|(_, (&v, p))| bytes(&block.ty(v).placed(p.clone()), mesh)).sum()
+        let (mesh, machine) = (&self.cx.mesh, &self.cx.machine);
+        let sides = self.sides(b, n, choice);
+        let placed = |vs: &[Value], ps: &[Placement]| -> Vec<Type> {
+            vs.iter().zip(ps).map(|(&v, p)| block.ty(v).placed(p.clone())).collect()
         };
-        let traffic = moved(&node.args, &sides.args) + moved(&node.results, &sides.results);
+        let (args, results) =
+            (placed(&node.args, &sides.args), placed(&node.results, &sides.results));
         let Some((leaf, adjoint)) = applied(node) else {
+            // The norm of a value reads it once.
+            let first = |k: &usize| !node.args[..*k].contains(&node.args[*k]);
+            let read = (0..args.len()).filter(first).map(|k| &args[k]);
             let free = matches!(node.op, Op::Input(_) | Op::Get(_) | Op::Slot(_));
-            return if free { 0.0 } else { self.cx.machine.pass(traffic) };
+            let moved = read.chain(&results).map(|ty| bytes(ty, mesh)).sum();
+            return if free { 0.0 } else { machine.pass(moved) };
         };
-        let s = &self.plan[leaf].signature;
-        let own = if adjoint { s.range[0].len() } else { s.domain[0].len() };
-        let (ty, p) = (block.ty(node.args[0]), &sides.args[0]);
-        let batch: f64 =
-            (own..ty.dims.len()).map(|d| largest(ty.dims[d], &p.splits[d], mesh) as f64).product();
-        // The tile follows from both sides: a factor is split where a dim bound to it is.
-        let (bindings, placed) = (s.rule.domain.iter().chain(&s.rule.range), {
-            let (domain, range) =
-                if adjoint { (&sides.results, &sides.args) } else { (&sides.args, &sides.results) };
-            domain.iter().chain(range)
-        });
-        let mut share = vec![1.0_f64; s.rule.factors.len()];
-        for (part, p) in bindings.zip(placed) {
-            for (d, binding) in part.iter().enumerate() {
-                let factor = &s.rule.factors[binding.factor];
-                if !p.splits[d].axes.is_empty() {
-                    share[binding.factor] = heaviest(factor, &p.splits[d], mesh);
-                }
-            }
-        }
-        self.cx.machine.apply(s, share.iter().product(), batch, traffic)
+        let Variable::Leaf(tiles) = &self.variables[leaf.0 as usize] else {
+            unreachable!("leaves come first")
+        };
+        let signature = &self.plan[leaf].signature;
+        let tile = self.tile(leaf, &tiles[choice(leaf.0 as usize)]);
+        let columns = cost::batch(signature, adjoint, &args[0], mesh);
+        let work = cost::applied(signature, &tile, mesh, columns, (&args, &results));
+        machine.seconds(signature.dtype, work)
     }
 }
 
 /// Blocks that run once count little beside those that are repeated.
 fn weight(block: &Block) -> f64 {
     match block.name.as_str() {
-        "setup" | "finish" | "view" => 0.02,
+        "setup" | "finish" | "view" => ONCE,
         _ => 1.0,
     }
 }
@@ -294,16 +283,4 @@ fn leads(block: &Block, from: usize, to: usize) -> bool {
         }
     }
     block.nodes[to].args.iter().any(|a| follows[a.index()])
-}
-
-/// The share of the heaviest piece of a factor.
-fn heaviest(factor: &Factor, split: &Split, mesh: &Mesh) -> f64 {
-    let Some(weights) = &factor.weights else {
-        let plain = Split { axes: split.axes.clone(), cut: None };
-        return largest(factor.size, &plain, mesh) as f64 / factor.size.max(1) as f64;
-    };
-    let total: u64 = weights.iter().sum();
-    let p = mesh.sizes(&split.axes) as f64;
-    let top = weights.iter().copied().max().unwrap_or(0) as f64;
-    (1.0 / p).max(top / total.max(1) as f64)
 }

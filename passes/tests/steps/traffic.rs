@@ -57,10 +57,12 @@ fn nodes(block: &Block) -> (Vec<String>, &[Return]) {
 fn reviewed(program: &str, mesh: &str) -> String {
     let slow = Machine::default();
     let times = SCALE as f64;
-    let quick =
-        Machine { latency: slow.latency / times, launch: slow.launch / times, ..slow.clone() };
-    let large = finished(&real(&sized(program, LARGE)), mesh, slow);
-    let small = proven(&real(&sized(program, SMALL)), mesh, quick);
+    let link = slow.links[0];
+    let quick = slow.clone().with_link(link.latency / times, link.bandwidth);
+    let quick = quick.with_launch(slow.launch / times);
+    let large = compiled(&real(&sized(program, LARGE)), mesh, slow);
+    let small = likewise(&real(&sized(program, SMALL)), mesh, quick, large.decisions.clone());
+    let large = large.plan;
     assert_eq!(nodes(step(&large)), nodes(step(&small)), "{large}\n{small}");
     Plan { blocks: vec![step(&large).clone()], ..large }.to_string()
 }
