@@ -135,7 +135,7 @@ fn in_single_precision_lsqr_makes_one_reduction_as_well() {
 
 /// Splitting the model would halve the updates; it does not pay for the norms that could not ride.
 #[test]
-fn the_search_knows_that_norms_ride() {
+fn the_model_stays_replicated_where_norms_ride() {
     let planned = lsqr(&dense(6000, 1500, "A"), "p=2");
     let step = Traffic::of(&planned.plan().mesh, planned.plan().block("step").unwrap());
     assert_eq!((step.reductions, step.calls), (1, 1), "{planned}");

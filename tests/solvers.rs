@@ -206,7 +206,7 @@ fn matrix(rows: usize, cols: usize, seed: usize) -> Op {
 /// Real-linear operators, several parts of model and data, and three right-hand sides.
 #[test]
 fn lsqr_finds_what_cgls_finds() {
-    let weights: Vec<_> = (0..7).map(|k| Complex64::new(1.0 + k as f64, 0.5)).collect();
+    let weights: Vec<_> = (0..7).map(|k| Complex64::new(f64::from(k) + 1.0, 0.5)).collect();
     let weights = Op::new(ops::diagonal(Source::array(weights)).build().unwrap());
     let spectrum = ops::fft([12]).real(true).dtype(Dtype::F64).build().unwrap();
     let real_linear = &weights * Op::new(spectrum);

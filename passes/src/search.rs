@@ -103,7 +103,7 @@ struct Space<'a> {
     search: Search<'a>,
     sizes: Vec<usize>,
     tables: Vec<Table>,
-    refinements: [Vec<Table>; 3],
+    refinements: [Vec<Table>; 2],
     best: Vec<usize>,
 }
 
@@ -121,8 +121,8 @@ impl<'a> Space<'a> {
     }
 
     fn cost_of(&self, choice: &[usize]) -> f64 {
-        let groups = std::iter::once(&self.tables).chain(&self.refinements);
-        groups.map(|tables| total(tables, choice, &self.sizes)).sum()
+        let groups = [&self.tables, &self.refinements[0], &self.refinements[1]];
+        groups.iter().map(|tables| total(tables, choice, &self.sizes)).sum()
     }
 
     /// The best without the choice that a variable has in the best of all.

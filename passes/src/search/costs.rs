@@ -3,7 +3,7 @@
 use super::{Choice, Search, User, Variable, applied};
 use crate::cost::{self, ONCE};
 use crate::eliminate::Table;
-use crate::ir::{Block, Node, Op, Value};
+use crate::ir::{Block, Op, Value};
 use crate::machine::bytes;
 use crate::placement::{Placement, Type};
 use std::collections::BTreeMap;
@@ -16,9 +16,9 @@ const NEGLIGIBLE: f64 = 1e-13;
 
 impl Search<'_> {
     /// The costs of single nodes and moves, and what of them is shared.
-    pub(super) fn tables(&self) -> (Vec<Table>, [Vec<Table>; 3]) {
+    pub(super) fn tables(&self) -> (Vec<Table>, [Vec<Table>; 2]) {
         let mut tables: Vec<_> = (0..self.plan.leaves.len()).map(|l| self.order(l)).collect();
-        let mut shared = [Vec::new(), Vec::new(), Vec::new()];
+        let mut shared = [Vec::new(), Vec::new()];
         for (b, block) in self.plan.blocks.iter().enumerate() {
             let weight = weight(block);
             for n in 0..block.nodes.len() {
@@ -27,7 +27,6 @@ impl Search<'_> {
             }
             self.moves(b, weight, &mut tables, &mut shared[0]);
             shared[1].extend(self.shared_reductions(b, weight));
-            shared[2].extend(self.ridden_reductions(b, weight));
         }
         (tables, shared)
     }
@@ -78,74 +77,6 @@ impl Search<'_> {
             tables.push(self.table(&on, weight, &saved));
         }
         tables
-    }
-
-    /// The first dot of a level rides on the reduction of a vector if both are pending over the
-    /// same axes: it gives back what it pays.
-    /// The vector is what an operator makes on that level; on its way it settles only once.
-    fn ridden_reductions(&self, b: usize, weight: f64) -> Vec<Table> {
-        let block = &self.plan.blocks[b];
-        let levels = levels(block);
-        let mut firsts: BTreeMap<usize, usize> = BTreeMap::new();
-        for n in (0..block.nodes.len()).filter(|&n| is_dot(&block.nodes[n].op)) {
-            firsts.entry(levels[n]).or_insert(n);
-        }
-        let mut tables = Vec::new();
-        for (level, dot) in firsts {
-            let makes = |n: &usize| {
-                levels[*n] == level && applied(&block.nodes[*n]).is_some() && !leads(block, *n, dot)
-            };
-            let vector = (0..block.nodes.len()).find(makes);
-            for edge in vector.iter().flat_map(|&n| self.way(b, n)) {
-                tables.push(self.ride(b, dot, edge, weight));
-            }
-        }
-        tables
-    }
-
-    /// Where the sum that a node makes can settle: the moves of its value, as far as it is added to
-    /// others and nothing else uses it.
-    fn way(&self, b: usize, from: usize) -> Vec<(usize, Value, User)> {
-        let block = &self.plan.blocks[b];
-        let users = self.users(b);
-        let (mut at, mut way) = (from, Vec::new());
-        loop {
-            let value = block.nodes[at].results[0];
-            let Some(&[user]) = users.get(&value).map(Vec::as_slice) else { return way };
-            way.push((at, value, user));
-            let User::Node(n, _) = user else { return way };
-            if !matches!(block.nodes[n].op, Op::Add | Op::Sub | Op::Neg | Op::Reshape | Op::Cast) {
-                return way;
-            }
-            at = n;
-        }
-    }
-
-    /// What a dot need not pay if the vector is summed on this way.
-    fn ride(
-        &self,
-        b: usize,
-        dot: usize,
-        (n, value, user): (usize, Value, User),
-        weight: f64,
-    ) -> Table {
-        let number = self.plan.blocks[b].ty(self.plan.blocks[b].nodes[dot].results[0]);
-        let saved = |choice: &Choice<'_>| {
-            let mine = self.sides(b, dot, choice).results[0].clone();
-            let (made, wanted) = (self.made(b, n, value, choice), self.wanted(b, user, choice));
-            let summed = Placement { pending: Vec::new(), ..made.placement.clone() };
-            let rides = !mine.pending.is_empty()
-                && made.placement.pending == mine.pending
-                && made.dtype.is_double() == number.dtype.is_double()
-                && wanted == summed;
-            if !rides {
-                return 0.0;
-            }
-            let ty = number.placed(mine);
-            -self.router.cost(&ty, &Placement::replicated(ty.dims.len()))
-        };
-        let on = [self.variable(b, dot), self.variable(b, n), self.user_variable(b, user)];
-        self.table(&on, weight, &saved)
     }
 
     /// Among equally cheap tiles the first one wins: rows over the first axis, then columns.
@@ -253,34 +184,16 @@ fn weight(block: &Block) -> f64 {
 
 /// The scalar dots of a block, each with how many reductions stand before it.
 fn levels_of_dots(block: &Block) -> Vec<(usize, usize)> {
-    let levels = levels(block).into_iter().enumerate();
-    levels.filter(|(n, _)| is_dot(&block.nodes[*n].op)).collect()
-}
-
-fn is_dot(op: &Op) -> bool {
-    matches!(op, Op::Dot { columns: 0, .. })
-}
-
-/// How many reductions of numbers stand before each node.
-fn levels(block: &Block) -> Vec<usize> {
     let mut known = vec![0; block.types.len()];
-    let level = |node: &Node| {
+    let mut out = Vec::new();
+    for (n, node) in block.nodes.iter().enumerate() {
         let before = node.args.iter().map(|a| known[a.index()]).max().unwrap_or(0);
-        let reduces = matches!(node.op, Op::Dot { .. } | Op::Dots | Op::Reduce(_));
+        let dot = matches!(node.op, Op::Dot { columns: 0, .. });
+        let reduces = dot || matches!(node.op, Op::Dot { .. } | Op::Dots | Op::Reduce(_));
         node.results.iter().for_each(|r| known[r.index()] = before + usize::from(reduces));
-        before
-    };
-    block.nodes.iter().map(level).collect()
-}
-
-/// Whether a node needs what another makes.
-fn leads(block: &Block, from: usize, to: usize) -> bool {
-    let mut follows = vec![false; block.types.len()];
-    block.nodes[from].results.iter().for_each(|r| follows[r.index()] = true);
-    for node in block.nodes.iter().take(to + 1).skip(from + 1) {
-        if node.args.iter().any(|a| follows[a.index()]) {
-            node.results.iter().for_each(|r| follows[r.index()] = true);
+        if dot {
+            out.push((n, before));
         }
     }
-    block.nodes[to].args.iter().any(|a| follows[a.index()])
+    out
 }
