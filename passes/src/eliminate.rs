@@ -272,11 +272,11 @@ mod tests {
             sizes.iter().map(digit).collect()
         };
         let found = marginals(&sizes, &tables).unwrap();
-        for v in 0..sizes.len() {
-            for c in 0..sizes[v] {
+        for (v, costs) in found.iter().enumerate() {
+            for (c, cost) in costs.iter().enumerate() {
                 let with = (0..count).map(decode).filter(|choice| choice[v] == c);
                 let best = with.map(|choice| total(&tables, &choice, &sizes));
-                assert_eq!(found[v][c], best.fold(f64::INFINITY, f64::min), "{v} {c}");
+                assert_eq!(*cost, best.fold(f64::INFINITY, f64::min), "{v} {c}");
             }
         }
     }
