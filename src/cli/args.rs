@@ -81,6 +81,8 @@ pub(super) enum Dump {
     Explain,
     /// The finished plan as JSON
     Json,
+    /// One page for a browser: graph, timeline, traffic, costs, every pass
+    Html,
 }
 
 #[derive(Arguments, Debug)]
