@@ -3,7 +3,7 @@
 use super::Failure;
 use super::args::{Dump, Plan};
 use super::job::{Job, applied, expression, plan_task, start, together};
-use super::{dump, explain, text, write};
+use super::{dump, explain, sweep, text, write};
 use crate::planned::{Planned, Planner};
 use crate::problem::Model;
 use crate::problem::build::Expression;
@@ -12,10 +12,19 @@ use crate::runtime::World;
 
 pub(super) fn run(args: &Plan) -> Result<(), Failure> {
     let world = start(None)?;
-    let shown = together(&world, shown(args, &world))?;
-    write::once(&world, || match &args.output {
-        Some(path) => text::write(path, &shown),
-        None => text::print(&shown),
+    let made = match &args.sweep {
+        Some(sweep) => sweep::run(args, sweep),
+        None => shown(args, &world).map(|text| (text, None)),
+    };
+    let (shown, picture) = together(&world, made)?;
+    write::once(&world, || {
+        if let (Some(path), Some(picture)) = (&args.svg, &picture) {
+            text::write(path, picture)?;
+        }
+        match &args.output {
+            Some(path) => text::write(path, &shown),
+            None => text::print(&shown),
+        }
     })
 }
 

@@ -69,6 +69,35 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") { pinned = null; light(null); }
   });
+  // The plan begins where the graph that is open does.
+  const open = document.querySelector(".graphs details[open] summary");
+  const text = document.querySelector("#plan pre");
+  for (const line of text.querySelectorAll(".block")) {
+    if (open && line.textContent.trim() === "block " + open.textContent) {
+      text.parentElement.scrollTop = line.offsetTop - text.offsetTop;
+    }
+  }
+  // Times are stretched, letters are not.
+  const zoom = document.getElementById("zoom");
+  const time = document.querySelector("svg.time");
+  if (zoom && time) {
+    const left = Number(time.dataset.left), wide = Number(time.dataset.wide);
+    const [, , full, height] = time.getAttribute("viewBox").split(" ").map(Number);
+    const moved = [...time.querySelectorAll("rect, line, text[text-anchor=middle]")];
+    const was = moved.map((element) => ["x", "x1", "x2", "width"]
+      .filter((name) => element.hasAttribute(name))
+      .map((name) => [name, Number(element.getAttribute(name))]));
+    zoom.addEventListener("input", () => {
+      const by = 2 ** Number(zoom.value), now = full + wide * (by - 1);
+      const middle = (time.parentElement.scrollLeft + time.parentElement.clientWidth / 2) / time.clientWidth;
+      was.forEach((values, k) => values.forEach(([name, value]) => {
+        moved[k].setAttribute(name, name === "width" ? value * by : left + (value - left) * by);
+      }));
+      time.setAttribute("viewBox", `0 0 ${now} ${height}`);
+      time.style.width = 100 * now / full + "%";
+      time.parentElement.scrollLeft = middle * time.clientWidth - time.parentElement.clientWidth / 2;
+    });
+  }
   const changes = document.getElementById("changes");
   changes.addEventListener("change", () => document.body.classList.toggle("changes", changes.checked));
 })();

@@ -23,14 +23,12 @@ pub(super) fn all(out: &mut String, planned: &Planned) {
         let changes = compare(before.trim_end(), after.trim_end());
         let of = |kind| changes.iter().filter(|(change, _)| *change == kind).count();
         let open = if *pass == "insert-collectives" { " open=\"open\"" } else { "" };
-        let _ = writeln!(
-            out,
-            "<details{open}><summary>{} <span class=\"plus\">+{}</span> \
-             <span class=\"minus\">−{}</span></summary>",
-            escaped(pass),
-            of(Change::New),
-            of(Change::Gone)
-        );
+        let (new, gone) = (of(Change::New), of(Change::Gone));
+        let count = match (new, gone) {
+            (0, 0) => "<span class=\"soft\">memory only</span>".to_owned(),
+            _ => format!("<span class=\"plus\">+{new}</span> <span class=\"minus\">−{gone}</span>"),
+        };
+        let _ = writeln!(out, "<details{open}><summary>{} {count}</summary>", escaped(pass));
         let name = |k: usize| if k == last { String::new() } else { format!("s{k}.") };
         show(out, &changes, (&name(k), &name(k + 1)));
         out.push_str("</details>\n");
@@ -50,7 +48,7 @@ fn show(out: &mut String, lines: &[(Change, &str)], (old, new): (&str, &str)) {
             Change::New => ("new", new, here.of(text)),
             Change::Gone => ("gone", old, gone.of(text)),
         };
-        let _ = writeln!(out, "<span class=\"{class}\">{}</span>", line(text, stage, block));
+        let _ = write!(out, "<span class=\"{class}\">{}</span>", line(text, stage, block));
     }
     out.push_str("</pre></div>\n");
 }

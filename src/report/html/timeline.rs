@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 const ROWS: usize = 64;
 const WIDTH: f64 = 1080.0;
 const LEFT: f64 = 56.0;
+const RIGHT: f64 = 10.0;
 
 pub(super) fn draw(out: &mut String, plan: &Plan, block: usize, run: &Simulation) {
     let critical = run.critical();
@@ -28,8 +29,10 @@ pub(super) fn draw(out: &mut String, plan: &Plan, block: usize, run: &Simulation
     let height = shown.len() as f64 * row + 26.0;
     let _ = writeln!(
         out,
-        "<div class=\"pane\"><svg class=\"time\" viewBox=\"0 0 {} {height:.0}\">",
-        WIDTH + LEFT + 10.0
+        "<label class=\"zoom\">zoom <input type=\"range\" id=\"zoom\" min=\"0\" max=\"8\" \
+         step=\"0.1\" value=\"0\"/></label>\n<div class=\"pane wide\"><svg class=\"time\" \
+         data-left=\"{LEFT}\" data-wide=\"{WIDTH}\" viewBox=\"0 0 {} {height:.0}\">",
+        WIDTH + LEFT + RIGHT
     );
     let scale = WIDTH / run.seconds.max(f64::MIN_POSITIVE);
     axis(out, run.seconds, scale, height - 26.0);
