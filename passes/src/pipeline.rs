@@ -15,11 +15,13 @@ use crate::ir::{Applied, Block, Op, Plan, Region, Return, Target, TermId, Value}
 use crate::machine::Machine;
 use crate::merge_dots::MergeDots;
 use crate::merge_sums::MergeSums;
+use crate::merge_vectors::MergeVectors;
 use crate::mesh::Mesh;
 use crate::one_pass_normal::OnePassNormal;
 use crate::placement::{Cut, Split};
 use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
+use crate::ride_reductions::RideReductions;
 use crate::search::{Decisions, contenders, decide};
 use crate::share_values::ShareValues;
 use crate::verify::verify;
@@ -77,7 +79,9 @@ pub static PIPELINE: &[Stage] = &[
     (&ShareValues, "redistributions of one value may have become equal"),
     (&MergeSums, "fewer reductions, before they are merged into calls"),
     (&DropReplicatedDots, "a reduction that is not needed must not hold up others"),
-    (&MergeDots, "the reductions that are left share calls"),
+    (&MergeVectors, "vectors that share a call are one for the numbers to ride on"),
+    (&RideReductions, "before numbers look for each other: a ride costs no call at all"),
+    (&MergeDots, "the numbers that found no vector share calls"),
     (&OnePassNormal, "once no reduction moves between an operator and its adjoint"),
     (&PlanBuffers, "liveness is final once no node moves any more"),
 ];

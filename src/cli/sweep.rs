@@ -78,8 +78,8 @@ pub(super) fn parse(text: &str) -> Result<Sweep, String> {
     if dots || all.is_empty() {
         return Err(form());
     }
-    if let Some(pair) = all.windows(2).find(|pair| pair[0] >= pair[1]) {
-        return Err(format!("a sweep ascends, and {} comes before {}", pair[0], pair[1]));
+    if let Some([a, b]) = all.windows(2).find(|pair| pair[0] >= pair[1]) {
+        return Err(format!("a sweep ascends, and {a} comes before {b}"));
     }
     Ok(Sweep(all))
 }

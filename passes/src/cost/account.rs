@@ -231,16 +231,13 @@ impl Walk<'_> {
         if matches!(node.op, Op::Input(_) | Op::Get(_) | Op::Slot(_)) {
             return NodeCost::default();
         }
-        let work = match leaf_of(node) {
-            Some((leaf, adjoint)) => {
-                let (signature, tile) = (&self.plan[leaf].signature, &self.plan[leaf].tile);
-                let batch = whose.batch(signature, adjoint, &args[0], mesh);
-                whose.applied(signature, tile, mesh, batch, (&args, &results))
-            }
-            None => {
-                let flops = elementwise(&node.op, whose, mesh, &args, &results);
-                Work { flops, ..Work::default() }
-            }
+        let work = if let Some((leaf, adjoint)) = leaf_of(node) {
+            let (signature, tile) = (&self.plan[leaf].signature, &self.plan[leaf].tile);
+            let batch = whose.batch(signature, adjoint, &args[0], mesh);
+            whose.applied(signature, tile, mesh, batch, (&args, &results))
+        } else {
+            let flops = elementwise(&node.op, whose, mesh, &args, &results);
+            Work { flops, ..Work::default() }
         };
         self.local(n, region, outside, work, (&args, &results))
     }

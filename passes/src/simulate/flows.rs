@@ -55,11 +55,15 @@ impl Flows {
         match transfer.kind {
             Kind::AllReduce => {
                 let piece = 2.0 * whole() / group.len() as f64;
-                group.iter().for_each(|&to| self.put(calls.rank, to, piece));
+                for &to in group {
+                    self.put(calls.rank, to, piece);
+                }
             }
             Kind::AllGather => {
                 let piece = whole();
-                group.iter().for_each(|&to| self.put(calls.rank, to, piece));
+                for &to in group {
+                    self.put(calls.rank, to, piece);
+                }
             }
             Kind::ReduceScatter | Kind::AllToAll | Kind::Exchange => {
                 for packet in &transfer.sends {

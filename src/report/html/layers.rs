@@ -100,7 +100,9 @@ fn order(layout: &mut Layout, rows: &mut [Vec<usize>], near: &Near) {
         let middle = row.len() as f64 / 2.0;
         row.iter().enumerate().for_each(|(k, &v)| at[v] = k as f64 - middle);
     };
-    rows.iter().for_each(|row| number(row, &mut at));
+    for row in rows.iter() {
+        number(row, &mut at);
+    }
     for sweep in 0..SWEEPS {
         let downwards = sweep % 2 == 0;
         for r in 0..rows.len() {
@@ -158,7 +160,7 @@ fn place(layout: &mut Layout, rows: &[Vec<usize>], near: &Near) {
 fn spread(wishes: &[f64], width: &[f64]) -> Vec<f64> {
     let mut offset = vec![0.0; wishes.len()];
     for k in 1..wishes.len() {
-        offset[k] = offset[k - 1] + (width[k - 1] + width[k]) / 2.0 + GAP;
+        offset[k] = offset[k - 1] + f64::midpoint(width[k - 1], width[k]) + GAP;
     }
     let mut groups: Vec<(f64, usize)> = Vec::new();
     for (wish, off) in wishes.iter().zip(&offset) {
@@ -187,7 +189,7 @@ mod tests {
         for (a, v) in layout.vertices.iter().enumerate() {
             assert!(v.x - v.width / 2.0 >= -1e-9 && v.x + v.width / 2.0 <= layout.width + 1e-9);
             for w in layout.vertices[a + 1..].iter().filter(|w| w.layer == v.layer) {
-                assert!((v.x - w.x).abs() >= (v.width + w.width) / 2.0 + GAP - 1e-9);
+                assert!((v.x - w.x).abs() >= f64::midpoint(v.width, w.width) + GAP - 1e-9);
             }
         }
         for route in &layout.routes {

@@ -21,7 +21,8 @@ pub fn escaped(text: &str) -> String {
 /// A whole plan; `stage` stands before the numbers of blocks, so that stages do not mix.
 pub(super) fn plan(text: &str, stage: &str) -> String {
     let mut block = Blocks::default();
-    text.trim_end().lines().map(|l| format!("{}\n", line(l, stage, block.of(l)))).collect()
+    let lines = text.trim_end().lines().map(|l| line(l, stage, block.of(l)));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Which block the lines of a plan belong to.

@@ -139,6 +139,9 @@ impl Bar<'_> {
     }
 }
 
+/// A number of a rank.
+type Of = fn(&Timeline) -> f64;
+
 /// What the ranks without a row do, as numbers over all ranks.
 fn summary(out: &mut String, run: &Simulation, shown: usize) {
     let rest = run.ranks.len() - shown;
@@ -149,7 +152,7 @@ fn summary(out: &mut String, run: &Simulation, shown: usize) {
         "<div class=\"scroll\"><table class=\"small\"><tr><th></th><th>least</th>\
          <th>median</th><th>most</th><th>on rank</th></tr>\n",
     );
-    let rows: [(&str, fn(&Timeline) -> f64); 3] = [
+    let rows: [(&str, Of); 3] = [
         ("local work", |line| line.work),
         ("communication", |line| line.send),
         ("waiting", |line| line.wait),
