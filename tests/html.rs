@@ -6,6 +6,7 @@ mod support;
 use adjoin::Dtype;
 use adjoin::data::Source;
 use adjoin::expr::{Op, vstack};
+use adjoin::machine::Machine;
 use adjoin::ops;
 use adjoin::planned::{Planned, Planner, Ranks};
 use adjoin::report::html::{Written, page};
@@ -86,13 +87,14 @@ fn a_page_stands_alone_is_well_formed_and_names_every_value() {
 fn what_users_write_is_escaped() {
     let w = Source::array(vec![1.0; 64]).reshape([8, 8]).unwrap();
     let g = Op::from(ops::matrix_mult(w).build().unwrap());
-    let x = g.input("a<b>&\"c\"", Dtype::F64);
-    let planned = Planner::new(Ranks(2)).apply(&(&g * x)).unwrap();
+    let machine = Machine { name: "a<b>&\"c\"".into(), ..Machine::default() };
+    let planner = Planner::new(Ranks(2)).machine(machine);
+    let planned = planner.apply(&(&g * g.input("x", Dtype::F64))).unwrap();
     let html = page(&planned, written("<i>&'.toml"));
     assert_eq!(unbalanced(&html), [""; 0]);
     assert!(!html.contains("<i>&") && !html.contains("a<b>"));
     assert!(html.contains("&lt;i&gt;&amp;&#39;.toml"), "the title");
-    assert!(html.contains("a&lt;b&gt;&amp;"), "the name of an input");
+    assert!(html.contains("a&lt;b&gt;&amp;"), "the name of the machine");
     assert!(html.contains("1 &lt; 2 &amp; 3"), "the problem file");
 }
 

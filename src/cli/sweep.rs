@@ -116,8 +116,8 @@ mod tests {
     fn dots_go_on_as_the_numbers_began() {
         let numbers = |text: &str| parse(text).unwrap().0;
         assert_eq!(numbers("ranks=1,2,4,..,16,24"), [1, 2, 4, 8, 16, 24]);
-        assert_eq!(numbers("ranks=2,4,6,..,12"), [2, 4, 6, 8, 10, 12]);
-        assert_eq!(numbers("ranks=3,12,..,192"), [3, 12, 48, 192]);
+        assert_eq!(numbers("ranks=4,6,..,12"), [4, 6, 8, 10, 12]);
+        assert_eq!(numbers("ranks=3,12,48,..,192"), [3, 12, 48, 192]);
         assert_eq!(numbers("ranks=4"), [4]);
         assert_eq!(numbers("ranks=1,2,4,..,65536").len(), 17);
         let wrong = |text: &str| parse(text).unwrap_err();
