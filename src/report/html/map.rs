@@ -77,7 +77,7 @@ fn labels(out: &mut String, flows: &Flows, letter: f64) {
     }
     let half = side as f64 / 2.0;
     text("", half, -2.6 * letter, "middle", "to rank");
-    text("", -2.0 * letter, -letter, "end", "from");
+    text("", -3.5 * letter, -letter, "start", "from");
     for (k, &size) in flows.bytes.iter().enumerate().filter(|(_, b)| side <= 8 && **b > 0.0) {
         let (row, column) = ((k / side) as f64, (k % side) as f64);
         text("b", column + 0.5, row + 0.5, "middle", &bytes(size));
