@@ -15,7 +15,9 @@ const ROUNDS: usize = 5;
 fn main() {
     let (large, blocks) = (large(), blocks());
     println!("{:>10}  {:>12}  {:>12}  {:>12}", "ranks", "200 nodes", "on a grid", "10000 blocks");
-    for ranks in [4, 64, 1024, 16384, 100_000] {
+    let asked: Vec<usize> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
+    let ranks = if asked.is_empty() { vec![4, 64, 1024, 16384, 100_000] } else { asked };
+    for ranks in ranks {
         let side = (ranks as f64).sqrt() as usize;
         let grid = Mesh::grid(side, ranks / side);
         let line = Planner::new(Ranks(ranks));

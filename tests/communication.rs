@@ -92,7 +92,7 @@ fn rows() -> Vec<Row> {
     let wide: Vec<Op> = (0..RANKS).map(|_| dense(TALL).h()).collect();
     let side_by_side = hstack(wide).unwrap();
     let fredholm = op(ops::fredholm1(matrix(&SLICES)).nz(8).build());
-    let (data, unknowns) = ((16 * 48 * 8) as f64, (16 * 40 * 8) as f64);
+    let (data, unknowns) = (16.0 * 48.0 * 8.0, 16.0 * 40.0 * 8.0);
     let fourier = op(ops::fft([256, 256]).axis(0).build());
     let n = 256.0 * 256.0;
     let filter = {

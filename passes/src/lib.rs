@@ -28,6 +28,7 @@ pub mod cost;
 pub mod route;
 pub mod eliminate;
 pub mod search;
+mod contest;
 pub mod insert_collectives;
 mod sharing;
 pub mod merge_sums;

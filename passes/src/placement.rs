@@ -90,8 +90,8 @@ impl Cut {
     /// Piece `k` of `pieces` pieces of the index range, before the spread.
     fn piece(&self, range: Range<usize>, pieces: usize, k: usize) -> Range<usize> {
         let Some(weights) = &self.weights else {
-            let begin = |k| range.start + balanced(range.len(), pieces, k);
-            return begin(k)..begin(k + 1);
+            let bound = |k| range.start + balanced(range.len(), pieces, k);
+            return bound(k)..bound(k + 1);
         };
         let weights = &weights[range.clone()];
         let fits = |limit: u64| fill(weights, pieces, limit).is_some();
@@ -106,7 +106,7 @@ impl Cut {
             }
         }
         let ends = fill(weights, pieces, low).unwrap_or_default();
-        let begin = if k == 0 { 0 } else { ends[k - 1] };
+        let begin = k.checked_sub(1).map_or(0, |before| ends[before]);
         range.start + begin..range.start + ends[k]
     }
 
