@@ -32,6 +32,7 @@ pub mod merge_sums;
 pub mod drop_replicated_dots;
 pub mod merge_dots;
 pub mod one_pass_normal;
+pub mod fuse_updates;
 pub mod plan_buffers;
 
 // What the ranks do, and the proof that it is right.

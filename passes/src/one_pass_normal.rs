@@ -34,7 +34,7 @@
 //! Numerics class: E, as panels are summed in the same order either way.
 
 use crate::error::PlanError;
-use crate::ir::{Applied, Block, LeafId, Node, Op, Plan, Region};
+use crate::ir::{Applied, Block, LeafId, Node, Op, Over, Plan, Region};
 use crate::pipeline::{Context, Numerics, Pass};
 use crate::region::{Panels, Role};
 use crate::signature::{Binding, Signature};
@@ -79,7 +79,11 @@ fn gather(plan: &Plan, block: &mut Block, first: usize) -> Option<usize> {
     let moved = pick(Place::Before).chain(pick(Place::Region)).chain(pick(Place::After));
     let moved: Vec<Node> = moved.cloned().collect();
     block.nodes.splice(first..first + moved.len(), moved);
-    block.regions.push(Region { leaf, first: begin as u32, last: end as u32 - 1 });
+    block.regions.push(Region {
+        over: Over::Panels(leaf),
+        first: begin as u32,
+        last: end as u32 - 1,
+    });
     Some(end)
 }
 
@@ -158,7 +162,10 @@ return %6 %5
         %5 = apply A.H %3               : f64[4]
         %6 = sqrt %4                    : f64[]
         ");
-        assert_eq!(plan.blocks[0].regions, [Region { leaf: LeafId(0), first: 2, last: 5 }]);
+        assert_eq!(
+            plan.blocks[0].regions,
+            [Region { over: Over::Panels(LeafId(0)), first: 2, last: 5 }]
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::cancel_identities::CancelIdentities;
 use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
 use crate::fold_scalars::FoldScalars;
+use crate::fuse_updates::FuseUpdates;
 use crate::insert_collectives::InsertCollectives;
 use crate::ir::{Applied, Block, Op, Plan, Region, Return, Target, TermId, Value};
 use crate::machine::Machine;
@@ -75,6 +76,7 @@ pub static PIPELINE: &[Stage] = &[
     (&DropReplicatedDots, "a reduction that is not needed must not hold up others"),
     (&MergeDots, "the reductions that are left share calls"),
     (&OnePassNormal, "once no reduction moves between an operator and its adjoint"),
+    (&FuseUpdates, "updates gather around what is left between them"),
     (&PlanBuffers, "liveness is final once no node moves any more"),
 ];
 
