@@ -46,6 +46,7 @@ struct Bench {
 }
 
 /// Which bandwidth is a kernel's floor.
+#[derive(Clone, Copy)]
 enum Floor {
     Read,
     Update,

@@ -7,7 +7,7 @@ mod support;
 
 use adjoin::data::{Array, Source};
 use adjoin::ops;
-use adjoin::runtime::{Program, World};
+use adjoin::runtime::{Program, RunError, World};
 use adjoin_kernels::host::stream;
 use adjoin_passes::{Context, Mesh, Plan, compile, text};
 use std::hint::black_box;
@@ -34,7 +34,7 @@ fn measure(rows: usize, cols: usize) {
     let mut plain = plan.clone();
     plain.blocks.iter_mut().for_each(|block| block.regions.clear());
     let times = World::threads(1).run(|rank| {
-        let bound = |plan| {
+        let bound = |plan: &Plan| -> Result<Program, RunError> {
             let operators = [a.clone()];
             let mut program = Program::of(plan).operators(&operators).bind(rank.comm().clone())?;
             let ones: Array = vec![1.0_f32; cols].into();

@@ -3,7 +3,6 @@
 //! The dense `A` lies on a grid in blocks; the stencil `L` exchanges the rims of its tiles.
 //! The right-hand side is evaluated as an expression, and so is the operator's action on the truth.
 
-use adjoin::Dtype;
 use adjoin::data::Source;
 use adjoin::expr::{Op, param};
 use adjoin::ops;
@@ -11,7 +10,7 @@ use adjoin::planned::{Planner, Ranks};
 use adjoin::run::inputs;
 use adjoin::runtime::World;
 use adjoin::solve::{Cg, Settings, System};
-use adjoin_passes::Mesh;
+use adjoin::{Dtype, Mesh};
 use std::error::Error;
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 pub mod elements;
 pub mod data;
+pub mod machine;
 pub mod ops;
 pub mod expr;
 pub mod solve;
@@ -13,7 +14,7 @@ pub mod check;
 pub mod report;
 pub mod cli;
 
-pub use adjoin_passes::Dtype;
+pub use adjoin_passes::{Dtype, Mesh};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -6,6 +6,7 @@ use crate::expr::{ExprError, LowerContext, Output, Vector, lower};
 use crate::ops::Operator;
 use crate::solve::{Settings, Solver, System};
 use adjoin_passes::certify::{Verdict, certify};
+use adjoin_passes::cost::Account;
 use adjoin_passes::error::PlanError;
 use adjoin_passes::machine::Machine;
 use adjoin_passes::pipeline::Numerics;
@@ -28,6 +29,7 @@ impl From<Ranks> for Mesh {
 #[derive(Clone)]
 pub struct Planned {
     compiled: Compiled,
+    context: Context,
     operators: Vec<Arc<dyn Operator>>,
     slots: Vec<Complex64>,
     outputs: Vec<Output>,
@@ -120,11 +122,27 @@ impl Planner {
         if let Verdict::Refuted(reason) = &verdict {
             return Err(PlanError::Refuted(reason.clone()).into());
         }
-        Ok(Planned { compiled, operators, slots, outputs, drive, verdict })
+        let context = self.context.clone();
+        Ok(Planned { compiled, context, operators, slots, outputs, drive, verdict })
     }
 }
 
 impl Planned {
+    /// The finished plan with its source, trace and decisions.
+    pub fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    /// The mesh, the machine and the contract that it was planned for.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What it costs on the machine that it was planned for.
+    pub fn account(&self) -> Account {
+        Account::of(&self.compiled.plan, &self.context.machine)
+    }
+
     /// The finished plan.
     pub fn plan(&self) -> &Plan {
         &self.compiled.plan

@@ -1,10 +1,11 @@
 //! The steady state of a program allocates nothing, on any number of rank threads.
 
+use adjoin::Mesh;
 use adjoin::data::{Array, Source};
 use adjoin::ops::{self, Operator};
 use adjoin::runtime::{Program, World};
 use adjoin_passes::machine::Machine;
-use adjoin_passes::{Context, Mesh, Plan, compile, text};
+use adjoin_passes::{Context, Plan, compile, text};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -122,7 +123,7 @@ fn the_steady_state_allocates_nothing() {
     let values: Array = (0..168).map(f64::from).collect::<Vec<_>>().into();
     let g = ops::matrix_mult(Source::array(values.reshape([7, 24]).unwrap())).build().unwrap();
     for ranks in [1, 2, 3] {
-        let machine = Machine { latency: 1e-12, byte: 1e-15, memory: 1e-6, ..Machine::default() };
+        let machine = Machine::default().with_link(1e-12, 1e15).with_memory(1e6);
         let cx = Context { mesh: Mesh::line(ranks), machine, ..Context::default() };
         let step = compile(&parsed(STEP), &cx).unwrap().plan;
         assert_eq!(allocations(&step, std::slice::from_ref(&g), ranks), vec![0; ranks], "{step}");

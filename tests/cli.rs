@@ -1,92 +1,9 @@
 //! The command `adjoin`, as a user runs it.
 
-use adjoin::data::Array;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod support;
 
-/// A folder of a small problem: `w.npy`, `d.npy`, `p.toml`.
-struct Folder(PathBuf);
-
-const PROBLEM: &str = r#"
-parameters = { eps = 0.1 }
-[arrays]
-W = "w.npy"
-d = "d.npy"
-[operators]
-G = { operator = "MatrixMult", A = "W" }
-L = { operator = "SecondDerivative", dims = [12] }
-A = "VStack(data = G, smooth = eps * L)"
-[solve]
-solver = "cgls"
-operator = "A"
-data = { data = "d", smooth = 0 }
-niter = 30
-tol = 1e-9
-[outputs]
-res = { expr = "d - G @ x", file = "res.npy" }
-cost = "cost.npy"
-"#;
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        Folder::of_size(name, 7, 12)
-    }
-
-    fn of_size(name: &str, rows: usize, columns: usize) -> Self {
-        let path = std::env::temp_dir().join(format!("adjoin-cli-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        let value = |i: usize| ((i * 37 % 101) as f64 / 50.0 - 1.0).sin();
-        let array = |dims: &[usize]| {
-            let n = dims.iter().product::<usize>();
-            Array::new(dims, (0..n).map(value).collect::<Vec<f64>>()).unwrap()
-        };
-        array(&[rows, columns]).save_npy(path.join("w.npy")).unwrap();
-        array(&[rows]).save_npy(path.join("d.npy")).unwrap();
-        let text = PROBLEM.replace("dims = [12]", &format!("dims = [{columns}]"));
-        std::fs::write(path.join("p.toml"), text).unwrap();
-        Folder(path)
-    }
-
-    fn adjoin(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_adjoin"));
-        command.args(arguments).current_dir(&self.0).env("ADJOIN_IGNORE_LAUNCHER", "1");
-        command.output().unwrap()
-    }
-
-    /// What it prints when it succeeds.
-    fn good(&self, arguments: &[&str]) -> String {
-        let output = self.adjoin(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {errors}");
-        assert_eq!(errors, "", "there is no terminal");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// What it says when it is the user's fault.
-    fn bad(&self, arguments: &[&str]) -> String {
-        let output = self.adjoin(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    fn array(&self, name: &str) -> Vec<f64> {
-        Array::read_npy(self.0.join(name)).unwrap().into_vec().unwrap()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.0.join(name), text).unwrap();
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn near(a: &[f64], b: &[f64]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-8)
-}
+use std::path::Path;
+use support::folder::{Folder, IGNORE, PROBLEM, near};
 
 #[test]
 fn plan_prints_what_reads_back_and_needs_no_data() {
@@ -217,7 +134,54 @@ fn check_says_what_is_proven_and_checks_each_leaf() {
     assert!(said.contains("checked    L, SecondDerivative 12×12 float64: "), "{said}");
     let said = folder.good(&["check", "p.toml", "G.H @ d", "--block", "G"]);
     assert!(said.contains("checked    G") && !said.contains("checked    L"), "{said}");
-    assert!(folder.bad(&["check", "p.toml", "--block", "A[3]"]).contains("there are G, L"));
+    assert!(folder.bad(&["check", "p.toml", "--block", "Q"]).contains("there are G, L"));
+}
+
+#[test]
+fn check_takes_one_block_of_a_stack_of_the_file() {
+    let folder = Folder::new("blocks");
+    let old = "A = \"VStack(";
+    let stacks = "S = \"VStack(G, 2 * L, D @ L, G)\"
+B = \"Block([G, G], [L, D])\"
+D = { operator = \"FirstDerivative\", dims = [12] }
+";
+    let used = "s = { expr = \"S @ x\", file = \"s.npy\" }
+b = { expr = \"B @ stack(x, x)\", file = \"b.npy\" }
+";
+    folder.write("s.toml", &(PROBLEM.replace(old, &format!("{stacks}{old}")) + used));
+    let checked = |block: &str| {
+        let said = folder.good(&["check", "s.toml", "--block", block]);
+        let lines = said.lines().filter_map(|line| line.strip_prefix("checked    "));
+        lines.filter_map(|line| Some(line.split_once(',')?.0.to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(checked("A[0]"), ["G"]);
+    assert_eq!(checked("S[1]"), ["L"]);
+    let mut both = checked("S[2]");
+    both.sort();
+    assert_eq!(both, ["D", "L"]);
+    assert_eq!(checked("B[3]"), ["D"]);
+    let bad = |block| folder.bad(&["check", "s.toml", "--block", block]);
+    assert!(bad("S[4]").contains("S has 4 blocks, and none is S[4]"));
+    assert!(bad("L[0]").contains("L has 0 blocks, and none is L[0]"));
+}
+
+/// What a reviewer reads of the plan that `solving` runs, without a word of the program's own.
+#[test]
+fn dumps_are_in_the_words_of_plans() {
+    let folder = Folder::of_size("dumps", 40, 600);
+    let plan = ["plan", "p.toml", "--ranks", "3"];
+    folder.good(&["plan", "p.toml", "--ranks", "3", "-o", "saved.plan"]);
+    folder.good(&["solve", "p.toml", "--plan", "saved.plan", "-q"]);
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/calls"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        let explained = folder.good(&[&plan[..], &["--dump", "explain"]].concat());
+        insta::assert_snapshot!("regularised_explained_p3", explained);
+        let calls = folder.good(&[&plan[..], &["--dump", "calls", "--rank", "1"]].concat());
+        insta::assert_snapshot!("regularised_rank1_p3", calls);
+    });
 }
 
 #[test]
@@ -237,18 +201,34 @@ fn errors_are_the_users_and_nothing_is_written() {
     assert_eq!(folder.adjoin(&["frobnicate"]).status.code(), Some(2));
 }
 
+/// A launcher that this process does not belong to, as each of the known ones announces itself.
 #[test]
 fn a_launcher_that_announces_others_is_refused_before_anything_is_written() {
     let folder = Folder::new("launcher");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_adjoin"));
-    command.args(["solve", "p.toml"]).current_dir(&folder.0);
-    command.env("OMPI_COMM_WORLD_SIZE", "4").env("OMPI_COMM_WORLD_RANK", "1");
-    if cfg!(feature = "mpi") {
-        return;
+    let launchers = [
+        ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
+        ("PMI_SIZE", "PMI_RANK"),
+        ("SLURM_NTASKS", "SLURM_PROCID"),
+    ];
+    let commands: [&[&str]; 3] =
+        [&["solve", "p.toml"], &["apply", "p.toml", "G.H @ d", "-o", "y.npy"], &["plan", "p.toml"]];
+    for ((size, rank), command) in launchers.into_iter().zip(commands) {
+        let run = |number: &str| {
+            let announced = [(size, "4"), (rank, number)];
+            folder.command(command).env_remove(IGNORE).envs(announced).output().unwrap()
+        };
+        let (first, other) = (run("0"), run("1"));
+        assert_eq!((first.status.code(), other.status.code()), (Some(2), Some(2)));
+        let error = String::from_utf8_lossy(&first.stderr);
+        assert!(error.contains(&format!("announces 4 tasks ({size})")), "{error}");
+        let without = error.contains("was built without MPI: build it with --features mpi");
+        assert_eq!(without, cfg!(not(feature = "mpi")), "{error}");
+        assert_eq!(String::from_utf8_lossy(&other.stderr), "", "the first task speaks");
+        assert!(first.stdout.is_empty() && other.stdout.is_empty());
     }
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(error.contains("announces 4 tasks"), "{error}");
-    assert!(!folder.0.join("cost.npy").exists());
+    for file in ["cost.npy", "res.npy", "y.npy"] {
+        assert!(!folder.0.join(file).exists(), "{file}");
+    }
+    folder.good(&["solve", "p.toml"]);
+    assert!(folder.0.join("cost.npy").exists(), "it is allowed when launchers are ignored");
 }

@@ -42,7 +42,7 @@ fn four_ranks_conform() {
 
 /// The job failed soon, and adjoin said so once.
 fn ends_with(job: &Job, message: &str) {
-    let output = &job.output;
+    let output = &job.output();
     assert!(!job.status.success(), "{output}");
     assert!(job.time < Duration::from_secs(10), "{:?}", job.time);
     assert_eq!(output.matches("adjoin: ").count(), 1, "{output}");
@@ -78,7 +78,7 @@ fn a_panic_ends_the_job() {
     });
     if let Some(job) = ended {
         ends_with(&job, "adjoin: rank 2 failed");
-        assert!(job.output.contains("index 7"), "{}", job.output);
+        assert!(job.output().contains("index 7"), "{}", job.output());
     }
 }
 
@@ -118,7 +118,7 @@ fn latency() {
         }
     });
     if let Some(job) = ended {
-        println!("{}", job.output);
+        println!("{}", job.output());
         assert!(job.status.success());
     }
 }

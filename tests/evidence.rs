@@ -1,6 +1,5 @@
 //! What a run costs, counted while it runs: calls and bytes between ranks, and bytes of files.
 
-use adjoin::Dtype;
 use adjoin::data::{Array, Source};
 use adjoin::expr::{Op, family, vstack};
 use adjoin::ops;
@@ -8,7 +7,7 @@ use adjoin::planned::{Planned, Planner};
 use adjoin::run::{Inputs, Solution, inputs};
 use adjoin::runtime::World;
 use adjoin::solve::{Cgls, Settings, System};
-use adjoin_passes::Mesh;
+use adjoin::{Dtype, Mesh};
 use adjoin_passes::traffic::Traffic;
 use std::path::PathBuf;
 use std::sync::Arc;

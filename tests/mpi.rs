@@ -5,7 +5,6 @@
 
 mod support;
 
-use adjoin::Dtype;
 use adjoin::data::{Array, DataError, ReadTile, Region, Source, TileMut};
 use adjoin::expr::{Op, Vector, family};
 use adjoin::ops;
@@ -16,7 +15,7 @@ use adjoin::run::{Inputs, Solution, inputs};
 use adjoin::runtime::World;
 use adjoin::runtime::comm::ReduceOp;
 use adjoin::solve::{Cg, Cgls, Settings, Solver, System};
-use adjoin_passes::Mesh;
+use adjoin::{Dtype, Mesh};
 use num_complex::Complex64;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -240,7 +239,7 @@ fn an_array_larger_than_the_addresses_of_a_process() {
     });
     if let Some(job) = ended {
         std::fs::remove_file(&path).unwrap();
-        println!("{:?}\n{}", job.time, job.output);
+        println!("{:?}\n{}", job.time, job.output());
         job.succeeded();
     }
 }
@@ -256,8 +255,8 @@ fn one_process_cannot_hold_that_array() {
         let _ = planned.run(&World::attach(comm), &x);
     });
     if let Some(job) = ended {
-        println!("{}", job.output);
-        assert!(!job.status.success(), "{}", job.output);
+        println!("{}", job.output());
+        assert!(!job.status.success(), "{}", job.output());
     }
 }
 
@@ -379,10 +378,10 @@ fn ends(fault: Fault, test: &str) {
     });
     if let Some(job) = ended {
         let words = FAULTS.iter().find(|(known, _)| *known == fault).unwrap().1;
-        assert!(!job.status.success(), "{}", job.output);
+        assert!(!job.status.success(), "{}", job.output());
         assert!(job.time < Duration::from_secs(20), "{:?}", job.time);
-        assert_eq!(job.output.matches("adjoin: ").count(), 1, "{}", job.output);
-        says(&job.output, fault, words);
+        assert_eq!(job.output().matches("adjoin: ").count(), 1, "{}", job.output());
+        says(&job.output(), fault, words);
     }
 }
 

@@ -115,7 +115,9 @@ fn judge_plan(subject: &Subject, plan: &Plan) -> (By, String) {
 /// At most so many of each kind, evenly spread.
 fn thinned<T>(mutants: Vec<T>, kind: impl Fn(&T) -> &'static str, most: usize) -> Vec<T> {
     let mut total: BTreeMap<&str, usize> = BTreeMap::new();
-    mutants.iter().for_each(|m| *total.entry(kind(m)).or_default() += 1);
+    for mutant in &mutants {
+        *total.entry(kind(mutant)).or_default() += 1;
+    }
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let mut keep = |mutant: &T| {
         let (n, k) = (total[kind(mutant)], seen.entry(kind(mutant)).or_default());

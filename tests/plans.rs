@@ -5,12 +5,11 @@
 
 mod support;
 
-use adjoin::Dtype;
 use adjoin::data::{Region, Source};
 use adjoin::expr::{Op, Vector, family, param, vstack};
 use adjoin::ops;
 use adjoin::planned::{Planned, Planner};
-use adjoin_passes::Mesh;
+use adjoin::{Dtype, Mesh};
 use adjoin_passes::certify::Verdict;
 use num_complex::Complex64;
 use std::fmt::Write;

@@ -94,7 +94,7 @@ fn expressions_of_the_command_line_are_shown_too() {
 
 #[test]
 fn a_compressed_member_is_refused_with_the_cure() {
-    let folder = std::env::temp_dir().join(format!("adjoin-build-{}", std::process::id()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compressed");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("d.npz"), compressed()).unwrap();
     let text = GOOD.replace("{ shape = [50] }", "{ npz = \"d.npz\", name = \"d\" }");

@@ -5,10 +5,15 @@
 
 mod support;
 
-use adjoin::expr::{Vector, lower};
+use adjoin::Dtype::{C128, F64};
+use adjoin::Mesh;
+use adjoin::data::Array;
+use adjoin::expr::{Op, Parts, Vector, block, input, lower, stack};
+use adjoin::ops;
 use adjoin::planned::Planner;
+use adjoin_passes::ir::Elementwise;
 use adjoin_passes::machine::Machine;
-use adjoin_passes::{Context, Mesh, compile};
+use adjoin_passes::{Context, compile};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::time::Instant;
 use support::check::{check, check_trace};
@@ -39,6 +44,29 @@ fn culprit(vector: &Vector, mesh: Mesh, machine: Machine) -> String {
     match check_trace(trace, &lowered.operators, &lowered.slots) {
         Ok(_) => format!("though every run agrees with\n{}\n{}", compiled.source, compiled.plan),
         Err(fault) => fault,
+    }
+}
+
+fn matrix(rows: usize, columns: usize) -> Op {
+    let entries: Vec<f64> = (0..rows * columns).map(|k| ((k * 37 % 101) as f64).sin()).collect();
+    Op::new(ops::matrix_mult(Array::new([rows, columns], entries).unwrap()).build().unwrap())
+}
+
+/// Each row of blocks takes the real part of another part of its vector; elements of both rows
+/// reach both parts of the next vector, and all of them are complex however the power is written.
+#[test]
+fn parts_that_are_cut_anew_promote_each_other() {
+    let real = |n| Op::element(Elementwise::Real, Parts::one([n]));
+    let b = block([[matrix(2, 1) * real(1), matrix(2, 3)], [matrix(2, 1), matrix(2, 3) * real(3)]])
+        .unwrap();
+    let x = stack([input("p", [1], F64), input("q", [3], C128)]);
+    let x = x.unwrap();
+    let y = b.pow(3) * &x;
+    assert_eq!(y.dtypes(), [C128, C128]);
+    assert_eq!((&b * (&b * (&b * x))).dtypes(), y.dtypes());
+    for mesh in ["p=1", "p=3"] {
+        let planned = Planner::new(Mesh::parse(mesh).unwrap()).apply(&y).unwrap();
+        check(&planned).unwrap();
     }
 }
 

@@ -1,14 +1,13 @@
 //! The reference expressions, written as problem files: what PyLops gives is what every number of
 //! ranks gives, on simulated ranks and on threads.
 
-use adjoin::Dtype;
 use adjoin::data::{Array, Region, Source};
 use adjoin::planned::{Planned, Planner};
 use adjoin::problem::build::Expression;
 use adjoin::problem::{Catalog, Formula, Model, Problem, Resolved};
 use adjoin::run::inputs;
 use adjoin::runtime::{Functions, World, sim};
-use adjoin_passes::Mesh;
+use adjoin::{Dtype, Mesh};
 use num_complex::Complex64;
 use serde_json::Value as Json;
 use std::fmt::Write as _;

@@ -10,6 +10,7 @@ use adjoin_passes::one_pass_normal::OnePassNormal;
 use adjoin_passes::pipeline::{Pass, run};
 use adjoin_passes::plan_buffers::PlanBuffers;
 use adjoin_passes::{Context, Plan, text};
+use std::fmt::Write;
 
 /// Numbers that no two orders of sums treat alike.
 fn values(dims: &[usize], dtype: Dtype) -> Source {
@@ -74,7 +75,7 @@ fn results(
         let count = program.output_types("")?.len();
         let mut text = String::new();
         for k in 0..count {
-            text += &format!("{:?}\n", program.output("", k)?.tile());
+            writeln!(text, "{:?}", program.output("", k)?.tile()).expect("text can be written");
         }
         Ok(text)
     });

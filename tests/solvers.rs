@@ -2,13 +2,14 @@
 
 mod support;
 
-use adjoin::Dtype;
 use adjoin::data::{Array, Source};
+use adjoin::expr::{Op, param};
+use adjoin::ops;
 use adjoin::planned::Planner;
 use adjoin::run::{Solution, inputs};
 use adjoin::runtime::World;
 use adjoin::solve::{Cg, Cgls, Settings, Solver, System};
-use adjoin_passes::Mesh;
+use adjoin::{Dtype, Mesh};
 use num_complex::Complex64;
 use std::sync::Arc;
 use support::systems::{self, solvers};
@@ -94,4 +95,25 @@ fn several_right_hand_sides_are_solved_at_once() {
     let x = values(solution.gather(0).unwrap());
     let (one, two): (Vec<_>, Vec<_>) = x.chunks(2).map(|c| (c[0] * 2.0, c[1])).unzip();
     assert!(close(&two, &one, 1e-12));
+}
+
+/// `damp` is a slot of the solvers, so that setting it for a parameter too would be ambiguous.
+#[test]
+fn a_parameter_with_the_name_of_a_solvers_number_is_refused() {
+    let values: Vec<f64> = (0..16).map(|k| f64::from(k * 5 % 7)).collect();
+    let g = Op::new(ops::matrix_mult(Array::new([4, 4], values).unwrap()).build().unwrap());
+    for (method, default) in [("cg", 0.0), ("cgls", 0.0), ("cg", 0.5), ("cgls", 0.5)] {
+        let plan = |name: &str| {
+            let system = System::new(&(param(name, default) * &g), &[Dtype::F64]).unwrap();
+            let settings = Settings { damp: 0.25, ..Settings::default() };
+            Planner::new(Mesh::line(2)).solve(self::method(method), &system, settings)
+        };
+        let error = plan("damp").err().expect("it is ambiguous").to_string();
+        assert!(error.contains("a parameter of the operator has the name of a number"), "{error}");
+        assert!(error.contains("damp\n"), "{error}");
+        let planned = plan("damping").unwrap();
+        let slots = planned.plan().slots.iter().map(|slot| slot.name.as_str());
+        let slots: Vec<_> = slots.zip(planned.slots().iter().map(|value| value.re)).collect();
+        assert!(slots.contains(&("damp", 0.25)) && slots.contains(&("damping", default)));
+    }
 }

@@ -280,7 +280,7 @@ impl Expansion<'_> {
         let extra =
             x.first().map(|&v| self.ty(v).dims[from[0].len()..].to_vec()).unwrap_or_default();
         let lift = |s: &Vec<usize>| [s.as_slice(), &extra].concat();
-        if from.len() == to.len() && from.iter().zip(to).all(|(a, b)| size(a) == size(b)) {
+        if terms::only_reshapes(from, to) {
             return x.into_iter().zip(to).map(|(v, s)| self.reshape(v, &lift(s))).collect();
         }
         let dtype =

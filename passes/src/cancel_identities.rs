@@ -249,6 +249,25 @@ mod tests {
     }
 
     #[test]
+    fn regroupings_that_become_one_promote_what_changes_parts() {
+        let plan = after(
+            &CancelIdentities,
+            "mesh 1 rank
+            term t0 = regroup [2] [2] -> [4]
+            term t1 = regroup [4] -> [1] [3]
+            term t2 = t1 @ t0
+            %0 = input x : c64[2]
+            %1 = input y : f64[2]
+            %2, %3 = apply t2 %0 %1 : c128[1], c128[3]
+            return %2 %3",
+        );
+        assert_snapshot!(shown(&plan), @"
+        term t0 = regroup [2] [2] -> [1] [3]
+        %2, %3 = apply t0 %0 %1         : c128[1], c128[3]
+        ");
+    }
+
+    #[test]
     fn factors_cancel_from_the_inside_out() {
         let plan = after(
             &CancelIdentities,

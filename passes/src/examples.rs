@@ -26,7 +26,7 @@ pub(crate) fn after(pass: &dyn Pass, before: &str) -> Plan {
 /// What a pass makes of a plan text on a mesh of cores so slow that splitting always pays.
 pub(crate) fn after_on(pass: &dyn Pass, mesh: &str, before: &str) -> Plan {
     let mesh = Mesh::parse(mesh).unwrap_or_else(|e| panic!("{e}"));
-    let machine = Machine { flop: 1e-3, latency: 1e-9, ..Machine::default() };
+    let machine = Machine::default().with_flops(1e3).with_link(1e-9, 5e9);
     let cx = Context { mesh, machine, ..Context::default() };
     proven(pass, &read(before), &cx).unwrap_or_else(|e| panic!("{e}"))
 }
@@ -52,7 +52,7 @@ pub(crate) fn terms(plan: &Plan) -> String {
 }
 
 /// Reads a plan whose lines may be indented.
-fn read(plan: &str) -> Plan {
+pub(crate) fn read(plan: &str) -> Plan {
     let lines: Vec<_> = plan.lines().map(str::trim).collect();
     text::parse(&lines.join("\n")).unwrap_or_else(|e| panic!("{e}"))
 }

@@ -24,6 +24,7 @@ pub mod cancel_identities;
 pub mod associate_products;
 pub mod share_values;
 pub mod machine;
+pub mod cost;
 pub mod route;
 pub mod eliminate;
 pub mod search;
@@ -34,6 +35,7 @@ pub mod merge_dots;
 pub mod one_pass_normal;
 pub mod fuse_updates;
 pub mod plan_buffers;
+pub mod origins;
 
 // What the ranks do, and the proof that it is right.
 pub mod calls;

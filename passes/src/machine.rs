@@ -1,46 +1,227 @@
 //! The machine model, and what communication and memory traffic cost on it.
 //!
-//! α is the time of a message, β the time of a byte on the way; collectives take the better of
-//! the latency and the bandwidth algorithm.
+//! A call takes a start, α for each step on the way, and the time of its bytes; collectives take
+//! the better of the latency and the bandwidth algorithm.
+//! Which α and bandwidth an axis of the mesh has follows from the innermost group of ranks that
+//! holds all that it connects.
+//! Local work takes the longer of its flops and its memory traffic (roofline).
 
+use crate::dtype::Dtype;
 use crate::ir::Op;
 use crate::mesh::{Axis, Mesh};
 use crate::placement::{Split, Type};
-use crate::signature::Signature;
 use serde::{Deserialize, Serialize};
 
-/// The numbers from which costs are computed.
+/// The numbers from which costs are computed, in seconds, bytes and flops per rank.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Machine {
     /// A name for people.
     pub name: String,
-    /// Seconds for a message.
-    pub latency: f64,
-    /// Seconds for a byte on the way.
-    pub byte: f64,
-    /// Seconds for a byte to or from memory.
-    pub memory: f64,
-    /// Seconds for a floating point operation.
-    pub flop: f64,
+    /// Where the numbers come from.
+    #[serde(default)]
+    pub source: String,
     /// Seconds to begin a local node.
     pub launch: f64,
+    /// The bytes that a rank may hold; without it there is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<f64>,
+    /// Flops in a second.
+    pub flops: Flops,
+    /// Memory bandwidths, from the smallest working set to the largest.
+    pub memory: Vec<Memory>,
+    /// Connections, from those within the smallest group of ranks to those between all.
+    pub links: Vec<Link>,
+}
+
+/// Flops in a second, by the precision of the real numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flops {
+    /// Of `f32` and `c64`.
+    pub single: f64,
+    /// Of `f64` and `c128`.
+    pub double: f64,
+}
+
+/// The bandwidth of memory for working sets up to a size.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// The largest working set in bytes; without it, any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<f64>,
+    /// Bytes in a second.
+    pub bandwidth: f64,
+}
+
+/// How the ranks of a group are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// How many consecutive ranks are a group; without it, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<usize>,
+    /// Seconds to begin a call.
+    #[serde(default)]
+    pub start: f64,
+    /// Seconds for a step from rank to rank.
+    pub latency: f64,
+    /// Bytes in a second that a rank sends while all do.
+    pub bandwidth: f64,
 }
 
 impl Default for Machine {
     fn default() -> Self {
         Machine {
             name: "a core of a cluster node".into(),
-            latency: 2e-6,
-            byte: 2e-10,
-            memory: 4e-11,
-            flop: 5e-11,
+            source: "round numbers".into(),
             launch: 1e-7,
+            capacity: None,
+            flops: Flops { single: 2e10, double: 2e10 },
+            memory: vec![Memory { within: None, bandwidth: 2.5e10 }],
+            links: vec![Link { ranks: None, start: 0.0, latency: 2e-6, bandwidth: 5e9 }],
         }
     }
 }
 
 impl Machine {
-    fn log(p: usize) -> f64 {
+    /// With one kind of connection between all ranks: seconds for a step, bytes in a second.
+    #[must_use]
+    pub fn with_link(mut self, latency: f64, bandwidth: f64) -> Self {
+        self.links = vec![Link { ranks: None, start: 0.0, latency, bandwidth }];
+        self
+    }
+
+    /// With one memory bandwidth for all working sets.
+    #[must_use]
+    pub fn with_memory(mut self, bandwidth: f64) -> Self {
+        self.memory = vec![Memory { within: None, bandwidth }];
+        self
+    }
+
+    /// With one flop rate for all types.
+    #[must_use]
+    pub fn with_flops(mut self, rate: f64) -> Self {
+        self.flops = Flops { single: rate, double: rate };
+        self
+    }
+
+    /// With another time to begin a local node.
+    #[must_use]
+    pub fn with_launch(mut self, seconds: f64) -> Self {
+        self.launch = seconds;
+        self
+    }
+
+    /// Whether costs can be computed from it; the message names the number that is at fault.
+    pub fn check(&self) -> Result<(), String> {
+        let positive = |what: &str, x: f64| {
+            (x.is_finite() && x > 0.0)
+                .then_some(())
+                .ok_or_else(|| format!("{what} = {x} is no positive number"))
+        };
+        let not_negative = |what: &str, x: f64| {
+            (x.is_finite() && x >= 0.0)
+                .then_some(())
+                .ok_or_else(|| format!("{what} = {x} is no time"))
+        };
+        not_negative("launch", self.launch)?;
+        positive("flops.single", self.flops.single)?;
+        positive("flops.double", self.flops.double)?;
+        self.capacity.map_or(Ok(()), |c| positive("capacity", c))?;
+        for memory in &self.memory {
+            positive("memory.bandwidth", memory.bandwidth)?;
+        }
+        for link in &self.links {
+            not_negative("links.start", link.start)?;
+            not_negative("links.latency", link.latency)?;
+            positive("links.bandwidth", link.bandwidth)?;
+        }
+        let within: Vec<_> = self.memory.iter().map(|m| m.within.unwrap_or(f64::MAX)).collect();
+        let ranks: Vec<_> = self.links.iter().map(|l| l.ranks.unwrap_or(usize::MAX)).collect();
+        if !within.is_sorted() || within.last() != Some(&f64::MAX) {
+            return Err("memory ascends by `within`, and the last has none".into());
+        }
+        if !ranks.is_sorted() || ranks.last() != Some(&usize::MAX) || ranks.contains(&0) {
+            return Err("links ascend by `ranks`, and the last has none".into());
+        }
+        Ok(())
+    }
+
+    /// The connection between the ranks along some axes: that of the smallest group that holds
+    /// each set of them.
+    pub fn link(&self, mesh: &Mesh, axes: &[Axis]) -> Link {
+        let stride = |a: Axis| mesh.axes[a + 1..].iter().map(|(_, n)| n).product::<usize>();
+        let span = axes.iter().map(|&a| stride(a) * mesh.size(a)).max().unwrap_or(1);
+        let holds = |link: &&Link| {
+            link.ranks.is_none_or(|r| r >= mesh.ranks() || r.is_multiple_of(span.max(1)))
+        };
+        let fallback = || self.links[self.links.len() - 1];
+        self.links.iter().find(holds).copied().unwrap_or_else(fallback)
+    }
+
+    /// The memory bandwidth of a working set.
+    pub fn bandwidth(&self, set: f64) -> f64 {
+        let level = self.memory.iter().find(|m| m.within.is_none_or(|w| set <= w));
+        level.map_or(f64::INFINITY, |m| m.bandwidth)
+    }
+
+    /// The flop rate of a type.
+    pub fn rate(&self, dtype: Dtype) -> f64 {
+        match dtype {
+            Dtype::F32 | Dtype::C64 => self.flops.single,
+            Dtype::F64 | Dtype::C128 => self.flops.double,
+        }
+    }
+
+    /// A pass over memory.
+    pub fn pass(&self, bytes: f64) -> f64 {
+        self.launch + bytes / self.bandwidth(bytes)
+    }
+
+    /// The longer of arithmetic and memory traffic.
+    pub fn roofline(&self, dtype: Dtype, flops: f64, bytes: f64) -> f64 {
+        (flops / self.rate(dtype)).max(bytes / self.bandwidth(bytes))
+    }
+
+    /// What one communication node costs.
+    pub fn communication(&self, op: &Op, mesh: &Mesh, arg: &Type, result: &Type) -> f64 {
+        let (before, after) = (bytes(arg, mesh), bytes(result, mesh));
+        let over = |axes: &[Axis]| (self.link(mesh, axes), mesh.sizes(axes));
+        let moved = match op {
+            Op::AllReduce(axes) | Op::ReduceScatter(axes) | Op::AllGather(axes) => over(axes),
+            Op::AllToAll(axis) => over(&[*axis]),
+            Op::Exchange => over(&arg.placement.split_axes()),
+            Op::Halo => over(&haloed(result)),
+            Op::HaloSum => over(&haloed(arg)),
+            _ => return self.pass(before + after),
+        };
+        let (link, p) = moved;
+        if p <= 1 {
+            return 0.0;
+        }
+        match op {
+            Op::AllReduce(_) => link.all_reduce(p, before),
+            Op::ReduceScatter(_) => link.half_reduce(p, before),
+            Op::AllGather(_) => link.half_reduce(p, after),
+            Op::Halo => link.neighbours(p, ghost_bytes(result, mesh)),
+            Op::HaloSum => link.neighbours(p, ghost_bytes(arg, mesh)),
+            _ => link.all_to_all(p, before),
+        }
+    }
+}
+
+/// The axes over which dims with ghosts are split.
+fn haloed(ty: &Type) -> Vec<Axis> {
+    let dims = ty.placement.splits.iter().zip(&ty.placement.ghosts);
+    dims.filter(|(_, ghosts)| **ghosts != (0, 0))
+        .flat_map(|(split, _)| split.axes.clone())
+        .collect()
+}
+
+impl Link {
+    fn steps(p: usize) -> f64 {
         (p.max(1) as f64).log2().ceil()
     }
 
@@ -50,56 +231,25 @@ impl Machine {
 
     /// A sum of `bytes` over `p` ranks, everywhere.
     pub fn all_reduce(&self, p: usize, bytes: f64) -> f64 {
-        let (steps, share) = (Machine::log(p), Machine::share(p));
-        let whole = steps * (self.latency + bytes * self.byte);
-        whole.min(2.0 * steps * self.latency + 2.0 * share * bytes * self.byte)
+        let (steps, share) = (Link::steps(p), Link::share(p));
+        let whole = steps * (self.latency + bytes / self.bandwidth);
+        let halves = 2.0 * steps * self.latency + 2.0 * share * bytes / self.bandwidth;
+        self.start + whole.min(halves)
     }
 
     /// Half of an `all_reduce`: `reduce_scatter`, or `all_gather`; `bytes` is the larger side.
     pub fn half_reduce(&self, p: usize, bytes: f64) -> f64 {
-        Machine::log(p) * self.latency + Machine::share(p) * bytes * self.byte
+        self.start + Link::steps(p) * self.latency + Link::share(p) * bytes / self.bandwidth
     }
 
     /// Every rank sends a part of its `bytes` to every other.
     pub fn all_to_all(&self, p: usize, bytes: f64) -> f64 {
-        (p as f64 - 1.0) * self.latency + Machine::share(p) * bytes * self.byte
+        self.start + (p as f64 - 1.0) * self.latency + Link::share(p) * bytes / self.bandwidth
     }
 
-    /// Messages between neighbours.
-    pub fn neighbours(&self, bytes: f64) -> f64 {
-        2.0 * self.latency + bytes * self.byte
-    }
-
-    /// A pass over memory.
-    pub fn pass(&self, bytes: f64) -> f64 {
-        self.launch + bytes * self.memory
-    }
-
-    /// One application of an operator of which the largest tile is the fraction `share`, to
-    /// vectors of `bytes` on that rank.
-    pub fn apply(&self, signature: &Signature, share: f64, batch: f64, bytes: f64) -> f64 {
-        let cost = signature.cost_or_estimate();
-        let flops = cost.flops * batch * share * self.flop;
-        let traffic = (cost.reads * share + bytes) * self.memory;
-        self.launch + flops.max(traffic)
-    }
-
-    /// What one communication node costs.
-    pub fn communication(&self, op: &Op, mesh: &Mesh, arg: &Type, result: &Type) -> f64 {
-        let (before, after) = (bytes(arg, mesh), bytes(result, mesh));
-        match op {
-            Op::AllReduce(axes) => self.all_reduce(mesh.sizes(axes), before),
-            Op::ReduceScatter(axes) => self.half_reduce(mesh.sizes(axes), before),
-            Op::AllGather(axes) => self.half_reduce(mesh.sizes(axes), after),
-            Op::AllToAll(axis) => self.all_to_all(mesh.size(*axis), before),
-            Op::Exchange => {
-                let p = mesh.sizes(&arg.placement.split_axes());
-                self.all_to_all(p, before)
-            }
-            Op::Halo => self.neighbours(ghost_bytes(result, mesh)),
-            Op::HaloSum => self.neighbours(ghost_bytes(arg, mesh)),
-            _ => self.pass(before + after),
-        }
+    /// Messages between neighbours, of whom an inner rank has two.
+    pub fn neighbours(&self, p: usize, bytes: f64) -> f64 {
+        self.start + (p.min(3) as f64 - 1.0) * self.latency + bytes / self.bandwidth
     }
 }
 

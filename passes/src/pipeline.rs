@@ -6,6 +6,7 @@
 
 use crate::associate_products::AssociateProducts;
 use crate::cancel_identities::CancelIdentities;
+use crate::cost::Account;
 use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
 use crate::fold_scalars::FoldScalars;
@@ -20,6 +21,7 @@ use crate::one_pass_normal::OnePassNormal;
 use crate::placement::{Cut, Split};
 use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
+use crate::search::{Decisions, contenders, decide};
 use crate::share_values::ShareValues;
 use crate::verify::verify;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -48,6 +50,8 @@ pub struct Context {
     pub machine: Machine,
     /// What the user allows.
     pub numerics: Numerics,
+    /// What the search has decided, if it was asked before.
+    pub decisions: Option<Arc<Decisions>>,
 }
 
 /// One transformation of plans.
@@ -89,6 +93,8 @@ pub struct Compiled {
     pub plan: Plan,
     /// Each pass that changed something, with the plan after it.
     pub trace: Vec<(&'static str, Plan)>,
+    /// What the search has decided, once it was asked.
+    pub decisions: Option<Arc<Decisions>>,
 }
 
 /// Runs the whole pipeline.
@@ -100,21 +106,68 @@ pub fn compile(source: &Plan, cx: &Context) -> Result<Compiled, PlanError> {
 pub fn compile_prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Compiled, PlanError> {
     check("lowering", source)?;
     let source = tidy(source);
-    let mut plan = source.clone();
-    let mut trace = Vec::new();
-    let mut placed = false;
-    for (pass, _) in &PIPELINE[..passes] {
-        if placed && pass.numerics() > cx.numerics {
-            continue;
-        }
-        placed = placed || pass.name() == InsertCollectives.name();
-        let next = run(*pass, &plan, cx)?;
-        if next != plan {
-            trace.push((pass.name(), next.clone()));
-        }
-        plan = next;
+    let insertion = PIPELINE.iter().position(|(pass, _)| pass.name() == InsertCollectives.name());
+    let (algebra, placing) = PIPELINE.split_at(insertion.unwrap_or(PIPELINE.len()));
+    let first = &algebra[..passes.min(algebra.len())];
+    let before = Compiled {
+        plan: source.clone(),
+        source,
+        decisions: cx.decisions.clone(),
+        trace: Vec::new(),
+    };
+    let before = finish(before, first.iter(), cx)?;
+    let Some(rest) = passes.checked_sub(algebra.len()).filter(|&rest| rest > 0) else {
+        return Ok(before);
+    };
+    let allowed = |(pass, _): &&Stage| {
+        pass.name() == InsertCollectives.name() || pass.numerics() <= cx.numerics
+    };
+    let decided = match &cx.decisions {
+        Some(decisions) => vec![decisions.clone()],
+        None if cx.mesh.ranks() == 1 => vec![Arc::new(decide(&before.plan, cx))],
+        None => contenders(&before.plan, cx, CONTENDERS).into_iter().map(Arc::new).collect(),
+    };
+    let with = |decisions: &Arc<Decisions>, count: usize| {
+        let cx = Context { decisions: Some(decisions.clone()), ..cx.clone() };
+        let begin = Compiled { decisions: cx.decisions.clone(), ..before.clone() };
+        finish(begin, placing[..count].iter().filter(allowed), &cx)
+    };
+    if let [only] = &decided[..] {
+        return with(only, rest);
     }
-    Ok(Compiled { source, plan, trace })
+    let mut best: Option<(f64, Compiled)> = None;
+    for decisions in &decided {
+        let finished = with(decisions, placing.len())?;
+        let cost = Account::of(&finished.plan, &cx.machine).weighted();
+        // Among equals the search's order decides.
+        if best.as_ref().is_none_or(|(least, _)| cost < least * (1.0 - 1e-9)) {
+            best = Some((cost, finished));
+        }
+    }
+    match best.and_then(|(_, finished)| finished.decisions.clone().map(|d| (d, finished))) {
+        Some((_, finished)) if rest == placing.len() => Ok(finished),
+        Some((decisions, _)) => with(&decisions, rest),
+        None => Ok(before),
+    }
+}
+
+/// How many of the search's assignments are finished.
+const CONTENDERS: usize = 3;
+
+/// Runs some passes on what others have made.
+fn finish<'a>(
+    mut compiled: Compiled,
+    stages: impl Iterator<Item = &'a Stage>,
+    cx: &Context,
+) -> Result<Compiled, PlanError> {
+    for (pass, _) in stages {
+        let next = run(*pass, &compiled.plan, cx)?;
+        if next != compiled.plan {
+            compiled.trace.push((pass.name(), next.clone()));
+        }
+        compiled.plan = next;
+    }
+    Ok(compiled)
 }
 
 /// Runs one pass as the driver does.

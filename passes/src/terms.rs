@@ -93,7 +93,7 @@ pub fn forward(plan: &Plan, term: TermId, args: &[Dtype]) -> Vec<Dtype> {
         }
         Term::BlockDiag(ts) => blocks(plan, ts, args, domain, forward).concat(),
         Term::Element(map, _) => args.iter().map(|&d| element(*map, d)).collect(),
-        Term::Regroup(_, to) => regrouped(args, to.len()),
+        Term::Regroup(from, to) => regrouped(args, from, to),
     }
 }
 
@@ -118,7 +118,7 @@ pub fn adjoint(plan: &Plan, term: TermId, args: &[Dtype]) -> Vec<Dtype> {
         Term::HStack(ts) => ts.iter().flat_map(|&t| adjoint(plan, t, args)).collect(),
         Term::BlockDiag(ts) => blocks(plan, ts, args, range, adjoint).concat(),
         Term::Element(map, _) => args.iter().map(|&d| element(*map, d)).collect(),
-        Term::Regroup(from, _) => regrouped(args, from.len()),
+        Term::Regroup(from, to) => regrouped(args, to, from),
     }
 }
 
@@ -137,8 +137,17 @@ fn all(args: &[Dtype]) -> Dtype {
     args.iter().copied().reduce(Dtype::promote).unwrap_or(Dtype::F32)
 }
 
-fn regrouped(args: &[Dtype], parts: usize) -> Vec<Dtype> {
-    if args.len() == parts { args.to_vec() } else { vec![all(args); parts] }
+/// Parts that are only reshaped keep their types; where elements go from one part to another, all
+/// parts are promoted as if they had been one flat array.
+fn regrouped(args: &[Dtype], from: &Shapes, to: &Shapes) -> Vec<Dtype> {
+    if only_reshapes(from, to) { args.to_vec() } else { vec![all(args); to.len()] }
+}
+
+/// Whether a regrouping leaves every element in its part.
+pub fn only_reshapes(from: &Shapes, to: &Shapes) -> bool {
+    let sizes =
+        |parts: &Shapes| -> Vec<usize> { parts.iter().map(|dims| dims.iter().product()).collect() };
+    sizes(from) == sizes(to)
 }
 
 fn weak(plan: &Plan, c: &Coefficient, dtypes: Vec<Dtype>) -> Vec<Dtype> {

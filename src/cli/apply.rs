@@ -7,26 +7,25 @@ use super::{text, write};
 use crate::planned::{Planned, Planner};
 use crate::problem::Model;
 use crate::problem::build::Expression;
-use adjoin_passes::Mesh;
 
 pub(super) fn run(args: &Apply) -> Result<(), Failure> {
     let world = start(args.backend)?;
     let job = together(&world, Job::read(&args.common, Some(&args.expr)))?;
     let (world, mesh) = job.ranks(world)?;
     let mut model = together(&world, job.model())?;
-    let prepared = together(&world, prepared(&job, &mut model, &mesh))?;
+    let prepared = together(&world, prepared(&job, &mut model, &job.planner(&mesh)))?;
     let mut more = Vec::new();
     if let Some((task, plan)) = &prepared.solved {
         let solution = together(&world, plan.run(&world, &task_inputs(task)).map_err(Into::into))?;
-        more = write::gathered(&solution, &solution_labels(plan))?;
+        more = together(&world, write::gathered(&solution, &solution_labels(plan)))?;
     }
     let inputs = bound(&prepared.planned, &model, &more);
     let result = together(&world, prepared.planned.run(&world, &inputs).map_err(Into::into))?;
     write::vector(&world, &result, &args.output)?;
-    if world.is_root() && !job.quiet {
-        text::print(&format!("wrote {}\n", args.output.display()))?;
+    if job.quiet {
+        return Ok(());
     }
-    Ok(())
+    write::once(&world, || text::print(&format!("wrote {}\n", args.output.display())))
 }
 
 /// The plan of the expression, and the task before it if it uses the solution.
@@ -35,10 +34,10 @@ struct Prepared {
     solved: Option<Solved>,
 }
 
-fn prepared(job: &Job, model: &mut Model<'_>, mesh: &Mesh) -> Result<Prepared, Failure> {
-    match expression(job, model, mesh)? {
+fn prepared(job: &Job, model: &mut Model<'_>, planner: &Planner) -> Result<Prepared, Failure> {
+    match expression(job, model, planner)? {
         Some((Expression::Vector(vector), solved)) => {
-            Ok(Prepared { planned: Planner::new(mesh.clone()).apply(&vector)?, solved })
+            Ok(Prepared { planned: planner.apply(&vector)?, solved })
         }
         Some((Expression::Operator(_), _)) => {
             let (formula, _) = &job.resolved.expressions[0];

@@ -22,6 +22,10 @@ pub(super) enum Command {
     Solve(Solve),
     /// Says what is proven of a plan, and checks each operator on its real kernels
     Check(Check),
+    /// Compares plans for several meshes and machines: time, traffic, memory
+    Compare(Compare),
+    /// Measures this machine, on threads or on the ranks of an MPI job
+    Calibrate(Calibrate),
 }
 
 /// The file, and how many ranks.
@@ -35,6 +39,9 @@ pub(super) struct Common {
     /// How the ranks are arranged, such as r=2,c=3
     #[arg(long, value_name = "AXES", value_parser = Mesh::parse)]
     pub mesh: Option<Mesh>,
+    /// The machine to plan for: a built-in one, or a file, as `calibrate` writes it
+    #[arg(long, value_name = "MACHINE")]
+    pub machine: Option<String>,
     /// Another value for a parameter; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
@@ -119,6 +126,49 @@ pub(super) struct Check {
     /// One operator, or one block of a family, such as A[3]
     #[arg(long, value_name = "NAME")]
     pub block: Option<String>,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Compare {
+    /// The problem file, TOML or JSON
+    pub file: PathBuf,
+    /// An expression; the solver's program if absent
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub expr: Option<String>,
+    /// How the ranks are arranged, such as p=32 or r=4,c=8; may be repeated
+    #[arg(long, value_name = "AXES", value_parser = Mesh::parse)]
+    pub mesh: Vec<Mesh>,
+    /// Numbers of ranks, each in one line, such as 1,2,4
+    #[arg(long, value_name = "N,..", value_delimiter = ',', value_parser = ranks)]
+    pub ranks: Vec<usize>,
+    /// A machine: a built-in one, or a file; may be repeated
+    #[arg(long, value_name = "MACHINE")]
+    pub machine: Vec<String>,
+    /// How many iterations are asked for; those of the file if absent
+    #[arg(long, value_name = "N")]
+    pub iterations: Option<usize>,
+    /// Ranks of a node, for node-hours
+    #[arg(long, value_name = "N")]
+    pub ranks_per_node: Option<usize>,
+    /// Another value for a parameter; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Where to draw the times over the ranks, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Calibrate {
+    /// How many threads; the ranks of the job under a launcher
+    #[arg(long, value_name = "N", value_parser = ranks)]
+    pub ranks: Option<usize>,
+    /// What to call the machine
+    #[arg(long, default_value = "this machine")]
+    pub name: String,
+    /// Where to write the model instead of printing it
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// What runs the ranks.

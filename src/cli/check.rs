@@ -6,7 +6,9 @@ use super::job::{Job, applied, start};
 use super::{explain, plan, text};
 use crate::check::{Fault, blocks, leaf};
 use crate::ops::Operator;
-use crate::planned::{Planned, Planner};
+use crate::planned::Planned;
+use crate::problem::Model;
+use adjoin_passes::Mesh;
 use adjoin_passes::signature::Signature;
 use std::sync::Arc;
 
@@ -18,23 +20,24 @@ pub(super) fn run(args: &Check) -> Result<(), Failure> {
     }
     let job = Job::read(&args.common, args.expr.as_deref())?;
     let mut model = job.model()?;
-    let mesh = job.planned_mesh();
+    let mesh = job.planned_mesh(&world);
     let nothing_asked = job.resolved.expressions.is_empty() && job.resolved.solve.is_none();
     let plans = if nothing_asked {
-        let planner = Planner::new(mesh);
+        let planner = job.planner(&mesh);
         let plan = |op| Ok(planner.apply(&applied(op, job.resolved.dtype)?)?);
         model.operators().map(plan).collect::<Result<Vec<_>, Failure>>()?
     } else {
-        vec![plan::planned(&job, &mut model, &mesh)?]
+        vec![plan::planned(&job, &mut model, &job.planner(&mesh))?]
+    };
+    let leaves = leaves(&plans);
+    let chosen = match &args.block {
+        None => whole(leaves),
+        Some(block) => named(&leaves, block)
+            .or_else(|error| stacked(&job, &model, block, &mesh).unwrap_or(Err(error)))?,
     };
     for planned in &plans {
         say(&job, &explain::proofs(planned)?)?;
     }
-    let leaves = leaves(&plans);
-    let chosen = match &args.block {
-        None => leaves.iter().map(|(name, op)| (name.clone(), op.clone(), None)).collect(),
-        Some(block) => vec![named(&leaves, block)?],
-    };
     let mut faults = Vec::new();
     for (name, operator, block) in chosen {
         let found = leaf(&name, &*operator, block)
@@ -69,19 +72,49 @@ fn leaves(plans: &[Planned]) -> Vec<Leaf> {
     found
 }
 
+/// All blocks of all leaves.
+fn whole(leaves: Vec<Leaf>) -> Vec<Chosen> {
+    leaves.into_iter().map(|(name, operator)| (name, operator, None)).collect()
+}
+
+/// `A[3]` as a name and a number.
+fn indexed(name: &str) -> Option<(&str, usize)> {
+    let (name, index) = name.strip_suffix(']')?.rsplit_once('[')?;
+    Some((name, index.parse().ok()?))
+}
+
+/// The leaves of a block of a stack that the file names; nothing if it names none so.
+fn stacked(
+    job: &Job,
+    model: &Model<'_>,
+    name: &str,
+    mesh: &Mesh,
+) -> Option<Result<Vec<Chosen>, Failure>> {
+    let (stack, index) = indexed(name)?;
+    let blocks = model.operators().find(|op| op.to_string() == stack)?.blocks();
+    if blocks.is_empty() {
+        return None;
+    }
+    let Some(block) = blocks.get(index) else {
+        let count = explain::counted(blocks.len(), "block");
+        return Some(Err(Failure::User(format!("{stack} has {count}, and none is {name}"))));
+    };
+    let plan = || Ok(job.planner(mesh).apply(&applied(block, job.resolved.dtype)?)?);
+    Some(plan().map(|planned| whole(leaves(&[planned]))))
+}
+
 /// A leaf of this name, or a block of a family.
-fn named(leaves: &[Leaf], name: &str) -> Result<Chosen, Failure> {
+fn named(leaves: &[Leaf], name: &str) -> Result<Vec<Chosen>, Failure> {
     let find = |name: &str| leaves.iter().find(|(leaf, _)| leaf == name);
     if let Some((name, operator)) = find(name) {
-        return Ok((name.clone(), operator.clone(), None));
+        return Ok(vec![(name.clone(), operator.clone(), None)]);
     }
-    let block = name.strip_suffix(']').and_then(|name| name.rsplit_once('['));
-    let block = block.and_then(|(family, index)| Some((find(family)?, index.parse().ok()?)));
+    let block = indexed(name).and_then(|(family, index)| Some((find(family)?, index)));
     if let Some(((family, operator), index)) = block {
         let signature = operator.signature();
         let size = blocks(signature).map_or(0, |factor| signature.rule.factors[factor].size);
         if index < size {
-            return Ok((family.clone(), operator.clone(), Some(index)));
+            return Ok(vec![(family.clone(), operator.clone(), Some(index))]);
         }
         let message = format!("{family} has {size} blocks, and none is {name}");
         return Err(Failure::User(message));

@@ -6,6 +6,7 @@ use adjoin_passes::Plan;
 use adjoin_passes::calls::{Call, CallBlock, Calls, Kind, Packet, Port, View};
 use adjoin_passes::ir::Over;
 use adjoin_passes::lower::lower;
+use adjoin_passes::text::operation;
 use std::fmt::Write as _;
 
 /// The plan before any pass, and after each that changed something.
@@ -80,7 +81,7 @@ fn line(plan: &Plan, call: &Call) -> String {
             format!("{outputs} = apply {}{adjoint} {inputs}", plan[*leaf].name)
         }
         Call::Local { op, args, out } => {
-            format!("{} = {} {}", view(out), word(op), views(args)).trim_end().to_owned()
+            format!("{} = {} {}", view(out), operation(plan, op), views(args)).trim_end().to_owned()
         }
         Call::Copy { clear, moves } => {
             let cleared =
@@ -116,12 +117,6 @@ fn line(plan: &Plan, call: &Call) -> String {
             format!("region{of}\n{}\n  end", inner.join("\n"))
         }
     }
-}
-
-/// The name of an operation without its fields.
-fn word(op: &adjoin_passes::ir::Op) -> String {
-    let debug = format!("{op:?}");
-    debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase()
 }
 
 fn packets(packets: &[Packet]) -> String {

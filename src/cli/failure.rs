@@ -6,6 +6,7 @@ use crate::expr::ExprError;
 use crate::planned::PlanningError;
 use crate::problem::Diagnostic;
 use crate::runtime::RunError;
+use crate::runtime::comm::exit_code;
 use adjoin_passes::error::PlanError;
 
 /// A command that did not succeed.
@@ -26,9 +27,9 @@ pub enum Failure {
     /// Operators do not do what they claim.
     #[error("{} {} wrong", .0.len(), if .0.len() == 1 { "operator is" } else { "claims are" })]
     Faults(Vec<Fault>),
-    /// Another rank has failed and says why; its exit code.
-    #[error("another rank has failed")]
-    Elsewhere(u8),
+    /// A rank has failed and has said why; its exit code.
+    #[error("a rank has failed")]
+    Said(u8),
     /// We are at fault.
     #[error("internal error: {0}")]
     Internal(String),
@@ -44,11 +45,11 @@ impl Failure {
                 PlanningError::Plan(PlanError::Broken { .. } | PlanError::Refuted(_)) => 1,
             },
             Failure::Run(error) => match error {
-                RunError::Failed { message, .. } if message.contains("it panicked") => 1,
-                RunError::Failed { .. } | RunError::Launcher(_) | RunError::Unfit(_) => 2,
+                RunError::Failed { message, .. } => exit_code(message),
+                RunError::Launcher(_) | RunError::Unfit(_) => 2,
                 RunError::Comm(_) | RunError::Unbindable(_) | RunError::Unknown { .. } => 1,
             },
-            Failure::Elsewhere(code) => *code,
+            Failure::Said(code) => *code,
             Failure::Internal(_) => 1,
         }
     }
@@ -61,7 +62,7 @@ impl Failure {
                 let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
                 lines.join("\n") + "\n"
             }
-            Failure::Elsewhere(_) => String::new(),
+            Failure::Said(_) => String::new(),
             other => format!("adjoin: {other}\n"),
         }
     }

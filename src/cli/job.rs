@@ -5,6 +5,7 @@ use super::args::{Backend, Common};
 use crate::Dtype;
 use crate::data::Source;
 use crate::expr::{Op, Vector, input_parts};
+use crate::machine::{self, Machine};
 use crate::planned::{Planned, Planner};
 use crate::problem::build::{Expression, Task};
 use crate::problem::file::Layout;
@@ -20,6 +21,7 @@ pub(super) struct Job {
     /// Where the paths of the file begin.
     pub folder: PathBuf,
     pub mesh: Option<Mesh>,
+    pub machine: Machine,
     pub quiet: bool,
 }
 
@@ -41,7 +43,11 @@ impl Job {
             Some(mesh) => Some(mesh),
             None => resolved.layout.as_ref().map(layout).transpose()?,
         };
-        Ok(Job { resolved, folder, mesh, quiet: common.quiet })
+        let machine = match &common.machine {
+            Some(name) => chosen(name)?,
+            None => Machine::default(),
+        };
+        Ok(Job { resolved, folder, mesh, machine, quiet: common.quiet })
     }
 
     pub fn model(&self) -> Result<Model<'_>, Failure> {
@@ -50,23 +56,35 @@ impl Job {
 
     /// The ranks of a job, or so many threads as the mesh has; and the mesh that they make.
     pub fn ranks(&self, world: World) -> Result<(World, Mesh), Failure> {
-        let mesh = self.mesh.clone().unwrap_or_else(|| Mesh::line(world.ranks()));
-        let world = match world.backend() {
-            "threads" => World::threads(mesh.ranks()),
-            _ => world,
-        };
-        if mesh.ranks() != world.ranks() {
-            let (asked, here) = (mesh.ranks(), world.ranks());
-            let message = format!("the mesh {mesh} has {asked} ranks, and the job has {here}");
-            return Err(Failure::User(message));
+        let mesh = self.planned_mesh(&world);
+        if world.backend() == "threads" {
+            return Ok((World::threads(mesh.ranks()), mesh));
         }
+        let (asked, here) = (mesh.ranks(), world.ranks());
+        let fits = if asked == here {
+            Ok(())
+        } else {
+            let message = format!("the mesh {mesh} has {asked} ranks, and the job has {here}");
+            Err(Failure::User(message))
+        };
+        together(&world, fits)?;
         Ok((world, mesh))
     }
 
-    /// The mesh of what is only planned.
-    pub fn planned_mesh(&self) -> Mesh {
-        self.mesh.clone().unwrap_or_else(|| Mesh::line(1))
+    /// Plans for a mesh of the machine that the command line names.
+    pub fn planner(&self, mesh: &Mesh) -> Planner {
+        Planner::new(mesh.clone()).machine(self.machine.clone())
     }
+
+    /// The mesh that is asked for, else the ranks of the job in one line.
+    pub fn planned_mesh(&self, world: &World) -> Mesh {
+        self.mesh.clone().unwrap_or_else(|| Mesh::line(world.ranks()))
+    }
+}
+
+/// A machine that the command line names.
+pub(super) fn chosen(name: &str) -> Result<Machine, Failure> {
+    machine::named(name).map_err(|error| Failure::User(error.to_string()))
 }
 
 /// What runs this process: an MPI job if there is one, else a thread.
@@ -75,15 +93,21 @@ pub(super) fn start(backend: Option<Backend>) -> Result<World, Failure> {
         Some(Backend::Mpi) => mpi()?,
         Some(Backend::Threads) | None => World::new()?,
     };
-    if backend == Some(Backend::Threads) && world.backend() != "threads" {
+    let alone = if backend == Some(Backend::Threads) && world.backend() != "threads" {
         let message = "a launcher has started several tasks, and each would write all results";
-        return Err(Failure::User(format!("{message}: leave out --backend threads")));
-    }
+        Err(Failure::User(format!("{message}: leave out --backend threads")))
+    } else {
+        Ok(())
+    };
+    together(&world, alone)?;
     Ok(world)
 }
 
 /// The result of something that all processes do; if one fails all do, and the first of those that
 /// have failed says why.
+///
+/// It has said so when this returns, since a launcher ends all processes after the first that
+/// leaves with an error.
 pub(super) fn together<T>(world: &World, result: Result<T, Failure>) -> Result<T, Failure> {
     if world.backend() == "threads" {
         return result;
@@ -92,8 +116,13 @@ pub(super) fn together<T>(world: &World, result: Result<T, Failure>) -> Result<T
     let codes = world.run(|rank| Ok(rank.comm().all_gather_bytes(&[code])?))?;
     let codes: Vec<u8> = codes.into_iter().flatten().flatten().collect();
     match (result, codes.iter().position(|code| *code != 0)) {
-        (Err(error), Some(first)) if world.here().contains(&first) => Err(error),
-        (_, Some(first)) => Err(Failure::Elsewhere(codes[first])),
+        (result, Some(first)) => {
+            if let (Err(error), true) = (&result, world.here().contains(&first)) {
+                eprint!("{}", error.render());
+            }
+            world.run(|rank| Ok(rank.comm().barrier()?))?;
+            Err(Failure::Said(codes[first]))
+        }
         (result, None) => result,
     }
 }
@@ -120,8 +149,7 @@ fn layout(layout: &Layout) -> Result<Mesh, Failure> {
 }
 
 /// The plan of a task.
-pub(super) fn plan_task(task: &Task, mesh: &Mesh) -> Result<Planned, Failure> {
-    let planner = Planner::new(mesh.clone());
+pub(super) fn plan_task(task: &Task, planner: &Planner) -> Result<Planned, Failure> {
     Ok(planner.solve(task.solver.clone(), &task.system, task.settings)?)
 }
 
@@ -154,14 +182,14 @@ pub(super) type Solved = (Task, Planned);
 pub(super) fn expression(
     job: &Job,
     model: &mut Model<'_>,
-    mesh: &Mesh,
+    planner: &Planner,
 ) -> Result<Option<(Expression, Option<Solved>)>, Failure> {
     let Some((formula, _)) = job.resolved.expressions.first() else { return Ok(None) };
     let mut solved = None;
     if crate::problem::build::names_solution(&job.resolved, formula)
         && let Some(task) = model.task()?
     {
-        let planned = plan_task(&task, mesh)?;
+        let planned = plan_task(&task, planner)?;
         model.bind_solution(solution_vector(&planned));
         solved = Some((task, planned));
     }

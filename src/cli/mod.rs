@@ -1,4 +1,4 @@
-//! The command line: `adjoin plan | apply | solve | check`.
+//! The command line: `adjoin plan | apply | solve | check | compare | calibrate`.
 //!
 //! Exit codes: 0 done, 2 the user's error, 1 ours.
 //! Rank 0 prints; a launcher that announces other ranks than there are is refused before anything
@@ -7,10 +7,13 @@
 mod args;
 mod failure;
 mod job;
+mod table;
 mod text;
 
 mod apply;
+mod calibrate;
 mod check;
+mod compare;
 mod dump;
 mod explain;
 mod plan;
@@ -18,6 +21,7 @@ mod saved;
 mod solve;
 mod write;
 
+use crate::runtime::World;
 use args::{Args, Command};
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -25,6 +29,8 @@ pub use failure::Failure;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -36,7 +42,9 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     let args = match Args::try_parse_from(arguments) {
         Ok(args) => args,
         Err(error) => {
-            let _ = error.print();
+            alone(|| {
+                let _ = error.print();
+            });
             return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
                 _ => 2,
@@ -48,16 +56,29 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
         Command::Apply(apply) => apply::run(apply),
         Command::Solve(solve) => solve::run(solve),
         Command::Check(check) => check::run(check),
+        Command::Compare(compare) => compare::run(compare),
+        Command::Calibrate(calibrate) => calibrate::run(calibrate),
     });
     match catch_unwind(command) {
         Ok(Ok(())) => 0,
         Ok(Err(failure)) => {
-            eprint!("{}", failure.render());
+            alone(|| eprint!("{}", failure.render()));
             failure.code()
         }
         Err(_) => {
-            eprintln!("adjoin: internal error; please report it");
+            alone(|| eprintln!("adjoin: internal error; please report it"));
             1
         }
     }
+}
+
+/// How long the other tasks of a launcher wait before they leave without a word.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Says something once where the tasks of a launcher do not know each other.
+///
+/// The others leave later, since a launcher ends all tasks after the first that leaves with an
+/// error.
+fn alone(say: impl FnOnce()) {
+    if World::speaks() { say() } else { sleep(PATIENCE) }
 }

@@ -42,7 +42,7 @@ pub(super) fn run(args: &Solve) -> Result<(), Failure> {
     let (world, mesh) = job.ranks(world)?;
     let begin = Instant::now();
     let mut model = together(&world, job.model())?;
-    let planned = together(&world, planned(&mut model, &mesh, saved.as_ref()))?;
+    let planned = together(&world, planned(&mut model, &job.planner(&mesh), saved.as_ref()))?;
     let planning = begin.elapsed().as_secs_f64();
     let work = Work { job: &job, world, mesh, planned };
     together(&work.world, work.check_folders(args))?;
@@ -57,11 +57,11 @@ pub(super) fn run(args: &Solve) -> Result<(), Failure> {
     }
     written.extend(work.write(&model, &solution)?);
     if let Some(path) = &args.report {
-        let report = work.report(&solution, planning)?.json();
-        write::once(&work.world, || text::write(path, &report).map_err(|e| e.to_string()))?;
+        let report = together(&work.world, work.report(&solution, planning))?.json();
+        write::once(&work.world, || text::write(path, &report))?;
         written.push(path.clone());
     }
-    work.say(&solution, &written)
+    write::once(&work.world, || work.say(&solution, &written))
 }
 
 /// The file and the plan that was reviewed, whose mesh is the one that runs.
@@ -82,23 +82,22 @@ fn read(args: &Solve) -> Result<(Job, Option<Saved>), Failure> {
 
 fn planned(
     model: &mut Model<'_>,
-    mesh: &Mesh,
+    planner: &Planner,
     saved: Option<&Saved>,
 ) -> Result<PlannedTask, Failure> {
     let task = model.task()?.ok_or_else(|| Failure::User("the file has no [solve]".into()))?;
-    let plan = plan_task(&task, mesh)?;
+    let plan = plan_task(&task, planner)?;
     saved.map_or(Ok(()), |saved| saved.check(&plan))?;
     model.bind_solution(solution_vector(&plan));
-    let outputs = planned_outputs(model, mesh)?;
+    let outputs = planned_outputs(model, planner)?;
     Ok(PlannedTask { task, plan, outputs })
 }
 
 /// What is to be written, planned before anything runs.
 fn planned_outputs(
     model: &Model<'_>,
-    mesh: &Mesh,
+    planner: &Planner,
 ) -> Result<Vec<(Wanted, Option<Planned>)>, Failure> {
-    let planner = Planner::new(mesh.clone());
     let plan = |wanted: Wanted| {
         let planned = match &wanted.content {
             Content::Expression(vector) => Some(planner.apply(vector)?),
@@ -157,13 +156,18 @@ impl Work<'_> {
     fn write(&self, model: &Model<'_>, solution: &Solution) -> Result<Vec<PathBuf>, Failure> {
         let wants_x = self.planned.outputs.iter().any(|(_, planned)| planned.is_some());
         let labels = solution_labels(&self.planned.plan);
-        let x = if wants_x { write::gathered(solution, &labels)? } else { Vec::new() };
+        let x = if wants_x {
+            together(&self.world, write::gathered(solution, &labels))?
+        } else {
+            Vec::new()
+        };
         let mut written = Vec::new();
         for (wanted, planned) in &self.planned.outputs {
             let path = self.path(wanted);
             match (&wanted.content, planned) {
                 (Content::Expression(_), Some(planned)) => {
-                    let value = planned.run(&self.world, &bound(planned, model, &x))?;
+                    let value = planned.run(&self.world, &bound(planned, model, &x));
+                    let value = together(&self.world, value.map_err(Into::into))?;
                     write::vector(&self.world, &value, &path)?;
                 }
                 (Content::Cost, _) => {
@@ -195,7 +199,7 @@ impl Work<'_> {
     }
 
     fn say(&self, solution: &Solution, written: &[PathBuf]) -> Result<(), Failure> {
-        if self.job.quiet || !self.world.is_root() {
+        if self.job.quiet {
             return Ok(());
         }
         let mut said = String::new();

@@ -79,6 +79,12 @@ impl LowerContext {
         Ok(self.push_slot(name.to_string(), dtype, default.value, false))
     }
 
+    /// Whether an expression has a parameter of this name; literals make way for any name.
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
+        let slots = self.plan.slots.iter().zip(&self.literal);
+        slots.into_iter().any(|(slot, literal)| slot.name == name && !literal)
+    }
+
     /// The slot of a literal number, the same for equal ones.
     pub fn literal(&mut self, value: Complex64) -> SlotId {
         let same = |at: &usize| {

@@ -238,15 +238,7 @@ impl LowerContext {
         if from.alike(to) {
             return None;
         }
-        let mut regroup =
-            |from: &Parts, to: &Parts| self.plan.term(Term::Regroup(from.shapes(), to.shapes()));
-        if from.len() != to.len() || from.in_step(to) {
-            return Some(regroup(from, to));
-        }
-        // Elements change parts, so that all parts must get the type that holds them all.
-        let flat = Parts::one([from.size()]);
-        let terms = vec![regroup(&flat, to), regroup(from, &flat)];
-        Some(self.plan.term(Term::Product(terms)))
+        Some(self.plan.term(Term::Regroup(from.shapes(), to.shapes())))
     }
 }
 

@@ -177,6 +177,20 @@ impl Op {
         (self.0.range.size(), self.0.domain.size())
     }
 
+    /// The blocks of a stack, row by row; none of any other expression.
+    pub fn blocks(&self) -> Vec<Op> {
+        let of = |blocks: &[Block]| blocks.iter().map(|block| block.op.clone()).collect();
+        if let Kind::Named(_, op) = &self.0.kind {
+            op.blocks()
+        } else if let Kind::Stack(_, blocks) = &self.0.kind {
+            of(blocks)
+        } else if let Kind::Rows(rows, _) = &self.0.kind {
+            rows.iter().flat_map(|row| of(row) as Vec<Op>).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
     /// A named input with the shape of its domain.
     pub fn input(&self, name: &str, dtype: Dtype) -> Vector {
         Vector::input_under(Some(self), name, self.0.domain.clone(), &[dtype])

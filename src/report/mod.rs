@@ -3,6 +3,8 @@
 //! Calls and bytes are those that communicators have counted, not those that the plan foresaw.
 
 mod hash;
+pub mod curve;
+pub mod units;
 
 use crate::planned::Planned;
 use crate::problem::Resolved;

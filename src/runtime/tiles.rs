@@ -5,6 +5,7 @@
 
 use crate::elements::{Slice, SliceMut};
 use crate::ops::{LocalOperator, Operator, OperatorError, Patch, PatchMut, Residency, Tile};
+use crate::runtime::comm::PANICKED;
 use adjoin_kernels::host::Acc;
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::View;
@@ -233,7 +234,7 @@ fn alone() -> MutexGuard<'static, ()> {
 fn caught<T>(body: impl FnOnce() -> Result<T, OperatorError>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => result.map_err(|error| error.0),
-        Err(panic) => Err(format!("it panicked: {}", panic_text(panic.as_ref()))),
+        Err(panic) => Err(format!("{PANICKED}: {}", panic_text(panic.as_ref()))),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Program {
     pub context: LowerContext,
     /// How many right-hand sides are solved at once, if they have a dim of their own.
     columns: Option<usize>,
+    /// The names of the solver's own slots.
+    own: Vec<String>,
 }
 
 /// State variables that hold the parts of one vector.
@@ -37,7 +39,7 @@ impl Program {
     /// An empty program; with `columns` every vector has a trailing dim of that size, and every
     /// scalar one value for each of its indices.
     pub fn new(columns: Option<usize>) -> Self {
-        Program { context: LowerContext::new(), columns }
+        Program { context: LowerContext::new(), columns, own: Vec::new() }
     }
 
     /// An operator.
@@ -103,14 +105,21 @@ impl Steps<'_> {
         labels.iter().zip(types).map(make).collect()
     }
 
-    /// A parameter that is read at run time.
+    /// A number of the solver that is read at run time; no parameter of an operator has its name.
     pub fn slot(&mut self, name: &str, default: f64) -> Result<Value, ExprError> {
-        let slot = self
-            .program
+        let program = &mut *self.program;
+        if !program.own.iter().any(|own| own == name) {
+            if program.context.has_parameter(name) {
+                let message = "a parameter of the operator has the name of a number of the solver";
+                return Err(ExprError::about(&name, message));
+            }
+            program.own.push(name.to_owned());
+        }
+        let slot = program
             .context
             .slot(name, default)
             .map_err(|message| ExprError::about(&name, message))?;
-        let dtype = self.program.context.plan[slot].dtype;
+        let dtype = program.context.plan[slot].dtype;
         Ok(self.block.push(ir::Op::Slot(slot), &[], Type::scalar(dtype)))
     }
 

@@ -1,12 +1,12 @@
 //! Expressions and programs that the tests run, with small numbers so that sums are exact.
 
-use adjoin::Dtype;
 use adjoin::data::{Array, Source};
 use adjoin::expr::{Lowered, Op, Vector, lower, vstack};
 use adjoin::ops::{self, Operator};
 use adjoin::runtime::sim::Given;
+use adjoin::{Dtype, Mesh};
 use adjoin_passes::machine::Machine;
-use adjoin_passes::{Context, Mesh, Plan, compile, text};
+use adjoin_passes::{Context, Plan, compile, text};
 use num_complex::{Complex, Complex64};
 use std::sync::Arc;
 
@@ -49,8 +49,7 @@ pub fn dense(seed: usize, rows: usize, columns: usize, dtype: Dtype) -> Op {
 
 /// A compiled plan, for a machine on which even small work is worth being split.
 pub fn placed(source: &Plan, mesh: &str) -> Plan {
-    let fast = Machine { latency: 1e-12, byte: 1e-15, ..Machine::default() };
-    let machine = Machine { memory: 1e-6, flop: 1e-6, ..fast };
+    let machine = Machine::default().with_link(1e-12, 1e15).with_memory(1e6).with_flops(1e6);
     let cx = Context { mesh: Mesh::parse(mesh).unwrap(), machine, ..Context::default() };
     compile(source, &cx).unwrap_or_else(|error| panic!("{mesh}: {error}")).plan
 }

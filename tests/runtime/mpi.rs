@@ -93,8 +93,8 @@ fn a_failing_operator_ends_the_job() {
     });
     if let Some(job) = ended {
         let message = "adjoin: rank 1 failed: applying B: the matrix is singular\n";
-        assert!(!job.status.success() && job.output.contains(message), "{}", job.output);
-        assert_eq!(job.output.matches("adjoin: ").count(), 1, "{}", job.output);
+        assert!(!job.status.success() && job.output().contains(message), "{}", job.output());
+        assert_eq!(job.output().matches("adjoin: ").count(), 1, "{}", job.output());
         assert!(job.time < Duration::from_secs(10), "{:?}", job.time);
     }
 }

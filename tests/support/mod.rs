@@ -5,6 +5,7 @@ pub mod cases;
 pub mod check;
 pub mod dense;
 pub mod exchanges;
+pub mod folder;
 pub mod latency;
 #[cfg(feature = "mpi")]
 pub mod mpiexec;

@@ -15,7 +15,8 @@ const RANK: &str = "ADJOIN_TEST_RANK";
 /// How a job ended.
 pub struct Job {
     pub status: ExitStatus,
-    pub output: String,
+    pub stdout: String,
+    pub stderr: String,
     pub time: Duration,
 }
 
@@ -57,36 +58,51 @@ pub fn succeeds(ranks: usize, test: &str, body: impl FnOnce(Arc<dyn Comm>)) {
 }
 
 impl Job {
+    /// All that was printed.
+    pub fn output(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
     /// All ranks passed.
     pub fn succeeded(&self) {
-        assert!(self.status.success(), "{}\n{}", self.status, self.output);
-        assert!(self.output.contains("test result: ok. 1 passed"), "{}", self.output);
+        let output = self.output();
+        assert!(self.status.success(), "{}\n{output}", self.status);
+        assert!(output.contains("test result: ok. 1 passed"), "{output}");
     }
 }
 
-/// `ADJOIN_MPIEXEC` names another `mpiexec`. Open MPI is told to run as root and on few cores by
-/// variables, because other libraries reject its flags.
 fn launch(limit: Option<u64>, ranks: usize, test: &str) -> Job {
-    let mpiexec = env::var_os("ADJOIN_MPIEXEC").unwrap_or_else(|| "mpiexec".into());
-    let mut command = Command::new(mpiexec);
+    let mut command = mpiexec();
     command.args(["-n", &ranks.to_string()]);
     if let Some(limit) = limit {
         let script = format!("ulimit -v {limit} && exec \"$0\" \"$@\"");
         command.args(["sh", "-c", &script]);
     }
-    let child = command
+    command
         .arg(env::current_exe().unwrap())
         .args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
-        .env(RANK, "1")
+        .env(RANK, "1");
+    ended(command)
+}
+
+/// The launcher without any arguments.
+///
+/// `ADJOIN_MPIEXEC` names another one. Open MPI is told to run as root and on few cores by
+/// variables, because other libraries reject its flags.
+pub fn mpiexec() -> Command {
+    let mut command =
+        Command::new(env::var_os("ADJOIN_MPIEXEC").unwrap_or_else(|| "mpiexec".into()));
+    command
         .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
         .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-        .env("OMPI_MCA_rmaps_base_oversubscribe", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("mpiexec is installed");
-    finish(child, Duration::from_secs(120))
+        .env("OMPI_MCA_rmaps_base_oversubscribe", "1");
+    command
+}
+
+/// Runs a job to its end, or for two minutes.
+pub fn ended(mut command: Command) -> Job {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(command.spawn().expect("mpiexec is installed"), Duration::from_secs(120))
 }
 
 /// Drains both pipes while the job runs, and ends it when it takes too long.
@@ -104,7 +120,7 @@ fn finish(mut child: Child, limit: Duration) -> Job {
         thread::sleep(Duration::from_millis(5));
     };
     let time = start.elapsed();
-    Job { status, output: stdout.join().unwrap() + &stderr.join().unwrap(), time }
+    Job { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), time }
 }
 
 fn drain(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {

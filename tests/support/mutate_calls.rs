@@ -178,11 +178,9 @@ fn other_op(op: &Op) -> Option<Op> {
     match op {
         Op::Add => Some(Op::Sub),
         Op::Sub => Some(Op::Add),
-        Op::Neg => Some(Op::Conj),
+        Op::Neg | Op::Cast => Some(Op::Conj),
         Op::Conj => Some(Op::Cast),
-        Op::Cast => Some(Op::Conj),
-        Op::Scale => Some(Op::Map(Map::Div)),
-        Op::Map(Map::Mul) => Some(Op::Map(Map::Div)),
+        Op::Scale | Op::Map(Map::Mul) => Some(Op::Map(Map::Div)),
         Op::Map(Map::Div) => Some(Op::Map(Map::Mul)),
         Op::Map(Map::Sqrt) => Some(Op::Map(Map::Abs)),
         _ => None,
@@ -198,6 +196,12 @@ fn views(call: &mut Call) -> Vec<&mut View> {
         Call::Start { .. } | Call::Wait { .. } => Vec::new(),
     }
 }
+
+/// What a transfer sends, or what it receives.
+type Side = fn(&mut Transfer) -> &mut Vec<Packet>;
+
+/// What can be wrong on one side of a transfer.
+type Names = [&'static str; 6];
 
 /// A transfer that communicates something else.
 fn transfers(rank: &Calls, transfer: &Transfer, put: &mut dyn FnMut(&'static str, Transfer)) {
@@ -216,8 +220,6 @@ fn transfers(rank: &Calls, transfer: &Transfer, put: &mut dyn FnMut(&'static str
     for kind in [Kind::AllReduce, Kind::AllGather, Kind::AllToAll, Kind::Exchange] {
         edit("other collective", &|t| t.kind = kind);
     }
-    type Side = fn(&mut Transfer) -> &mut Vec<Packet>;
-    type Names = [&'static str; 6];
     let sends: Names = [
         "other receiver",
         "packet not sent",

@@ -2,7 +2,6 @@
 
 use super::check::{agree, precision};
 use super::dense::{self, Dense, Z};
-use adjoin::Dtype;
 use adjoin::data::Source;
 use adjoin::expr::{Op, Vector, family, param, vstack};
 use adjoin::ops;
@@ -10,13 +9,14 @@ use adjoin::planned::{Planned, Planner};
 use adjoin::runtime::Functions;
 use adjoin::runtime::sim::{self, simulate_calls};
 use adjoin::solve::{Cgls, Settings, System};
+use adjoin::{Dtype, Mesh};
+use adjoin_passes::Type;
 use adjoin_passes::calls::Calls;
 use adjoin_passes::certify::Verdict;
 use adjoin_passes::ir::{self, Plan};
 use adjoin_passes::lower::lower_all;
 use adjoin_passes::machine::Machine;
 use adjoin_passes::reference::{Array, Given, Outcome, evaluate};
-use adjoin_passes::{Mesh, Type};
 use num_complex::Complex64;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub struct Subject {
 
 /// A network so fast that vectors of a few elements are worth splitting.
 pub fn fast() -> Machine {
-    Machine { latency: 1e-12, byte: 1e-13, launch: 0.0, ..Machine::default() }
+    Machine::default().with_link(1e-12, 1e13).with_launch(0.0)
 }
 
 fn planner(mesh: &str) -> Planner {

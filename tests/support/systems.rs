@@ -36,7 +36,7 @@ pub fn solvers(names: &[&str]) -> Vec<System> {
         let id = json["id"].as_str().unwrap().to_string();
         let arrays = folder.join("solvers").join(format!("{id}.npz"));
         let operator = operator(&json, json["expression"].as_str().unwrap(), &arrays);
-        System { id, operator, json, arrays }
+        System { id, json, operator, arrays }
     });
     read.collect()
 }

@@ -70,12 +70,12 @@ impl Case {
     /// Small vectors are worth splitting only where messages are cheap.
     pub fn machine(&self) -> Machine {
         let usual = Machine::default();
-        let eager = Machine { latency: 1e-12, byte: 1e-13, launch: 0.0, ..usual.clone() };
+        let eager = usual.clone().with_link(1e-12, 1e13).with_launch(0.0);
         match self.network {
             0 => usual,
             1 => eager,
-            2 => Machine { byte: 1e-9, ..eager },
-            _ => Machine { latency: 1e-9, flop: 1e-8, ..eager },
+            2 => eager.with_link(1e-12, 1e9),
+            _ => eager.with_link(1e-9, 1e13).with_flops(1e8),
         }
     }
 
@@ -84,7 +84,7 @@ impl Case {
         let (m, n, seed) = self.shape;
         let dice = &mut Dice(u64::from(seed));
         let m = if dice.roll(3) == 0 { n } else { m };
-        let a = dice.operator(&self.tree, usize::from(m), usize::from(n));
+        let a = operator(&self.tree, usize::from(m), usize::from(n));
         dice.around(&a)
     }
 }
@@ -96,7 +96,7 @@ type Maker = fn(&mut Dice, usize, usize) -> Option<Op>;
 
 /// All leaf kinds; none if the kind cannot have the shape.
 const LEAVES: [(&str, Maker); 26] = [
-    ("matrix", |d, m, n| d.matrix(m, n)),
+    ("matrix", |d, m, n| Some(d.any_matrix(m, n))),
     ("matrix of several columns", |d, m, n| d.columns(m, n)),
     ("first derivative", |d, m, n| d.square(m, n, Dice::first_derivative)),
     ("second derivative", |d, m, n| d.square(m, n, Dice::second_derivative)),
@@ -123,6 +123,18 @@ const LEAVES: [(&str, Maker); 26] = [
     ("family beside", |d, m, n| Some(d.family(n, m)?.h())),
     ("family on the diagonal", |d, m, n| d.diagonal_family(m, n)),
 ];
+
+/// An operator of a tree with `m` rows and `n` columns.
+fn operator(tree: &Tree, m: usize, n: usize) -> Op {
+    match tree {
+        Tree::Leaf(kind, seed) => {
+            let dice = &mut Dice(u64::from(*seed));
+            LEAVES[*kind as usize].1(dice, m, n).unwrap_or_else(|| dice.any_matrix(m, n))
+        }
+        Tree::One(kind, seed, a) => Dice(u64::from(*seed)).one(*kind, a, m, n),
+        Tree::Two(kind, seed, a, b) => Dice(u64::from(*seed)).two(*kind, (a, b), m, n),
+    }
+}
 
 impl Dice {
     fn roll(&mut self, sides: usize) -> usize {
@@ -167,54 +179,42 @@ impl Dice {
         (first, n - first)
     }
 
-    /// An operator of a tree with `m` rows and `n` columns.
-    fn operator(&mut self, tree: &Tree, m: usize, n: usize) -> Op {
-        match tree {
-            Tree::Leaf(kind, seed) => {
-                let dice = &mut Dice(u64::from(*seed));
-                LEAVES[*kind as usize].1(dice, m, n).unwrap_or_else(|| dice.any_matrix(m, n))
-            }
-            Tree::One(kind, seed, a) => Dice(u64::from(*seed)).one(*kind, a, m, n),
-            Tree::Two(kind, seed, a, b) => Dice(u64::from(*seed)).two(*kind, (a, b), m, n),
-        }
-    }
-
     fn one(&mut self, kind: u8, a: &Tree, m: usize, n: usize) -> Op {
         let number = Complex64::new(0.5, -1.25);
-        let plain = |d: &mut Self| d.operator(a, m, n);
+        let plain = || operator(a, m, n);
         match kind {
-            0 => self.operator(a, n, m).h(),
-            1 => self.operator(a, n, m).t(),
-            2 => plain(self).conj(),
-            3 => -plain(self),
-            4 => 0.75 * plain(self),
-            5 => plain(self) * number,
-            6 => param("eps", 0.3) * plain(self),
-            7 => plain(self) * param("tau", Complex64::new(-0.5, 0.5)),
-            8 => plain(self) / number,
+            0 => operator(a, n, m).h(),
+            1 => operator(a, n, m).t(),
+            2 => plain().conj(),
+            3 => -plain(),
+            4 => 0.75 * plain(),
+            5 => plain() * number,
+            6 => param("eps", 0.3) * plain(),
+            7 => plain() * param("tau", Complex64::new(-0.5, 0.5)),
+            8 => plain() / number,
             9 => {
-                let power = self.operator(a, n, n).pow(self.roll(4) as u32);
-                let power = if power.check().is_ok() { power } else { self.operator(a, n, n) };
+                let power = operator(a, n, n).pow(self.roll(4) as u32);
+                let power = if power.check().is_ok() { power } else { operator(a, n, n) };
                 self.resized(power, m, n)
             }
             10 => {
                 let k = self.roll(m.min(n)) + 1;
-                let inner = self.operator(a, k, n);
+                let inner = operator(a, k, n);
                 let normal = product(&inner.h(), &inner);
                 self.resized(normal, m, n)
             }
             11 => {
-                let inner = plain(self);
+                let inner = plain();
                 let real = Op::element(Elementwise::Real, inner.range().clone());
                 product(&real, &inner)
             }
             12 => {
-                let inner = plain(self);
+                let inner = plain();
                 let conj = Op::element(Elementwise::Conj, inner.domain().clone());
                 product(&inner, &conj)
             }
             _ => {
-                let inner = plain(self);
+                let inner = plain();
                 if m == n { sum(&inner, &inner.h()) } else { sum(&inner, &(-2 * inner.conj())) }
             }
         }
@@ -224,37 +224,37 @@ impl Dice {
         match kind {
             0 => {
                 let k = 1 + self.roll(m.max(n));
-                product(&self.operator(a, m, k), &self.operator(b, k, n))
+                product(&operator(a, m, k), &operator(b, k, n))
             }
-            1 => sum(&self.operator(a, m, n), &self.operator(b, m, n)),
-            2 => sum(&self.operator(a, m, n), &-self.operator(b, m, n)),
+            1 => sum(&operator(a, m, n), &operator(b, m, n)),
+            2 => sum(&operator(a, m, n), &-operator(b, m, n)),
             3 => {
                 let (top, bottom) = self.cut(m);
                 let blocks = [Some((a, top)), Some((b, bottom)).filter(|_| bottom > 0)];
-                let blocks = blocks.into_iter().flatten().map(|(t, m)| self.operator(t, m, n));
+                let blocks = blocks.into_iter().flatten().map(|(t, m)| operator(t, m, n));
                 vstack(blocks).expect("blocks of one domain")
             }
             4 => {
                 let (left, right) = self.cut(n);
                 let blocks = [Some((a, left)), Some((b, right)).filter(|_| right > 0)];
-                let blocks = blocks.into_iter().flatten().map(|(t, n)| self.operator(t, m, n));
+                let blocks = blocks.into_iter().flatten().map(|(t, n)| operator(t, m, n));
                 hstack(blocks).expect("blocks of one range")
             }
             5 if m > 1 && n > 1 => {
                 let ((m0, m1), (n0, n1)) = (self.cut(m), self.cut(n));
-                block_diag([("u", self.operator(a, m0, n0)), ("v", self.operator(b, m1, n1))])
+                block_diag([("u", operator(a, m0, n0)), ("v", operator(b, m1, n1))])
                     .expect("blocks on a diagonal")
             }
             6 if m > 1 && n > 1 => {
                 let ((m0, m1), (n0, n1)) = (self.cut(m), self.cut(n));
                 let zero = self.identity(m0, n1).unwrap_or_else(|| self.any_matrix(m0, n1));
-                let (first, last) = (self.operator(a, m0, n0), self.operator(b, m1, n1));
+                let (first, last) = (operator(a, m0, n0), operator(b, m1, n1));
                 let other = self.any_matrix(m1, n0);
                 block([vec![first, zero], vec![other, last]]).expect("rows of blocks")
             }
             _ => {
                 let (m0, n0) = (self.divisor(m), self.divisor(n));
-                let (a, b) = (self.operator(a, m0, n0), self.operator(b, m / m0, n / n0));
+                let (a, b) = (operator(a, m0, n0), operator(b, m / m0, n / n0));
                 let made = kronecker(&a, &b).ok().filter(|op| op.check().is_ok());
                 made.unwrap_or_else(|| self.any_matrix(m, n))
             }
@@ -304,10 +304,6 @@ impl Dice {
     fn any_matrix(&mut self, m: usize, n: usize) -> Op {
         let dtype = self.dtype();
         Op::new(ops::matrix_mult(self.source(&[m, n], dtype)).build().expect("a matrix"))
-    }
-
-    fn matrix(&mut self, m: usize, n: usize) -> Option<Op> {
-        Some(self.any_matrix(m, n))
     }
 
     /// A matrix between operators that change the size.
@@ -401,7 +397,9 @@ impl Dice {
         if sorted {
             iava.sort_unstable();
         } else if self.coin() {
-            iava.iter_mut().for_each(|i| *i -= n as isize);
+            for i in &mut iava {
+                *i -= n as isize;
+            }
         }
         made(ops::restriction(n, iava).dtype(self.dtype()).build())
     }
@@ -421,9 +419,11 @@ impl Dice {
 
     fn identity(&mut self, m: usize, n: usize) -> Option<Op> {
         let k = self.common(m, n);
-        let (range, domain) = if self.coin() {
+        let flat = self.coin();
+        let k_first = !flat && self.coin();
+        let (range, domain) = if flat {
             (vec![m], vec![n])
-        } else if self.coin() {
+        } else if k_first {
             (vec![k, m / k], vec![k, n / k])
         } else {
             (vec![m / k, k], vec![n / k, k])

@@ -4,32 +4,19 @@ use super::Real;
 use super::simd::multiversion;
 
 multiversion! {
-    /// `Σ x`: one read, of four parts at once, as more than one keep memory busy.
+    /// `Σ x`: one read.
     pub fn read {R: Real} {R} (x: &[R]) -> R {
-        /// Independent sums of a part, enough to hide the latency of an addition.
-        const LANES: usize = 16;
-        let part = x.len() / 4 / LANES * LANES;
-        let (a, rest) = x.split_at(part);
-        let (b, rest) = rest.split_at(part);
-        let (c, rest) = rest.split_at(part);
-        let (d, rest) = rest.split_at(part);
-        let mut sums = [[R::ZERO; LANES]; 4];
-        for at in (0..part).step_by(LANES) {
+        /// Independent sums, enough to hide the latency of an addition.
+        const LANES: usize = 64;
+        let (blocks, rest) = x.as_chunks::<LANES>();
+        let mut sums = [R::ZERO; LANES];
+        for block in blocks {
             for l in 0..LANES {
-                sums[0][l] += a[at..at + LANES][l];
-            }
-            for l in 0..LANES {
-                sums[1][l] += b[at..at + LANES][l];
-            }
-            for l in 0..LANES {
-                sums[2][l] += c[at..at + LANES][l];
-            }
-            for l in 0..LANES {
-                sums[3][l] += d[at..at + LANES][l];
+                sums[l] += block[l];
             }
         }
         let mut sum = R::ZERO;
-        for &x in sums.iter().flatten().chain(rest) {
+        for &x in sums.iter().chain(rest) {
             sum += x;
         }
         sum

@@ -71,4 +71,5 @@ mod tests;
 
 pub use error::ParseError;
 pub use parse::parse;
-pub use print::{print, print_with_note};
+pub use print::{operation, print, print_with_note};
+pub use words::op as word;

@@ -27,6 +27,11 @@ pub fn print_with_note(plan: &Plan, block: usize, node: usize, note: &str) -> St
     Printer::new(plan, Style::Short).plan(Some(Note { block, node, text: note }))
 }
 
+/// What stands between `=` and the arguments in the line of such a node.
+pub fn operation(plan: &Plan, op: &Op) -> String {
+    Printer::new(plan, Style::Short).op(op)
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&Printer::new(self, Style::Short).plan(None))

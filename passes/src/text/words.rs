@@ -61,8 +61,8 @@ pub(super) const TERMS: [&str; 12] = [
     "conj",
 ];
 
-/// The word of an operation.
-pub(super) fn op(op: &Op) -> &'static str {
+/// The word of an operation, without its parameters.
+pub fn op(op: &Op) -> &'static str {
     match op {
         Op::Input(_) => "input",
         Op::Slot(_) => "slot",

@@ -199,9 +199,8 @@ pub fn compiled(source: &str, mesh: &str) -> (Plan, Plan) {
 
 /// The same on machines on which small plans are worth splitting: of slow cores, of slow memory.
 pub fn split(source: &str, mesh: &str) -> Vec<(Plan, Plan)> {
-    let cheap = Machine { latency: 1e-9, byte: 1e-10, launch: 0.0, ..Machine::default() };
-    let machines =
-        [Machine { flop: 1e-6, ..cheap.clone() }, Machine { memory: 1e-7, byte: 1e-8, ..cheap }];
+    let cheap = Machine::default().with_link(1e-9, 1e10).with_launch(0.0);
+    let machines = [cheap.clone().with_flops(1e6), cheap.with_memory(1e7).with_link(1e-9, 1e8)];
     let mut all: Vec<_> = machines.map(|m| compiled_for(source, mesh, m)).into();
     all.dedup();
     all

@@ -2,7 +2,9 @@
 
 use adjoin_passes::certify::{Verdict, certify};
 use adjoin_passes::machine::Machine;
+use adjoin_passes::search::Decisions;
 use adjoin_passes::{Compiled, Context, Mesh, Plan, compile, text};
+use std::sync::Arc;
 
 /// Every mesh on which programs are proven.
 pub const MESHES: [&str; 7] = ["p=1", "p=2", "p=3", "p=4", "p=7", "r=2,c=2", "r=2,c=3"];
@@ -85,12 +87,12 @@ pub fn parsed(program: &str) -> Plan {
 
 /// A machine on which even the smallest operators are worth splitting.
 pub fn quick_network() -> Machine {
-    Machine { latency: 1e-12, byte: 1e-13, launch: 1e-14, ..Machine::default() }
+    Machine::default().with_link(1e-12, 1e13).with_launch(1e-14)
 }
 
 /// The same, where memory is slow: few elements are kept twice.
 pub fn slow_memory() -> Machine {
-    Machine { memory: 1e-6, ..quick_network() }
+    quick_network().with_memory(1e6)
 }
 
 /// The finished plan of a program, verified after each pass.
@@ -103,6 +105,19 @@ pub fn proven(program: &str, mesh: &str, machine: Machine) -> Plan {
     let Compiled { source, plan, .. } = compiled(program, mesh, machine);
     assert_eq!(certify(&source, &plan), Verdict::Proven, "{mesh}\n{plan}");
     plan
+}
+
+/// The finished plan of a program that is placed as another, proven.
+pub fn likewise(
+    program: &str,
+    mesh: &str,
+    machine: Machine,
+    decisions: Option<Arc<Decisions>>,
+) -> Plan {
+    let cx = Context { mesh: Mesh::parse(mesh).unwrap(), machine, decisions, ..Context::default() };
+    let made = compile(&parsed(program), &cx).unwrap_or_else(|e| panic!("{mesh}: {e}"));
+    assert_eq!(certify(&made.source, &made.plan), Verdict::Proven, "{mesh}\n{}", made.plan);
+    made.plan
 }
 
 /// A program and its finished plan, verified after each pass.

@@ -1,7 +1,6 @@
 //! Each program, real and complex, with each kind of operator, on each mesh.
 
 use crate::programs::*;
-use adjoin_passes::machine::Machine;
 use adjoin_passes::text;
 use adjoin_passes::traffic::Traffic;
 
@@ -76,7 +75,7 @@ term t1 = vstack t4 t0
 term t2 = t1.H
 ";
     let program = with_operator(CGLS_STACK, head).replace("c128[7]", "c128[7, 2]");
-    let machine = Machine { latency: 1e-9, flop: 1e-8, memory: 1e-8, ..quick_network() };
+    let machine = quick_network().with_link(1e-9, 1e13).with_flops(1e8).with_memory(1e8);
     for mesh in ["p=2", "p=3", "p=4", "p=7", "r=2,c=2"] {
         let plan = proven(&program, mesh, machine.clone()).to_string();
         assert!(plan.contains("14/p@q0]") || plan.contains("14/(r,c)@q0]"), "{plan}");

@@ -1,5 +1,13 @@
 //! What can go wrong between ranks.
 
+/// How the message of a rank begins that has panicked.
+pub(crate) const PANICKED: &str = "it panicked";
+
+/// The exit code after a rank has failed with this message: a panic is a fault of the program.
+pub(crate) fn exit_code(message: &str) -> u8 {
+    if message.contains(PANICKED) { 1 } else { 2 }
+}
+
 /// An error of a communicator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommError {

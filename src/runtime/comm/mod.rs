@@ -38,6 +38,7 @@ pub mod threads;
 
 pub use counters::{Counters, Traffic};
 pub use error::CommError;
+pub(crate) use error::{PANICKED, exit_code};
 pub use operation::{Elem, LARGEST_TAG, Message, Operation, ReduceOp};
 use std::sync::Arc;
 
@@ -61,7 +62,8 @@ pub trait Comm: Send + Sync {
     /// Stops all ranks of the world because this one cannot go on.
     ///
     /// Rank threads get [`CommError::Failed`] from every pending and later call.
-    /// Under MPI the job ends after one message on standard error.
+    /// Under MPI the job ends after one message on standard error, with exit code 1 if the rank
+    /// has panicked and 2 if not.
     fn fail(&self, message: &str);
 
     /// What this rank has communicated, together with all communicators split from the same world.

@@ -10,6 +10,10 @@ use crate::runtime::tiles;
 use adjoin_kernels::host::dot::BLOCK;
 use num_complex::Complex64;
 
+/// Bytes of a vector that are done at a time: several vectors stay in the second cache, and
+/// memory is read in stretches long enough to be fetched ahead.
+const STRETCH: usize = 1 << 15;
+
 /// A prepared region.
 pub(super) struct Elements {
     pieces: Vec<Piece>,
@@ -25,7 +29,7 @@ impl Elements {
     pub(super) fn new(pieces: Vec<Piece>) -> Self {
         let len = pieces.first().map_or(0, |piece| piece.vector().len());
         let widest = pieces.iter().map(|piece| piece.vector().dtype.size()).max();
-        let step = BLOCK * (size_of::<f64>() / widest.unwrap_or(1)).max(1);
+        let step = BLOCK * (STRETCH / BLOCK / widest.unwrap_or(1)).max(1);
         let room = |piece: &Piece| match piece {
             Piece::Sum(node) => vec![Complex64::ZERO; node.sums(len)],
             Piece::Update(_) | Piece::Weights { .. } => Vec::new(),

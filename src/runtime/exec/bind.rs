@@ -14,6 +14,7 @@ use adjoin_passes::Dtype;
 use adjoin_passes::calls::{Buffer, Call, CallBlock, Calls, Kind, Packet, Port, Transfer, View};
 use adjoin_passes::ir::{Applied, LeafId, Op, Over, Plan, Slot};
 use adjoin_passes::lower::lower;
+use adjoin_passes::text::operation;
 use std::sync::Arc;
 
 /// A plan, and what it is bound to.
@@ -361,7 +362,7 @@ impl Binder<'_> {
 
     fn local(&mut self, op: &Op, args: &[View], out: &View) -> Result<Task, Why> {
         let node = self.node(op, args, out)?;
-        Ok(self.prepare(format!("computing {op:?}"), Work::Local(node))?)
+        Ok(self.prepare(format!("computing {}", operation(self.plan, op)), Work::Local(node))?)
     }
 
     fn transport(&mut self, transfer: &Transfer) -> Result<Transport, Why> {

@@ -16,6 +16,7 @@ pub use functions::{ElementFunction, Functions, WholeFunction};
 use crate::elements::{Slice, SliceMut};
 use adjoin_passes::calls::View;
 use adjoin_passes::ir::Op;
+use adjoin_passes::text::word;
 use functions::Function;
 use num_complex::Complex64;
 use typed::shared;
@@ -40,7 +41,7 @@ impl LocalNode {
         check_arguments(op, args)?;
         for arg in args.iter().filter(|arg| arg.buffer == out.buffer) {
             if arg.dtype != out.dtype || arg.len() != out.len() {
-                return Err(format!("{op:?} cannot be written where its argument stands"));
+                return Err(format!("{} cannot be written where its argument stands", word(op)));
             }
         }
         let columns = if matches!(op, Op::Dot { .. }) { out.len() } else { 0 };
@@ -140,7 +141,7 @@ fn present<'a>(args: &[Arg<'a>], k: usize) -> Result<Slice<'a>, String> {
 }
 
 fn not_local(op: &Op) -> String {
-    format!("{op:?} is no local node")
+    format!("{} is no local node", word(op))
 }
 
 /// How many arguments a node has; none if any number will do.
@@ -176,7 +177,7 @@ fn check_arguments(op: &Op, args: &[View]) -> Result<(), String> {
     if let Some(needed) = arity(op)?
         && needed != args.len()
     {
-        return Err(format!("{op:?} has {} arguments instead of {needed}", args.len()));
+        return Err(format!("{} has {} arguments instead of {needed}", word(op), args.len()));
     }
     Ok(())
 }

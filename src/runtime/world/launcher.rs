@@ -19,6 +19,8 @@ const LAUNCHERS: [(&str, &str); 3] = [
 pub(super) struct Announced {
     variable: &'static str,
     tasks: usize,
+    /// Whether this process is the first of them.
+    first: bool,
 }
 
 impl Announced {
@@ -27,21 +29,27 @@ impl Announced {
         Announced::of(|name| env::var(name).ok())
     }
 
-    /// The first launcher's word; several tasks count, and under an MPI launcher also one.
+    /// What the launcher that is nearest to this process says, if it has several tasks.
     fn of(variable: impl Fn(&str) -> Option<String>) -> Option<Announced> {
         if variable(IGNORE).is_some() {
             return None;
         }
-        LAUNCHERS.iter().find_map(|&(name, own)| {
-            variable(own)?;
+        let nearest = LAUNCHERS.iter().find_map(|&(name, own)| {
+            let first = variable(own)?.trim() == "0";
             let tasks: usize = variable(name)?.trim().parse().ok()?;
-            (tasks > 1).then_some(Announced { variable: name, tasks })
-        })
+            Some(Announced { variable: name, tasks, first })
+        });
+        nearest.filter(|announced| announced.tasks > 1)
+    }
+
+    /// Whether this process is the first of the tasks.
+    pub(super) fn is_first(&self) -> bool {
+        self.first
     }
 
     /// An error unless there are as many ranks.
     pub(super) fn check(&self, ranks: usize) -> Result<(), RunError> {
-        let Announced { variable, tasks } = self;
+        let Announced { variable, tasks, .. } = self;
         if ranks == *tasks {
             return Ok(());
         }
@@ -72,9 +80,18 @@ mod tests {
     #[test]
     fn launchers_are_recognised() {
         let openmpi = of(&[("OMPI_COMM_WORLD_SIZE", "4"), ("OMPI_COMM_WORLD_RANK", "2")]);
-        assert_eq!(openmpi, Some(Announced { variable: "OMPI_COMM_WORLD_SIZE", tasks: 4 }));
-        assert_eq!(of(&[("PMI_SIZE", "2"), ("PMI_RANK", "0")]).map(|a| a.tasks), Some(2));
-        assert_eq!(of(&[("SLURM_NTASKS", "8"), ("SLURM_PROCID", "0")]).map(|a| a.tasks), Some(8));
+        let variable = "OMPI_COMM_WORLD_SIZE";
+        assert_eq!(openmpi, Some(Announced { variable, tasks: 4, first: false }));
+        let said = |announced: Option<Announced>| announced.map(|a| (a.tasks, a.is_first()));
+        assert_eq!(said(of(&[("PMI_SIZE", "2"), ("PMI_RANK", "0")])), Some((2, true)));
+        assert_eq!(said(of(&[("SLURM_NTASKS", "8"), ("SLURM_PROCID", "3")])), Some((8, false)));
+    }
+
+    #[test]
+    fn one_rank_of_mpiexec_is_alone_among_many_tasks_of_slurm() {
+        let slurm = [("SLURM_NTASKS", "8"), ("SLURM_PROCID", "0")];
+        let openmpi = [("OMPI_COMM_WORLD_SIZE", "1"), ("OMPI_COMM_WORLD_RANK", "0")];
+        assert_eq!(of(&[slurm, openmpi].concat()), None);
     }
 
     #[test]
@@ -87,7 +104,7 @@ mod tests {
 
     #[test]
     fn other_ranks_than_announced_are_an_error() {
-        let announced = Announced { variable: "PMI_SIZE", tasks: 4 };
+        let announced = Announced { variable: "PMI_SIZE", tasks: 4, first: true };
         assert_eq!(announced.check(4), Ok(()));
         let error = announced.check(1).unwrap_err().to_string();
         assert!(error.contains("announces 4 tasks (PMI_SIZE)"), "{error}");

@@ -15,7 +15,7 @@
 mod launcher;
 mod pool;
 
-use super::comm::Comm;
+use super::comm::{Comm, PANICKED};
 use super::error::RunError;
 use super::tiles::panic_text;
 use launcher::Announced;
@@ -61,6 +61,12 @@ impl World {
     fn launched(announced: &Announced) -> Result<World, RunError> {
         announced.check(1)?;
         Ok(World::threads(1))
+    }
+
+    /// Whether this process speaks for its job where it has no world yet: it is the first task of
+    /// its launcher, or no launcher has started it.
+    pub fn speaks() -> bool {
+        Announced::here().is_none_or(|announced| announced.is_first())
     }
 
     /// Ranks that are threads of this process.
@@ -151,7 +157,7 @@ fn guarded<T>(
         Ok(Err(error)) => error,
         Err(panic) => RunError::Failed {
             rank: comm.rank(),
-            message: format!("it panicked: {}", panic_text(panic.as_ref())),
+            message: format!("{PANICKED}: {}", panic_text(panic.as_ref())),
         },
     };
     match &error {

@@ -13,7 +13,7 @@ mod exchange;
 mod flight;
 mod job;
 
-use super::{Comm, CommError, Counters, Operation, Prepared};
+use super::{Comm, CommError, Counters, Operation, PANICKED, Prepared, exit_code};
 use check::check;
 use collective::Collective;
 use exchange::Exchange;
@@ -28,8 +28,6 @@ use std::time::Duration;
 
 pub use mpi::ffi::MPI_Comm as RawComm;
 
-/// The exit code that `fail` gives to the job.
-const FAILED: c_int = 1;
 /// How long a failing rank leaves the word to those before it, for each doubling of its rank.
 const GRACE: Duration = Duration::from_millis(400);
 /// How long the launcher gets to pass the message on, since aborting may discard it.
@@ -188,12 +186,13 @@ impl Comm for MpiComm {
         }
         let rank = self.handle.world_rank;
         thread::sleep(GRACE * (usize::BITS - rank.leading_zeros()));
+        let code = exit_code(message);
         let error = CommError::Failed { rank, message: message.to_owned() };
         let _ = writeln!(std::io::stderr().lock(), "adjoin: {error}");
         thread::sleep(DRAIN);
         // SAFETY: aborting is allowed at any time while MPI runs.
-        unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, FAILED) };
-        process::exit(FAILED)
+        unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, c_int::from(code)) };
+        process::exit(c_int::from(code))
     }
 
     fn counters(&self) -> &Counters {
@@ -204,7 +203,7 @@ impl Comm for MpiComm {
 impl Drop for MpiComm {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.fail("it panicked");
+            self.fail(PANICKED);
         }
     }
 }

@@ -17,7 +17,7 @@ mod meeting;
 mod reduce;
 mod world;
 
-use super::{Comm, CommError, Counters, Operation, Prepared};
+use super::{Comm, CommError, Counters, Operation, PANICKED, Prepared};
 use collective::Collective;
 use exchange::Exchange;
 use group::Group;
@@ -108,7 +108,7 @@ impl Comm for ThreadComm {
 impl Drop for ThreadComm {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.fail("it panicked");
+            self.fail(PANICKED);
         }
     }
 }
@@ -150,5 +150,5 @@ pub fn run<T: Send>(ranks: usize, body: impl Fn(Arc<dyn Comm>) -> T + Sync) -> V
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("it panicked: {}", text.unwrap_or("without a message"))
+    format!("{PANICKED}: {}", text.unwrap_or("without a message"))
 }

@@ -1,0 +1,199 @@
+//! The costs of choices, as small tables whose sum is minimised.
+
+use super::{Choice, Search, User, Variable, applied};
+use crate::cost::{self, ONCE};
+use crate::eliminate::Table;
+use crate::ir::{Block, Op, Value};
+use crate::machine::bytes;
+use crate::placement::{Placement, Type};
+use std::collections::BTreeMap;
+
+/// A cost that depends on choices.
+type CostOf<'a> = dyn Fn(&Choice<'_>) -> f64 + 'a;
+
+/// Seconds that decide between equals and nothing else.
+const NEGLIGIBLE: f64 = 1e-13;
+
+impl Search<'_> {
+    /// The costs of single nodes and moves, and what of them is shared.
+    pub(super) fn tables(&self) -> (Vec<Table>, [Vec<Table>; 2]) {
+        let mut tables: Vec<_> = (0..self.plan.leaves.len()).map(|l| self.order(l)).collect();
+        let mut shared = [Vec::new(), Vec::new()];
+        for (b, block) in self.plan.blocks.iter().enumerate() {
+            let weight = weight(block);
+            for n in 0..block.nodes.len() {
+                let cost = |choice: &Choice<'_>| self.work(b, n, choice);
+                tables.push(self.table(&[self.variable(b, n)], weight, &cost));
+            }
+            self.moves(b, weight, &mut tables, &mut shared[0]);
+            shared[1].extend(self.shared_reductions(b, weight));
+        }
+        (tables, shared)
+    }
+
+    /// The costs of moving values from where they are made to where they are used.
+    /// Who wants a value in the same placement as the user before pays nothing for it.
+    pub(super) fn moves(
+        &self,
+        b: usize,
+        weight: f64,
+        tables: &mut Vec<Table>,
+        shared: &mut Vec<Table>,
+    ) {
+        let producer = self.plan.blocks[b].definitions();
+        for (value, mut users) in self.users(b) {
+            users.sort_by_key(|user| self.user_variable(b, *user));
+            let from = (producer[value.index()], value);
+            tables.extend(users.iter().map(|&user| self.edge(b, from, user, weight)));
+            let pairs = users.windows(2);
+            shared.extend(pairs.map(|p| self.shared_move(b, from, (p[0], p[1]), weight)));
+        }
+    }
+
+    /// Dots of which none needs another's result will share a reduction if they are pending over
+    /// the same axes: each gives back what the one before it on its level pays already, or the one
+    /// before that if the former needs no reduction.
+    pub(super) fn shared_reductions(&self, b: usize, weight: f64) -> Vec<Table> {
+        let block = &self.plan.blocks[b];
+        let mut levels: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (n, level) in levels_of_dots(block) {
+            levels.entry(level).or_default().push(n);
+        }
+        let mut tables = Vec::new();
+        for (dots, k) in levels.values().flat_map(|dots| (1..dots.len()).map(move |k| (dots, k))) {
+            let dots = &dots[k.saturating_sub(2)..=k];
+            let saved = |choice: &Choice<'_>| {
+                let mut places =
+                    dots.iter().rev().map(|&n| self.sides(b, n, choice).results[0].clone());
+                let mine = places.next().unwrap_or_default();
+                let before = places.find(|p| !p.pending.is_empty());
+                if before.is_none_or(|p| p.pending != mine.pending) {
+                    return 0.0;
+                }
+                let ty = block.ty(block.nodes[dots[dots.len() - 1]].results[0]).placed(mine);
+                -self.router.cost(&ty, &Placement::replicated(ty.dims.len()))
+            };
+            let on: Vec<_> = dots.iter().map(|&n| self.variable(b, n)).collect();
+            tables.push(self.table(&on, weight, &saved));
+        }
+        tables
+    }
+
+    /// Among equally cheap tiles the first one wins: rows over the first axis, then columns.
+    pub(super) fn order(&self, leaf: usize) -> Table {
+        let costs = (0..self.variables[leaf].len()).map(|k| k as f64 * NEGLIGIBLE).collect();
+        Table { variables: vec![leaf], costs }
+    }
+
+    /// The cost of moving a value from the node that makes it to one user.
+    pub(super) fn edge(
+        &self,
+        b: usize,
+        (n, value): (usize, Value),
+        user: User,
+        weight: f64,
+    ) -> Table {
+        let cost = |choice: &Choice<'_>| {
+            self.router.cost(&self.made(b, n, value, choice), &self.wanted(b, user, choice))
+        };
+        self.table(&[self.variable(b, n), self.user_variable(b, user)], weight, &cost)
+    }
+
+    /// What the second of two users need not pay if the first wants the same.
+    pub(super) fn shared_move(
+        &self,
+        b: usize,
+        (n, value): (usize, Value),
+        (first, second): (User, User),
+        weight: f64,
+    ) -> Table {
+        let saved = |choice: &Choice<'_>| {
+            let to = self.wanted(b, second, choice);
+            if self.wanted(b, first, choice) != to {
+                return 0.0;
+            }
+            match self.router.cost(&self.made(b, n, value, choice), &to) {
+                cost if cost.is_finite() => -cost,
+                _ => 0.0,
+            }
+        };
+        let users = (self.user_variable(b, first), self.user_variable(b, second));
+        self.table(&[self.variable(b, n), users.0, users.1], weight, &saved)
+    }
+
+    /// The table of a cost over the choices of some variables.
+    pub(super) fn table(&self, on: &[Option<usize>], weight: f64, cost: &CostOf<'_>) -> Table {
+        let mut variables: Vec<_> = on.iter().flatten().copied().collect();
+        variables.sort_unstable();
+        variables.dedup();
+        let sizes: Vec<_> = variables.iter().map(|&v| self.variables[v].len()).collect();
+        let count: usize = sizes.iter().product();
+        let costs = (0..count).map(|k| {
+            let choice = |v: usize| {
+                let mut rest = k;
+                for (w, &size) in variables.iter().zip(&sizes).rev() {
+                    if *w == v {
+                        return rest % size;
+                    }
+                    rest /= size;
+                }
+                0
+            };
+            weight * cost(&choice)
+        });
+        Table { costs: costs.collect(), variables }
+    }
+
+    /// The local work of a node on the rank that has most of it.
+    fn work(&self, b: usize, n: usize, choice: &Choice<'_>) -> f64 {
+        let block = &self.plan.blocks[b];
+        let node = &block.nodes[n];
+        let (mesh, machine) = (&self.cx.mesh, &self.cx.machine);
+        let sides = self.sides(b, n, choice);
+        let placed = |vs: &[Value], ps: &[Placement]| -> Vec<Type> {
+            vs.iter().zip(ps).map(|(&v, p)| block.ty(v).placed(p.clone())).collect()
+        };
+        let (args, results) =
+            (placed(&node.args, &sides.args), placed(&node.results, &sides.results));
+        let Some((leaf, adjoint)) = applied(node) else {
+            // The norm of a value reads it once.
+            let first = |k: &usize| !node.args[..*k].contains(&node.args[*k]);
+            let read = (0..args.len()).filter(first).map(|k| &args[k]);
+            let free = matches!(node.op, Op::Input(_) | Op::Get(_) | Op::Slot(_));
+            let moved = read.chain(&results).map(|ty| bytes(ty, mesh)).sum();
+            return if free { 0.0 } else { machine.pass(moved) };
+        };
+        let Variable::Leaf(tiles) = &self.variables[leaf.0 as usize] else {
+            unreachable!("leaves come first")
+        };
+        let signature = &self.plan[leaf].signature;
+        let tile = self.tile(leaf, &tiles[choice(leaf.0 as usize)]);
+        let columns = cost::batch(signature, adjoint, &args[0], mesh);
+        let work = cost::applied(signature, &tile, mesh, columns, (&args, &results));
+        machine.seconds(signature.dtype, work)
+    }
+}
+
+/// Blocks that run once count little beside those that are repeated.
+fn weight(block: &Block) -> f64 {
+    match block.name.as_str() {
+        "setup" | "finish" | "view" => ONCE,
+        _ => 1.0,
+    }
+}
+
+/// The scalar dots of a block, each with how many reductions stand before it.
+fn levels_of_dots(block: &Block) -> Vec<(usize, usize)> {
+    let mut known = vec![0; block.types.len()];
+    let mut out = Vec::new();
+    for (n, node) in block.nodes.iter().enumerate() {
+        let before = node.args.iter().map(|a| known[a.index()]).max().unwrap_or(0);
+        let dot = matches!(node.op, Op::Dot { columns: 0, .. });
+        let reduces = dot || matches!(node.op, Op::Dot { .. } | Op::Dots | Op::Reduce(_));
+        node.results.iter().for_each(|r| known[r.index()] = before + usize::from(reduces));
+        if dot {
+            out.push((n, before));
+        }
+    }
+    out
+}
