@@ -147,11 +147,9 @@ fn start(program: &mut Program, plan: &Plan) -> Result<(), RunError> {
 fn local(world: &World) {
     const NODES: usize = 200;
     let ranks = world.ranks();
-    let mut source = String::from("mesh 1 rank\n%0 = input x : f64[2]\n");
-    for k in 0..NODES {
-        source += &format!("%{} = conj %{k} : f64[2]\n", k + 1);
-    }
-    source += &format!("return %{NODES}\n");
+    let nodes: String = (1..=NODES)
+        .fold(String::new(), |all, k| all + &format!("%{k} = conj %{} : f64[2]\n", k - 1));
+    let source = format!("mesh 1 rank\n%0 = input x : f64[2]\n{nodes}return %{NODES}\n");
     let source = text::parse(&source).expect("a plan");
     let cx = Context { mesh: Mesh::line(ranks), ..Context::default() };
     let mut plan = compile(&source, &cx).expect("a plan that compiles").plan;

@@ -45,7 +45,7 @@ impl Planned {
         self.check(inputs)?;
         let alone = world.backend() == "mpi";
         let mut ranks = world.run(|rank| drive(self, inputs, rank))?;
-        let parts = self.outputs().len();
+        let parts = ranks.first().map_or(0, |rank| rank.tiles.len());
         let mut tiles = vec![Vec::new(); parts];
         let peak_bytes = ranks.iter().map(|r| r.cost.peak_bytes).max().unwrap_or(0);
         for rank in &mut ranks {
@@ -54,11 +54,13 @@ impl Planned {
             }
         }
         let first = ranks.swap_remove(0);
+        let variance = tiles.split_off(self.outputs().len());
         Ok(Solution {
             outcome: first.outcome,
             cost: RunCost { peak_bytes, ..first.cost },
             names: self.outputs().iter().map(|o| o.name.clone()).collect(),
             tiles,
+            variance,
             comm: alone.then_some(first.comm),
         })
     }
@@ -140,7 +142,8 @@ fn drive(planned: &Planned, inputs: &Inputs, rank: &RankContext) -> Result<RankR
         }
     };
     cost.peak_bytes = program.peak_bytes();
-    let tiles = (0..planned.outputs().len()).map(|k| Tile::of(&mut program, &last, k));
+    let parts = program.output_types(&last)?.len();
+    let tiles = (0..parts).map(|k| Tile::of(&mut program, &last, k));
     let tiles = tiles.collect::<Result<_, _>>()?;
     Ok(RankResult { outcome, cost, tiles, comm: rank.comm().clone() })
 }

@@ -77,6 +77,27 @@ fn a_reviewed_plan_runs_or_the_difference_is_shown() {
 }
 
 #[test]
+fn lsqr_writes_its_estimates() {
+    let folder = Folder::new("lsqr");
+    folder.write("p.toml", &PROBLEM.replace("tol = 1e-9", "tol = 1e-22"));
+    folder.good(&["solve", "p.toml", "-q", "-o", "cgls.npy"]);
+    let problem = PROBLEM.replace("\"cgls\"", "\"lsqr\"").replace("\ntol = 1e-9", "\natol = 1e-12");
+    folder.write("p.toml", &problem.replace("[outputs]", "[outputs]\nvar = \"var.npy\""));
+    let said = folder.good(&["solve", "p.toml", "-o", "x.npy", "--report", "r.json"]);
+    assert!(said.starts_with("lsqr: ") && said.contains(", tolerance reached, cost "), "{said}");
+    assert!(near(&folder.array("x.npy"), &folder.array("cgls.npy")));
+    assert!(
+        folder.array("var.npy").iter().all(|&v| v > 0.0) && folder.array("var.npy").len() == 12
+    );
+    let report = std::fs::read_to_string(folder.0.join("r.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((&report["solver"], &report["stop"]), (&"lsqr".into(), &"tolerance".into()));
+    let estimates = &report["estimates"];
+    assert!(estimates["acond"].as_f64().unwrap() > 1.0, "{estimates}");
+    assert!(estimates["arnorm"].as_f64().unwrap() < 1e-8, "{estimates}");
+}
+
+#[test]
 fn a_report_has_all_that_a_run_was() {
     // Large enough that it pays to split it.
     let folder = Folder::of_size("report", 40, 600);

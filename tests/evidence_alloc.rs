@@ -8,7 +8,7 @@ use adjoin::planned::{Planner, Ranks};
 use adjoin::run::inputs;
 use adjoin::runtime::World;
 use adjoin::solve::steps::Program;
-use adjoin::solve::{Cgls, Controls, Next, Outcome, Settings, Solver, System};
+use adjoin::solve::{Cgls, Controls, Lsqr, Next, Outcome, Settings, Solver, System};
 use std::alloc::{GlobalAlloc, Layout, System as SystemAllocator};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -44,24 +44,24 @@ unsafe impl GlobalAlloc for Counting {
 const WARM: usize = 2;
 const COUNTED: usize = 20;
 
-/// CGLS, with the allocations from the end of one decision to the end of the next.
-#[derive(Default)]
-struct Watched {
+/// A solver, with the allocations from the end of one decision to the end of the next.
+struct Watched<S> {
+    solver: S,
     allocations: AtomicUsize,
     iterations: AtomicUsize,
 }
 
-impl Solver for Watched {
+impl<S: Solver> Solver for Watched<S> {
     fn name(&self) -> &'static str {
-        Cgls.name()
+        self.solver.name()
     }
 
     fn program(&self, system: &System, program: &mut Program) -> Result<(), ExprError> {
-        Cgls.program(system, program)
+        self.solver.program(system, program)
     }
 
     fn next(&self, settings: &Settings, outcome: &mut Outcome, controls: &Controls) -> Next {
-        let next = Cgls.next(settings, outcome, controls);
+        let next = self.solver.next(settings, outcome, controls);
         let now = ALLOCATIONS.get();
         let before = BEFORE.replace(now);
         if outcome.niter > WARM {
@@ -89,10 +89,20 @@ fn entry(i: usize, j: usize) -> f64 {
 
 #[test]
 fn a_loop_of_cgls_allocates_nothing() {
+    allocates_nothing(Cgls);
+}
+
+#[test]
+fn a_loop_of_lsqr_allocates_nothing() {
+    allocates_nothing(Lsqr { atol: 0.0, btol: 0.0, conlim: 0.0, ..Lsqr::default() });
+}
+
+fn allocates_nothing(solver: impl Solver + Copy + 'static) {
     let system = System::new(&operator(), &[Dtype::F64; 2]).unwrap();
     let settings = Settings { niter: WARM + COUNTED, tol: 0.0, damp: 0.1 };
     for ranks in [1, 2, 3] {
-        let watched = Arc::new(Watched::default());
+        let (allocations, iterations) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let watched = Arc::new(Watched { solver, allocations, iterations });
         let planned = Planner::new(Ranks(ranks)).solve(watched.clone(), &system, settings).unwrap();
         let data = inputs().part("data", vec![1.0; 300]).zero("smooth");
         planned.run(&World::threads(ranks), &data).unwrap();

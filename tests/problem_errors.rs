@@ -102,6 +102,26 @@ fn expressions() {
     ]);
 }
 
+const LSQR: &str = "solver = \"lsqr\"\ncalc_var = false\natol = 1e-9\nbtol = \"eps / 1e9\"";
+
+#[test]
+fn parameters_of_lsqr() {
+    let good = GOOD.replace("tol = 1e-4\n", "").replace("solver = \"cgls\"", LSQR);
+    assert!(resolve("lsqr.toml", &good).is_ok());
+    let cases = [
+        ("lsqr_tol", "atol", "tol"),
+        ("lsqr_conlim", "atol = 1e-9", "conlim = \"large\""),
+        ("lsqr_calc_var", "calc_var = false", "calc_var = 0"),
+        ("lsqr_var", "[outputs]", "[outputs]\nvar = \"var.npy\""),
+    ];
+    snapshots(|| {
+        for (name, old, new) in cases {
+            assert_eq!(good.matches(old).count(), 1, "{name}: `{old}`");
+            insta::assert_snapshot!(name, error("problem.toml", &good.replace(old, new)));
+        }
+    });
+}
+
 #[test]
 fn sections() {
     changed(&[

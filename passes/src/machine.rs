@@ -253,14 +253,18 @@ impl Link {
     }
 }
 
-/// The number of elements of a dim that the rank with most of them owns.
+/// The blocks of a named cut of which the largest is taken.
+const BLOCKS: usize = 64;
+
+/// The number of elements of a dim that the rank with most of them owns; at named cuts the largest
+/// of the first blocks.
 pub fn largest(n: usize, split: &Split, mesh: &Mesh) -> usize {
-    let p = mesh.sizes(&split.axes);
-    if split.cut.is_none() || p > 4096 {
+    if split.cut.is_none() {
         return split.axes.iter().fold(n, |n, &a| n.div_ceil(mesh.size(a)));
     }
+    let blocks = mesh.sizes(&split.axes).min(BLOCKS);
     let at = |k: usize| coordinates(&split.axes, mesh, k);
-    (0..p).map(|k| split.interval(n, mesh, &at(k)).len()).max().unwrap_or(n)
+    (0..blocks).map(|k| split.interval(n, mesh, &at(k)).len()).max().unwrap_or(n)
 }
 
 /// The coordinates of the `k`-th rank along some axes, zero along the others.

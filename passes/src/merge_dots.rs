@@ -1,4 +1,4 @@
-//! Lets independent reductions over the same axes share one call.
+//! Lets independent sums of numbers share one call.
 //!
 //! ```before
 //! mesh p=2 (2 ranks)
@@ -20,14 +20,13 @@
 //! return %4 %5
 //! comm 1 call, 16 B per rank
 //! ```
-//! Two reductions are independent if neither needs the other's result.
+//! What may share a call, and when, is said in `sharing`.
 //! Numerics class: F, as a library may sum a longer message in another order.
 
 use crate::error::PlanError;
-use crate::ir::{Block, Node, Op, Plan};
-use crate::pipeline::{Context, Numerics, Pass, dependences, reordered};
-use petgraph::algo::has_path_connecting;
-use petgraph::graph::NodeIndex;
+use crate::ir::Plan;
+use crate::pipeline::{Context, Numerics, Pass};
+use crate::sharing::{shared, sums_numbers};
 
 /// The pass.
 pub struct MergeDots;
@@ -42,47 +41,8 @@ impl Pass for MergeDots {
     }
 
     fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
-        let mut out = plan.clone();
-        for block in &mut out.blocks {
-            while let Some(merged) = merged(block) {
-                *block = merged;
-            }
-        }
-        Ok(out)
+        Ok(shared(plan, |block, a, b| sums_numbers(block, a) && sums_numbers(block, b)))
     }
-}
-
-/// The block with one more pair of reductions merged, if there is one.
-fn merged(block: &Block) -> Option<Block> {
-    let graph = dependences(block);
-    let reductions: Vec<usize> =
-        (0..block.nodes.len()).filter(|&n| matches!(block.nodes[n].op, Op::AllReduce(_))).collect();
-    for (k, &j) in reductions.iter().enumerate().skip(1) {
-        for &i in &reductions[..k] {
-            let (a, b) = (&block.nodes[i], &block.nodes[j]);
-            let double = |n: &Node| block.ty(n.args[0]).dtype.is_double();
-            if a.op == b.op
-                && double(a) == double(b)
-                && !has_path_connecting(&graph, NodeIndex::new(i), NodeIndex::new(j), None)
-            {
-                return Some(joined(block, i, j));
-            }
-        }
-    }
-    None
-}
-
-fn joined(block: &Block, i: usize, j: usize) -> Block {
-    let mut nodes = block.nodes.clone();
-    let late = nodes.remove(j);
-    let early = nodes.remove(i);
-    let both = Node {
-        op: early.op,
-        args: [early.args, late.args].concat(),
-        results: [early.results, late.results].concat(),
-    };
-    nodes.insert(j - 1, both);
-    reordered(block, nodes)
 }
 
 #[cfg(test)]
@@ -133,19 +93,51 @@ mod tests {
     #[test]
     fn reductions_over_other_axes_or_of_other_precision_stay_apart() {
         let plan = "mesh r=2 c=2 (4 ranks)
-            let A = (i) <- (j) : f32[2, 5/r]
-            let B = (i) <- (j) : f64[2, 5/r]
-            let C = (i) <- (j) : f64[2, 5/c]
+            let B = (i) <- (j) : f32[1, 5/r]
             %0 = input x : f32[5/r]
             %1 = input y : f64[5/r]
             %2 = input z : f64[5/c]
-            %3 = apply A %0 : f32[2] +r
-            %4 = apply B %1 : f64[2] +r
-            %5 = apply C %2 : f64[2] +c
-            %6 = all_reduce r %3 : f32[2]
-            %7 = all_reduce r %4 : f64[2]
-            %8 = all_reduce c %5 : f64[2]
-            return %6 %7 %8";
+            %3 = apply B %0 : f32[1] +r
+            %4 = reshape %3 : f32[] +r
+            %5 = dot %1 %1 : f64[] +r
+            %6 = dot %2 %2 : f64[] +c
+            %7 = all_reduce r %4 : f32[]
+            %8 = all_reduce r %5 : f64[]
+            %9 = all_reduce c %6 : f64[]
+            return %7 %8 %9";
+        assert!(unchanged(&MergeDots, plan));
+    }
+
+    #[test]
+    fn vectors_are_left_to_others() {
+        let plan = "mesh p=2 (2 ranks)
+            let A = (i) <- (j) : f64[2, 5/p]
+            %0 = input x : f64[5/p]
+            %1 = apply A %0 : f64[2] +p
+            %2 = all_reduce p %1 : f64[2]
+            %3 = dot %0 %0 : f64[] +p
+            %4 = all_reduce p %3 : f64[]
+            return %2 %4";
+        assert!(unchanged(&MergeDots, plan));
+    }
+
+    /// Two calls follow one another along each axis; a shared one would make it three.
+    #[test]
+    fn a_number_does_not_wait_where_others_wait_for_it() {
+        let plan = "mesh r=2 c=2 (4 ranks)
+            %0 = input x : f64[5/r]
+            %1 = input y : f64[5/c]
+            %2 = dot %0 %0 : f64[] +r
+            %3 = all_reduce r %2 : f64[]
+            %4 = dot %1 %1 : f64[] +c
+            %5 = all_reduce c %4 : f64[]
+            %6 = scale %5 %0 : f64[5/r]
+            %7 = dot %0 %6 : f64[] +r
+            %8 = all_reduce r %7 : f64[]
+            %9 = scale %3 %1 : f64[5/c]
+            %10 = dot %1 %9 : f64[] +c
+            %11 = all_reduce c %10 : f64[]
+            return %8 %11";
         assert!(unchanged(&MergeDots, plan));
     }
 

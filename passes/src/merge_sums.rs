@@ -30,6 +30,7 @@
 use crate::error::PlanError;
 use crate::ir::{Block, Node, Op, Plan, Value};
 use crate::pipeline::{Context, Numerics, Pass, reordered};
+use crate::sharing::repeated;
 
 /// The pass.
 pub struct MergeSums;
@@ -44,13 +45,7 @@ impl Pass for MergeSums {
     }
 
     fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
-        let mut out = plan.clone();
-        for block in &mut out.blocks {
-            while let Some(merged) = merged(block) {
-                *block = merged;
-            }
-        }
-        Ok(out)
+        Ok(repeated(plan, merged))
     }
 }
 

@@ -34,7 +34,7 @@
 //! Numerics class: E, as panels are summed in the same order either way.
 
 use crate::error::PlanError;
-use crate::ir::{Applied, Block, LeafId, Node, Op, Over, Plan, Region};
+use crate::ir::{Applied, Block, LeafId, Node, Op, Over, Plan, Region, Value};
 use crate::pipeline::{Context, Numerics, Pass};
 use crate::region::{Panels, Role};
 use crate::signature::{Binding, Signature};
@@ -70,7 +70,8 @@ fn gather(plan: &Plan, block: &mut Block, first: usize) -> Option<usize> {
     if known || !has_panels(&plan[leaf].signature) {
         return None;
     }
-    let place = places(block, leaf, first)?;
+    let mut place = places(block, leaf, first)?;
+    leave_to_others(plan, block, first, &mut place);
     let count = |which| place.iter().filter(|&&p| p == which).count();
     let begin = first + count(Place::Before);
     let end = begin + count(Place::Region);
@@ -117,6 +118,29 @@ fn places(block: &Block, leaf: LeafId, first: usize) -> Option<Vec<Place>> {
     }
     place.truncate(last + 1);
     adjoint.then_some(place)
+}
+
+/// Other operators that may have regions of their own, and what follows from them, come after this
+/// region unless it needs them.
+fn leave_to_others(plan: &Plan, block: &Block, first: usize, place: &mut [Place]) {
+    let nodes = &block.nodes[first..first + place.len()];
+    let mut needed = vec![false; block.types.len()];
+    for (node, place) in nodes.iter().zip(place.iter()).rev() {
+        let wants = |r: &Value| needed[r.index()];
+        if *place == Place::Region || node.results.iter().any(wants) {
+            node.args.iter().for_each(|a| needed[a.index()] = true);
+        }
+    }
+    let mut later = vec![false; block.types.len()];
+    for (node, place) in nodes.iter().zip(place).filter(|(_, place)| **place == Place::Before) {
+        let other =
+            matches!(node.op, Op::Apply(Applied::Leaf(leaf)) if has_panels(&plan[leaf].signature));
+        let follows = node.args.iter().any(|a| later[a.index()]);
+        if (other || follows) && !node.results.iter().any(|r| needed[r.index()]) {
+            *place = Place::After;
+            node.results.iter().for_each(|r| later[r.index()] = true);
+        }
+    }
 }
 
 /// Whether an operator may have panels and data that are worth reading once: rows that may be
@@ -166,6 +190,65 @@ return %6 %5
             plan.blocks[0].regions,
             [Region { over: Over::Panels(LeafId(0)), first: 2, last: 5 }]
         );
+    }
+
+    #[test]
+    fn each_operator_of_a_stack_has_its_own() {
+        let plan = after(
+            &OnePassNormal,
+            "
+mesh 1 rank
+let A = (i) <- (j) : f64[6, 4]
+let B = (i) <- (j) : f64[5, 4]
+%0 = input x : f64[4]
+%1 = apply A %0 : f64[6]
+%2 = apply B %0 : f64[5]
+%3 = dot %2 %2 : f64[]
+%4 = apply A.H %1 : f64[4]
+%5 = apply B.H %2 : f64[4]
+%6 = add %4 %5 : f64[4]
+return %6 %3
+",
+        );
+        insta::assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[4]
+        %1 = apply A %0                 : f64[6]
+        %2 = apply A.H %1               : f64[4]
+        %3 = apply B %0                 : f64[5]
+        %4 = dot %3 %3                  : f64[]
+        %5 = apply B.H %3               : f64[4]
+        %6 = add %2 %5                  : f64[4]
+        ");
+        let regions = [(0, 1, 2), (1, 3, 5)];
+        let region = |(leaf, first, last)| Region { over: Over::Panels(LeafId(leaf)), first, last };
+        let regions = regions.map(region);
+        assert_eq!(plan.blocks[0].regions, regions);
+    }
+
+    /// The second operator's image is what the first one's adjoint is applied to.
+    #[test]
+    fn what_a_region_needs_stays_before_it() {
+        let plan = after(
+            &OnePassNormal,
+            "
+mesh 1 rank
+let A = (i) <- (j) : f64[6, 4]
+let B = (i) <- (j) : f64[6, 4]
+%0 = input x : f64[4]
+%1 = apply A %0 : f64[6]
+%2 = apply B %0 : f64[6]
+%3 = add %1 %2 : f64[6]
+%4 = apply A.H %3 : f64[4]
+return %4
+",
+        );
+        insta::assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[4]
+        %1 = apply B %0                 : f64[6]
+        %2 = apply A %0                 : f64[6]
+        %3 = add %2 %1                  : f64[6]
+        %4 = apply A.H %3               : f64[4]
+        ");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use crate::associate_products::AssociateProducts;
 use crate::cancel_identities::CancelIdentities;
-use crate::cost::Account;
+use crate::contest::winner;
 use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
 use crate::fold_scalars::FoldScalars;
@@ -16,12 +16,14 @@ use crate::ir::{Applied, Block, Op, Plan, Region, Return, Target, TermId, Value}
 use crate::machine::Machine;
 use crate::merge_dots::MergeDots;
 use crate::merge_sums::MergeSums;
+use crate::merge_vectors::MergeVectors;
 use crate::mesh::Mesh;
 use crate::one_pass_normal::OnePassNormal;
 use crate::placement::{Cut, Split};
 use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
-use crate::search::{Decisions, contenders, decide};
+use crate::ride_reductions::RideReductions;
+use crate::search::Decisions;
 use crate::share_values::ShareValues;
 use crate::verify::verify;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -50,6 +52,8 @@ pub struct Context {
     pub machine: Machine,
     /// What the user allows.
     pub numerics: Numerics,
+    /// Seconds for a byte that is held: what makes the search save memory.
+    pub memory_price: f64,
     /// What the search has decided, if it was asked before.
     pub decisions: Option<Arc<Decisions>>,
 }
@@ -78,7 +82,9 @@ pub static PIPELINE: &[Stage] = &[
     (&ShareValues, "redistributions of one value may have become equal"),
     (&MergeSums, "fewer reductions, before they are merged into calls"),
     (&DropReplicatedDots, "a reduction that is not needed must not hold up others"),
-    (&MergeDots, "the reductions that are left share calls"),
+    (&MergeVectors, "vectors that share a call are one for the numbers to ride on"),
+    (&RideReductions, "before numbers look for each other: a ride costs no call at all"),
+    (&MergeDots, "the numbers that found no vector share calls"),
     (&OnePassNormal, "once no reduction moves between an operator and its adjoint"),
     (&FuseUpdates, "updates gather around what is left between them"),
     (&PlanBuffers, "liveness is final once no node moves any more"),
@@ -122,37 +128,19 @@ pub fn compile_prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Comp
     let allowed = |(pass, _): &&Stage| {
         pass.name() == InsertCollectives.name() || pass.numerics() <= cx.numerics
     };
-    let decided = match &cx.decisions {
-        Some(decisions) => vec![decisions.clone()],
-        None if cx.mesh.ranks() == 1 => vec![Arc::new(decide(&before.plan, cx))],
-        None => contenders(&before.plan, cx, CONTENDERS).into_iter().map(Arc::new).collect(),
-    };
-    let with = |decisions: &Arc<Decisions>, count: usize| {
-        let cx = Context { decisions: Some(decisions.clone()), ..cx.clone() };
+    let place = |cx: &Context, count: usize| {
         let begin = Compiled { decisions: cx.decisions.clone(), ..before.clone() };
-        finish(begin, placing[..count].iter().filter(allowed), &cx)
+        finish(begin, placing[..count].iter().filter(allowed), cx)
     };
-    if let [only] = &decided[..] {
-        return with(only, rest);
+    if cx.decisions.is_some() {
+        return place(cx, rest);
     }
-    let mut best: Option<(f64, Compiled)> = None;
-    for decisions in &decided {
-        let finished = with(decisions, placing.len())?;
-        let cost = Account::of(&finished.plan, &cx.machine).weighted();
-        // Among equals the search's order decides.
-        if best.as_ref().is_none_or(|(least, _)| cost < least * (1.0 - 1e-9)) {
-            best = Some((cost, finished));
-        }
+    let won = winner(&before, cx, &|cx| place(cx, placing.len()))?;
+    if rest == placing.len() {
+        return Ok(won);
     }
-    match best.and_then(|(_, finished)| finished.decisions.clone().map(|d| (d, finished))) {
-        Some((_, finished)) if rest == placing.len() => Ok(finished),
-        Some((decisions, _)) => with(&decisions, rest),
-        None => Ok(before),
-    }
+    place(&Context { decisions: won.decisions, ..cx.clone() }, rest)
 }
-
-/// How many of the search's assignments are finished.
-const CONTENDERS: usize = 3;
 
 /// Runs some passes on what others have made.
 fn finish<'a>(

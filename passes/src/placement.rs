@@ -87,10 +87,11 @@ pub struct Type {
 pub type Region = Vec<Range<usize>>;
 
 impl Cut {
-    /// The boundaries of `pieces` pieces of the index range, before the spread.
-    fn boundaries(&self, range: Range<usize>, pieces: usize) -> Vec<usize> {
+    /// Piece `k` of `pieces` pieces of the index range, before the spread.
+    fn piece(&self, range: Range<usize>, pieces: usize, k: usize) -> Range<usize> {
         let Some(weights) = &self.weights else {
-            return (0..=pieces).map(|k| range.start + balanced(range.len(), pieces, k)).collect();
+            let bound = |k| range.start + balanced(range.len(), pieces, k);
+            return bound(k)..bound(k + 1);
         };
         let weights = &weights[range.clone()];
         let fits = |limit: u64| fill(weights, pieces, limit).is_some();
@@ -105,14 +106,14 @@ impl Cut {
             }
         }
         let ends = fill(weights, pieces, low).unwrap_or_default();
-        std::iter::once(0).chain(ends).map(|b| range.start + b).collect()
+        let begin = k.checked_sub(1).map_or(0, |before| ends[before]);
+        range.start + begin..range.start + ends[k]
     }
 
     fn interval(&self, mesh: &Mesh, axes: &[Axis], at: &[usize]) -> Range<usize> {
         let mut range = 0..self.size;
         for &axis in axes {
-            let ends = self.boundaries(range, mesh.size(axis));
-            range = ends[at[axis]]..ends[at[axis] + 1];
+            range = self.piece(range, mesh.size(axis), at[axis]);
         }
         self.spread.at(range.start)..self.spread.at(range.end)
     }

@@ -18,7 +18,7 @@ mod review;
 
 pub use review::{Reviewed, review};
 
-use crate::eliminate::{Table, minimise, total};
+use crate::eliminate::{Table, marginals, minimise, total};
 use crate::ir::{Applied, LeafId, Node, Op, Plan, Value};
 use crate::mesh::Axis;
 use crate::pipeline::Context;
@@ -81,18 +81,15 @@ pub fn decide(plan: &Plan, cx: &Context) -> Decisions {
 /// otherwise: `count` at most, in the order of their costs.
 pub fn contenders(plan: &Plan, cx: &Context, count: usize) -> Vec<Decisions> {
     let space = Space::new(plan, cx);
-    let mut found: Vec<(f64, Vec<usize>)> = Vec::new();
-    for v in space.search.tied_to_data().filter(|_| count > 1) {
-        let Some((cost, choice)) = space.without(v) else { continue };
-        let near = cost <= space.cost() * WORTHWHILE;
-        if near && found.iter().all(|(_, known)| *known != choice) {
-            found.push((cost, choice));
+    let mut found: Vec<Vec<usize>> = vec![space.best.clone()];
+    // What hangs together changes together, so that several variables lead to one assignment.
+    for v in space.second_best().into_iter().take(3 * count) {
+        if found.len() >= count {
+            break;
         }
+        found.extend(space.without(v).map(|(_, choice)| choice).filter(|c| !found.contains(c)));
     }
-    found.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let others = found.iter().map(|(_, choice)| choice).take(count.saturating_sub(1));
-    let choices = std::iter::once(&space.best).chain(others);
-    choices.map(|choice| space.search.decisions(choice)).collect()
+    found.iter().map(|choice| space.search.decisions(choice)).collect()
 }
 
 /// How much more than the best a contender may cost.
@@ -123,6 +120,32 @@ impl<'a> Space<'a> {
     fn cost_of(&self, choice: &[usize]) -> f64 {
         let groups = [&self.tables, &self.refinements[0], &self.refinements[1]];
         groups.iter().map(|tables| total(tables, choice, &self.sizes)).sum()
+    }
+
+    /// For each variable the best other choice and what all costs then, unless that is too much to
+    /// find out or there is none.
+    fn runners_up(&self) -> Vec<Option<(f64, usize)>> {
+        let all = [&self.tables[..], &self.refinements[0], &self.refinements[1]].concat();
+        let Some(marginals) = marginals(&self.sizes, &all) else {
+            return vec![None; self.sizes.len()];
+        };
+        let other = |(v, costs): (usize, &Vec<f64>)| {
+            let others = costs.iter().enumerate().filter(|(c, _)| *c != self.best[v]);
+            let least = others.map(|(c, &cost)| (cost, c)).min_by(|a, b| a.0.total_cmp(&b.0));
+            least.filter(|(cost, _)| cost.is_finite())
+        };
+        marginals.iter().enumerate().map(other).collect()
+    }
+
+    /// Leaves and states of which another choice costs little more, those that cost least first.
+    fn second_best(&self) -> Vec<usize> {
+        let runners_up = self.runners_up();
+        let limit = self.cost() * WORTHWHILE;
+        let other = |v: usize| Some((runners_up[v]?.0, v));
+        let near = self.search.tied_to_data().filter_map(other).filter(|(c, _)| *c <= limit);
+        let mut near: Vec<_> = near.collect();
+        near.sort_by(|a, b| a.0.total_cmp(&b.0));
+        near.into_iter().map(|(_, v)| v).collect()
     }
 
     /// The best without the choice that a variable has in the best of all.

@@ -101,7 +101,7 @@ fn planned_outputs(
     let plan = |wanted: Wanted| {
         let planned = match &wanted.content {
             Content::Expression(vector) => Some(planner.apply(vector)?),
-            Content::Solution | Content::Cost => None,
+            Content::Solution | Content::Cost | Content::Variance => None,
         };
         Ok((wanted, planned))
     };
@@ -174,6 +174,12 @@ impl Work<'_> {
                     let cost = solution.outcome.as_ref().map_or(Vec::new(), |o| o.cost.clone());
                     let cost = Array::new([cost.len()], cost)?;
                     write::array(&self.world, &cost, &path)?;
+                }
+                (Content::Variance, _) => {
+                    let variance = solution.variance();
+                    let variance = variance
+                        .ok_or_else(|| Failure::Internal("the solver left no variance".into()))?;
+                    write::vector(&self.world, &variance, &path)?;
                 }
                 (Content::Solution | Content::Expression(_), _) => {
                     write::vector(&self.world, solution, &path)?;

@@ -117,7 +117,7 @@ impl Catalog {
             parameters: [required("dims", Kind::Dims), optional("dtype", Kind::Dtype)].into(),
             results: &[],
         });
-        let solvers = ["cg", "cgls"].map(|name| Entry {
+        let by_gradients = ["cg", "cgls"].map(|name| Entry {
             name,
             parameters: [
                 required("niter", Kind::Count),
@@ -127,9 +127,22 @@ impl Catalog {
             .into(),
             results: &["x", "cost"],
         });
+        let lsqr = Entry {
+            name: "lsqr",
+            parameters: [
+                required("niter", Kind::Count),
+                optional("damp", Kind::Number),
+                optional("atol", Kind::Number),
+                optional("btol", Kind::Number),
+                optional("conlim", Kind::Number),
+                optional("calc_var", Kind::Flag),
+            ]
+            .into(),
+            results: &["x", "cost", "var"],
+        };
         Catalog {
             operators: leaves.chain(maps).collect(),
-            solvers: solvers.into(),
+            solvers: by_gradients.into_iter().chain([lsqr]).collect(),
             methods: vec![],
         }
     }

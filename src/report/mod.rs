@@ -10,7 +10,7 @@ use crate::planned::Planned;
 use crate::problem::Resolved;
 use crate::run::RunCost;
 use crate::runtime::World;
-use crate::solve::Outcome;
+use crate::solve::{Estimates, Outcome};
 use adjoin_passes::Mesh;
 pub use hash::{Hasher, plan_hash, problem_hash};
 use serde::Serialize;
@@ -23,12 +23,15 @@ pub struct Report {
     pub solver: String,
     /// Iterations done.
     pub iterations: usize,
-    /// Why the loop ended: `tolerance` or `iterations`.
+    /// Why the loop ended: `tolerance`, `iterations`, `condition` or `precision`.
     pub stop: String,
     /// The norm of the residual before the first and after each iteration.
     pub cost: Vec<f64>,
-    /// The same for each part of the data.
+    /// The same for each part of the data, if the method knows it.
     pub norms: BTreeMap<String, Vec<f64>>,
+    /// What LSQR knows of the operator and the solution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimates: Option<Estimates>,
     /// Where the time went.
     pub seconds: Seconds,
     /// What an iteration cost on rank 0.
@@ -71,12 +74,9 @@ pub struct PerIteration {
     pub reductions: f64,
 }
 
-/// Why a loop ended, in a word.
+/// Why a loop ended, for people.
 pub fn stop(outcome: &Outcome) -> &'static str {
-    match outcome.istop {
-        1 => "tolerance reached",
-        _ => "iterations done",
-    }
+    outcome.stop.sentence()
 }
 
 impl Report {
@@ -86,7 +86,8 @@ impl Report {
         let part = |(i, norms): (usize, &Vec<f64>)| (i.to_string(), norms.clone());
         Report {
             iterations: outcome.niter,
-            stop: if outcome.istop == 1 { "tolerance" } else { "iterations" }.into(),
+            stop: outcome.stop.word().into(),
+            estimates: outcome.estimates,
             cost: outcome.cost.clone(),
             norms: outcome.norms.iter().enumerate().map(part).collect(),
             seconds: Seconds { plan: planning, load: cost.load, iterate: cost.iterate },

@@ -17,6 +17,8 @@ pub struct Solution {
     pub(super) names: Vec<Option<String>>,
     /// For each part the tiles of this process's ranks.
     pub(super) tiles: Vec<Vec<Tile>>,
+    /// Likewise the variance, if the solver estimates it.
+    pub(super) variance: Vec<Vec<Tile>>,
     pub(super) comm: Option<Arc<dyn Comm>>,
 }
 
@@ -56,6 +58,21 @@ impl Tile {
 }
 
 impl Solution {
+    /// The diagonal of `(AᴴA + δ²)⁻¹` as LSQR estimates it, part for part like the solution.
+    ///
+    /// As in PyLops squares are taken without absolute values, so that it is complex where the
+    /// solution is.
+    pub fn variance(&self) -> Option<Solution> {
+        (!self.variance.is_empty()).then(|| Solution {
+            outcome: None,
+            cost: self.cost,
+            names: self.names.clone(),
+            tiles: self.variance.clone(),
+            variance: Vec::new(),
+            comm: self.comm.clone(),
+        })
+    }
+
     /// How many parts there are.
     pub fn parts(&self) -> usize {
         self.tiles.len()

@@ -9,7 +9,7 @@
 //! with two reductions.
 //! Parameters, costs and the stopping rule are PyLops's.
 
-use super::problem::{Controls, Next, Outcome, Settings, Solver, System};
+use super::problem::{Controls, Next, Outcome, Settings, Solver, Stop, System};
 use super::steps::Program;
 use crate::expr::ExprError;
 
@@ -108,7 +108,9 @@ impl Solver for Cg {
         if outcome.niter < settings.niter && outcome.r1norm > settings.tol {
             return Next::Block("step");
         }
-        outcome.istop = if outcome.r1norm <= settings.tol { 1 } else { 2 };
+        let reached = outcome.r1norm <= settings.tol;
+        (outcome.istop, outcome.stop) =
+            if reached { (1, Stop::Tolerance) } else { (2, Stop::Iterations) };
         Next::Stop
     }
 }

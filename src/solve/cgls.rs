@@ -8,9 +8,11 @@
 //! ```
 //! so that a step takes two reductions: one for `‖q‖²` and `‖c‖²`, one for `‖r‖²`, `‖s‖²` and
 //! `‖x‖²`.
+//! Where rows are split and the model is replicated, `‖s‖²` rides on the sum for `r`, `‖q‖²` is the
+//! other one, and the rest needs none; where columns are, `‖c‖²` rides on the sum for `q`.
 //! Parameters, costs and the stopping rule are PyLops's.
 
-use super::problem::{Controls, Next, Outcome, Settings, Solver, System};
+use super::problem::{Controls, Next, Outcome, Settings, Solver, Stop, System};
 use super::steps::{Kept, Program};
 use crate::expr::ExprError;
 
@@ -128,7 +130,9 @@ impl Solver for Cgls {
         if outcome.niter < settings.niter && outcome.r1norm > settings.tol {
             return Next::Block("step");
         }
-        outcome.istop = if outcome.r1norm < settings.tol { 1 } else { 2 };
+        let reached = outcome.r1norm < settings.tol;
+        (outcome.istop, outcome.stop) =
+            if reached { (1, Stop::Tolerance) } else { (2, Stop::Iterations) };
         Next::Stop
     }
 }

@@ -7,7 +7,9 @@ pub mod steps;
 pub mod problem;
 mod cg;
 mod cgls;
+mod lsqr;
 
 pub use cg::Cg;
 pub use cgls::Cgls;
-pub use problem::{Controls, Next, Outcome, Settings, Solver, System};
+pub use lsqr::Lsqr;
+pub use problem::{Controls, Estimates, Next, Outcome, Settings, Solver, Stop, System};

@@ -1,9 +1,11 @@
 //! What a solver is asked for, and what it answers.
 
+use super::lsqr::Column;
 use super::steps::Program;
 use crate::expr::{ExprError, Op, Parts};
 use adjoin_passes::ir::TermId;
 use adjoin_passes::{Dtype, Type};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// An iterative method: a program, and a rule for the loop.
@@ -60,8 +62,11 @@ const LONGEST: usize = 1 << 16;
 pub struct Outcome {
     /// Iterations done.
     pub niter: usize,
-    /// PyLops's reason for the end: 1 if the tolerance was reached, 2 if the iterations ran out.
+    /// PyLops's number for the end: of CG and CGLS 1 if the tolerance was reached and 2 if the
+    /// iterations ran out, of LSQR 0 if they ran out.
     pub istop: usize,
+    /// Why the loop ended.
+    pub stop: Stop,
     /// The norm of the residual before the first and after each iteration.
     pub cost: Vec<f64>,
     /// The same for each part of the data.
@@ -70,6 +75,59 @@ pub struct Outcome {
     pub r1norm: f64,
     /// The norm of the residual, damping included.
     pub r2norm: f64,
+    /// What LSQR knows of the operator and the solution.
+    pub estimates: Option<Estimates>,
+    /// LSQR's own, one for each right-hand side.
+    pub(super) columns: Vec<Column>,
+}
+
+/// Why a loop ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stop {
+    /// All iterations are done.
+    #[default]
+    Iterations,
+    /// The solution is as good as was asked for.
+    Tolerance,
+    /// The operator is too ill-conditioned.
+    Condition,
+    /// More is not to be had in this arithmetic.
+    Precision,
+}
+
+/// What LSQR finds on the way; norms over all right-hand sides, the worst operator among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Estimates {
+    /// The Frobenius norm of `[A; δ]`.
+    pub anorm: f64,
+    /// The condition of `[A; δ]`.
+    pub acond: f64,
+    /// The norm of the gradient `Aᴴ r - δ² x`.
+    pub arnorm: f64,
+    /// The norm of what was added to the first guess.
+    pub xnorm: f64,
+}
+
+impl Stop {
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Stop::Iterations => "iterations",
+            Stop::Tolerance => "tolerance",
+            Stop::Condition => "condition",
+            Stop::Precision => "precision",
+        }
+    }
+
+    /// Said of a loop that has ended.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Stop::Iterations => "iterations done",
+            Stop::Tolerance => "tolerance reached",
+            Stop::Condition => "condition beyond its limit",
+            Stop::Precision => "as precise as the arithmetic allows",
+        }
+    }
 }
 
 /// `A x = d`: the operator, and what is known of the data.

@@ -91,6 +91,13 @@ impl Program {
     }
 }
 
+impl Kept {
+    /// The types of the parts.
+    pub fn types(&self) -> &[Type] {
+        &self.types
+    }
+}
+
 impl Steps<'_> {
     /// Ends the block.
     pub fn end(self) {
@@ -205,6 +212,35 @@ impl Steps<'_> {
     /// `a / b`, zero where `b` is
     pub fn over(&mut self, a: Value, b: Value) -> Value {
         self.map(Map::Div, &[a, b])
+    }
+
+    /// `a x`
+    pub fn scale(&mut self, a: Value, x: &[Value]) -> Vector {
+        x.iter().map(|&v| self.block.push(ir::Op::Scale, &[a, v], self.ty(v))).collect()
+    }
+
+    /// `1 / a`, zero where `a` is
+    pub fn inverse(&mut self, a: Value) -> Value {
+        let one = self.over(a, a);
+        self.over(one, a)
+    }
+
+    /// `x y`, element by element
+    pub fn product(&mut self, x: &[Value], y: &[Value]) -> Vector {
+        let pairs = x.iter().zip(y);
+        pairs.map(|(&a, &b)| self.block.push(ir::Op::Map(Map::Mul), &[a, b], self.ty(a))).collect()
+    }
+
+    /// `√a`
+    pub fn sqrt(&mut self, a: Value) -> Value {
+        self.block.push(ir::Op::Map(Map::Sqrt), &[a], self.ty(a))
+    }
+
+    /// `√(a² + b²)`
+    pub fn hypot(&mut self, a: Value, b: Value) -> Value {
+        let (a, b) = (self.times(a, a), self.times(b, b));
+        let sum = self.plus(a, b);
+        self.sqrt(sum)
     }
 
     /// `|a|`

@@ -1,9 +1,10 @@
 //! The costs of choices, as small tables whose sum is minimised.
 
+use super::tiles::Tile;
 use super::{Choice, Search, User, Variable, applied};
 use crate::cost::{self, ONCE};
 use crate::eliminate::Table;
-use crate::ir::{Block, Op, Value};
+use crate::ir::{Block, LeafId, Op, Value};
 use crate::machine::bytes;
 use crate::placement::{Placement, Type};
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ const NEGLIGIBLE: f64 = 1e-13;
 impl Search<'_> {
     /// The costs of single nodes and moves, and what of them is shared.
     pub(super) fn tables(&self) -> (Vec<Table>, [Vec<Table>; 2]) {
-        let mut tables: Vec<_> = (0..self.plan.leaves.len()).map(|l| self.order(l)).collect();
+        let mut tables: Vec<_> = (0..self.plan.leaves.len()).map(|l| self.held(l)).collect();
         let mut shared = [Vec::new(), Vec::new()];
         for (b, block) in self.plan.blocks.iter().enumerate() {
             let weight = weight(block);
@@ -79,10 +80,21 @@ impl Search<'_> {
         tables
     }
 
-    /// Among equally cheap tiles the first one wins: rows over the first axis, then columns.
-    pub(super) fn order(&self, leaf: usize) -> Table {
-        let costs = (0..self.variables[leaf].len()).map(|k| k as f64 * NEGLIGIBLE).collect();
-        Table { variables: vec![leaf], costs }
+    /// What it costs to hold a leaf; among equally cheap tiles the first one wins: rows over the
+    /// first axis, then columns.
+    pub(super) fn held(&self, leaf: usize) -> Table {
+        let id = LeafId(leaf as u32);
+        let signature = &self.plan[id].signature;
+        let cost = signature.cost_or_estimate();
+        let dear = cost.holds.max(cost.reads) * self.cx.memory_price;
+        let Variable::Leaf(tiles) = &self.variables[leaf] else {
+            unreachable!("leaves come first")
+        };
+        let price = |(k, tile): (usize, &Tile)| {
+            let share = || cost::share(signature, &self.tile(id, tile), &self.cx.mesh);
+            k as f64 * NEGLIGIBLE + if dear > 0.0 { dear * share() } else { 0.0 }
+        };
+        Table { variables: vec![leaf], costs: tiles.iter().enumerate().map(price).collect() }
     }
 
     /// The cost of moving a value from the node that makes it to one user.
@@ -144,7 +156,7 @@ impl Search<'_> {
         Table { costs: costs.collect(), variables }
     }
 
-    /// The local work of a node on the rank that has most of it.
+    /// The local work of a node on the rank that has most of it, and the price of its results.
     fn work(&self, b: usize, n: usize, choice: &Choice<'_>) -> f64 {
         let block = &self.plan.blocks[b];
         let node = &block.nodes[n];
@@ -155,13 +167,15 @@ impl Search<'_> {
         };
         let (args, results) =
             (placed(&node.args, &sides.args), placed(&node.results, &sides.results));
+        let held: f64 =
+            results.iter().map(|ty| bytes(ty, mesh)).sum::<f64>() * self.cx.memory_price;
         let Some((leaf, adjoint)) = applied(node) else {
             // The norm of a value reads it once.
             let first = |k: &usize| !node.args[..*k].contains(&node.args[*k]);
             let read = (0..args.len()).filter(first).map(|k| &args[k]);
             let free = matches!(node.op, Op::Input(_) | Op::Get(_) | Op::Slot(_));
             let moved = read.chain(&results).map(|ty| bytes(ty, mesh)).sum();
-            return if free { 0.0 } else { machine.pass(moved) };
+            return held + if free { 0.0 } else { machine.pass(moved) };
         };
         let Variable::Leaf(tiles) = &self.variables[leaf.0 as usize] else {
             unreachable!("leaves come first")
@@ -170,7 +184,7 @@ impl Search<'_> {
         let tile = self.tile(leaf, &tiles[choice(leaf.0 as usize)]);
         let columns = cost::batch(signature, adjoint, &args[0], mesh);
         let work = cost::applied(signature, &tile, mesh, columns, (&args, &results));
-        machine.seconds(signature.dtype, work)
+        held + machine.seconds(signature.dtype, work)
     }
 }
 

@@ -20,16 +20,16 @@ pub struct Reviewed {
 /// The choices of the search for a plan whose operators are leaves.
 pub fn review(plan: &Plan, cx: &Context) -> Vec<Reviewed> {
     let space = Space::new(plan, cx);
-    let least = space.cost();
+    let least = space.cost().max(f64::MIN_POSITIVE);
+    let runners_up = space.runners_up();
     let several = (0..space.sizes.len()).filter(|&v| space.sizes[v] > 1);
     several
         .filter_map(|v| {
             let (what, ty) = space.search.subject(v)?;
-            let shown = |choice: &[usize]| space.search.shown(v, choice[v], ty.as_ref());
-            let runner_up = space.without(v).map(|(cost, choice)| {
-                (shown(&choice), (cost - least) / least.max(f64::MIN_POSITIVE))
-            });
-            Some(Reviewed { what, chosen: shown(&space.best), runner_up })
+            let shown = |option: usize| space.search.shown(v, option, ty.as_ref());
+            let runner_up =
+                runners_up[v].map(|(cost, option)| (shown(option), (cost - least) / least));
+            Some(Reviewed { what, chosen: shown(space.best[v]), runner_up })
         })
         .collect()
 }

@@ -20,6 +20,8 @@ pub enum Content {
     Solution,
     /// The history of the norm of the residual.
     Cost,
+    /// What LSQR estimates besides the solution, part for part.
+    Variance,
     /// An expression, evaluated with `x` bound to the solution.
     Expression(Vector),
 }
@@ -32,6 +34,7 @@ impl Model<'_> {
             let content = match &output.expr {
                 Some(formula) => Content::Expression(self.vector(formula)?),
                 None if output.name.value == "cost" => Content::Cost,
+                None if output.name.value == "var" => Content::Variance,
                 None => Content::Solution,
             };
             let file = output.file.value.clone();

@@ -7,7 +7,7 @@ use crate::data::Source;
 use crate::expr::{ExprError, LowerContext, Op};
 use crate::problem::diagnostic::{Diagnostic, Result};
 use crate::problem::resolve::{Built, Setting, Solve};
-use crate::solve::{Cg, Cgls, Settings, Solver, System};
+use crate::solve::{Cg, Cgls, Lsqr, Settings, Solver, System};
 use adjoin_passes::ir::Slot;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl Model<'_> {
     fn solve(&self, solve: &Solve) -> Result<Task> {
         let operator = self.operator(&solve.operator)?;
         self.check_slots(solve, &operator)?;
-        let solver = solver(&solve.solver);
+        let solver = self.solver(&solve.solver)?;
         let (rows, columns) = operator.shape();
         let named = solve.operator.text();
         if solver.square() && rows != columns {
@@ -48,7 +48,7 @@ impl Model<'_> {
             return Err(solve
                 .operator
                 .error(span, message, format!("{rows}×{columns}"))
-                .help("least squares are solved by cgls"));
+                .help("least squares are solved by cgls and lsqr"));
         }
         let says = |what: &str| format!("`{named}` is {rows}×{columns}, so its {what}");
         let range = Side { parts: operator.range(), says: says("data have") };
@@ -94,14 +94,8 @@ impl Model<'_> {
 
     fn settings(&self, built: &Built) -> Result<Settings> {
         let mut settings = Settings::default();
-        for (name, setting) in &built.settings {
-            let number = match &setting.value {
-                Setting::Number(x) => *x,
-                Setting::Integer(n) => *n as f64,
-                Setting::Formula(formula) => self.resolved.number(formula)?.value().re,
-                _ => continue,
-            };
-            match name.value.as_str() {
+        for (name, number) in self.numbers(built)? {
+            match name {
                 "niter" => settings.niter = number as usize,
                 "damp" => settings.damp = number,
                 "tol" => settings.tol = number,
@@ -110,19 +104,52 @@ impl Model<'_> {
         }
         Ok(settings)
     }
+
+    /// The parameters that are numbers.
+    fn numbers<'b>(&self, built: &'b Built) -> Result<Vec<(&'b str, f64)>> {
+        let mut numbers = Vec::new();
+        for (name, setting) in &built.settings {
+            let number = match &setting.value {
+                Setting::Number(x) => *x,
+                Setting::Integer(n) => *n as f64,
+                Setting::Formula(formula) => self.resolved.number(formula)?.value().re,
+                _ => continue,
+            };
+            numbers.push((name.value.as_str(), number));
+        }
+        Ok(numbers)
+    }
+
+    fn solver(&self, built: &Built) -> Result<Arc<dyn Solver>> {
+        Ok(match built.entry.value.name {
+            "cg" => Arc::new(Cg),
+            "lsqr" => Arc::new(self.lsqr(built)?),
+            _ => Arc::new(Cgls),
+        })
+    }
+
+    fn lsqr(&self, built: &Built) -> Result<Lsqr> {
+        let mut lsqr = Lsqr::default();
+        for (name, number) in self.numbers(built)? {
+            match name {
+                "atol" => lsqr.atol = number,
+                "btol" => lsqr.btol = number,
+                "conlim" => lsqr.conlim = number,
+                _ => {}
+            }
+        }
+        let calc_var = built.settings.iter().rev().find(|(name, _)| name.value == "calc_var");
+        if let Some(Setting::Flag(flag)) = calc_var.map(|(_, setting)| &setting.value) {
+            lsqr.calc_var = *flag;
+        }
+        Ok(lsqr)
+    }
 }
 
 /// What the expression's own check says, at the operator.
 fn unsolvable(solve: &Solve, error: &ExprError) -> Diagnostic {
     let span = solve.operator.expr.span;
     solve.operator.error(span, &error.message, "here").maybe_help(error.help.clone())
-}
-
-fn solver(built: &Built) -> Arc<dyn Solver> {
-    match built.entry.value.name {
-        "cg" => Arc::new(Cg),
-        _ => Arc::new(Cgls),
-    }
 }
 
 fn types(sources: &[Source]) -> Vec<Dtype> {

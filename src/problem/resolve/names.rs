@@ -1,8 +1,8 @@
 //! The names that a file declares: each once, none a built-in word.
 
-use super::{Entity, Resolved, at_name};
+use super::{Entity, Resolved, Setting, at_name};
 use crate::problem::catalog::Catalog;
-use crate::problem::diagnostic::{Diagnostic, Document, Result, Span};
+use crate::problem::diagnostic::{Diagnostic, Document, Result, Span, Spanned};
 use crate::problem::file::{Name, Origin, Problem};
 use crate::problem::suggest;
 use crate::problem::text::lexer::is_name;
@@ -129,7 +129,7 @@ pub(super) fn check_outputs(resolved: &Resolved) -> Result<()> {
 fn check_result(resolved: &Resolved, name: &Name) -> Result<()> {
     let results = resolved.solve.as_ref().map_or(&[][..], |s| s.solver.entry.value.results);
     if results.contains(&name.value.as_str()) {
-        return Ok(());
+        return check_variance(resolved, name);
     }
     let message = format!("there is no result `{}`", name.value.escape_debug());
     let error = at_name(&resolved.document, name, message, "here");
@@ -140,4 +140,19 @@ fn check_result(resolved: &Resolved, name: &Name) -> Result<()> {
         let near = near.unwrap_or_default();
         error.help(format!("{near}; anything else is {{ expr = \"..\", file = \"..\" }}"))
     })
+}
+
+/// The variance is a result only if it is estimated.
+fn check_variance(resolved: &Resolved, name: &Name) -> Result<()> {
+    let settings = || resolved.solve.iter().flat_map(|solve| &solve.solver.settings);
+    let off = |(parameter, setting): &&(Name, Spanned<Setting>)| {
+        parameter.value == "calc_var" && matches!(setting.value, Setting::Flag(false))
+    };
+    match settings().find(off).filter(|_| name.value == "var") {
+        None => Ok(()),
+        Some((_, setting)) => {
+            let error = at_name(&resolved.document, name, "`var` is not estimated".into(), "here");
+            Err(error.also(&resolved.document, setting.span, "because of this"))
+        }
+    }
 }

@@ -121,12 +121,12 @@ impl Program {
     /// The names of the numbers that a block leaves, in a list that is reused.
     pub fn control_names(&self, block: &str, names: &mut Vec<String>) -> Result<(), RunError> {
         let controls = &self.blocks[self.block(block)?].controls;
-        if names.len() != controls.names.len()
-            || names.iter().zip(&controls.names).any(|(a, (b, _))| a != b)
-        {
-            names.clear();
-            names.extend(controls.names.iter().map(|(name, _)| name.clone()));
+        names.truncate(controls.names.len());
+        let known = names.len();
+        for (name, (own, _)) in names.iter_mut().zip(&controls.names) {
+            name.clone_from(own);
         }
+        names.extend(controls.names[known..].iter().map(|(name, _)| name.clone()));
         Ok(())
     }
 
