@@ -1,80 +1,82 @@
-//! The time of `AᴴA x` with and without a region, beside one read of `A`.
+//! The time of `AᴴA x` with and without a region, beside one read of `A`, in turn.
+//!
+//! `cargo bench --bench one_pass -- 16384 8192` is one matrix; otherwise several are measured, the
+//! smallest of which is beyond the caches of most machines.
 
-use adjoin::Mesh;
+mod support;
+
 use adjoin::data::{Array, Source};
-use adjoin::ops::{self, Handle};
-use adjoin::runtime::{Program, World};
-use adjoin_passes::{Context, Plan, compile, text};
+use adjoin::ops;
+use adjoin::runtime::{Program, RunError, World};
+use adjoin_kernels::host::stream;
+use adjoin_passes::{Context, Mesh, Plan, compile, text};
 use std::hint::black_box;
-use std::time::Instant;
+use support::medians;
 
-const ROWS: usize = 8192;
-const COLS: usize = 4096;
-const RUNS: usize = 15;
+const ROUNDS: usize = 9;
 
 fn main() {
-    let n = ROWS * COLS;
-    let elements: Vec<f64> = (0..n).map(|k| (k % 17) as f64 - 8.0).collect();
-    let floor = median(|| {
-        black_box(sum(black_box(&elements)));
-    });
-    let matrix: Array = elements.into();
-    let a = ops::matrix_mult(Source::array(matrix.reshape([ROWS, COLS]).unwrap())).build().unwrap();
-    let plan = normal();
+    let given: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
+    let sizes = match given[..] {
+        [rows, cols] => vec![(rows, cols)],
+        _ => vec![(16_384, 8192), (32_768, 8192)],
+    };
+    for (rows, cols) in sizes {
+        measure(rows, cols);
+    }
+}
+
+fn measure(rows: usize, cols: usize) {
+    let elements: Vec<f32> = (0..rows * cols).map(|k| (k % 17) as f32 - 8.0).collect();
+    let matrix: Array = elements.clone().into();
+    let a = ops::matrix_mult(Source::array(matrix.reshape([rows, cols]).unwrap())).build().unwrap();
+    let plan = normal(rows, cols);
     let mut plain = plan.clone();
     plain.blocks.iter_mut().for_each(|block| block.regions.clear());
-    let (with, without) = (time(&plan, &a), time(&plain, &a));
-    println!("one read of A {:8.2} ms", 1e3 * floor);
-    println!("two passes    {:8.2} ms, {:.2} reads", 1e3 * without, without / floor);
-    println!("one pass      {:8.2} ms, {:.2} reads", 1e3 * with, with / floor);
-    println!("ratio         {:8.2}", without / with);
+    let times = World::threads(1).run(|rank| {
+        let bound = |plan: &Plan| -> Result<Program, RunError> {
+            let operators = [a.clone()];
+            let mut program = Program::of(plan).operators(&operators).bind(rank.comm().clone())?;
+            let ones: Array = vec![1.0_f32; cols].into();
+            program.load("", "x", &Source::array(ones))?;
+            program.run("")?;
+            Ok(program)
+        };
+        let (mut with, mut without) = (bound(&plan)?, bound(&plain)?);
+        Ok(medians(
+            ROUNDS,
+            &mut [
+                &mut || {
+                    black_box(stream::read(black_box(&elements)));
+                },
+                &mut || without.run("").expect("a run"),
+                &mut || with.run("").expect("a run"),
+            ],
+        ))
+    });
+    let times = times.expect("a rank").swap_remove(0);
+    let [read, without, with] = times[..] else { unreachable!("three works") };
+    let rate = |time: f64| (rows * cols * size_of::<f32>()) as f64 / time / 1e9;
+    println!("f32[{rows}, {cols}], {} MiB", (rows * cols * size_of::<f32>()) >> 20);
+    println!("  one read of A {:8.2} ms, {:5.1} GB/s", 1e3 * read, rate(read));
+    println!("  two passes    {:8.2} ms, {:.2} reads", 1e3 * without, without / read);
+    println!("  one pass      {:8.2} ms, {:.2} reads", 1e3 * with, with / read);
+    println!("  ratio         {:8.2}, {:.0} % of the floor", without / with, 100.0 * read / with);
 }
 
-fn sum(elements: &[f64]) -> f64 {
-    let mut sums = [0.0; 32];
-    for chunk in elements.chunks_exact(32) {
-        sums.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += x);
-    }
-    sums.iter().sum()
-}
-
-fn normal() -> Plan {
+fn normal(rows: usize, cols: usize) -> Plan {
     let source = format!(
         "mesh 1 rank
-let A = (i) <- (j) : f64[{ROWS}, {COLS}]
+let A = (i) <- (j) : f32[{rows}, {cols}]
 term t0 = A
 term t1 = A.H
-%0 = input x : f64[{COLS}]
-%1 = apply t0 %0 : f64[{ROWS}]
-%2 = apply t1 %1 : f64[{COLS}]
+%0 = input x : f32[{cols}]
+%1 = apply t0 %0 : f32[{rows}]
+%2 = apply t1 %1 : f32[{cols}]
 return %2
 "
     );
     let source = text::parse(&source).expect("a plan");
     let cx = Context { mesh: Mesh::line(1), ..Context::default() };
     compile(&source, &cx).expect("a plan that compiles").plan
-}
-
-fn time(plan: &Plan, a: &Handle) -> f64 {
-    let times = World::threads(1).run(|rank| {
-        let operators = [a.clone()];
-        let mut program = Program::of(plan).operators(&operators).bind(rank.comm().clone())?;
-        let ones: Array = vec![1.0_f64; COLS].into();
-        program.load("", "x", &Source::array(ones))?;
-        program.run("")?;
-        Ok(median(|| program.run("").expect("a run")))
-    });
-    times.expect("a rank")[0]
-}
-
-fn median(mut work: impl FnMut()) -> f64 {
-    let mut times: Vec<f64> = (0..RUNS)
-        .map(|_| {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[RUNS / 2]
 }

@@ -4,7 +4,7 @@
 //! The interpreter ([`crate::interpret`]) and every run time walk the same lists.
 
 use crate::dtype::Dtype;
-use crate::ir::{LeafId, Op};
+use crate::ir::{LeafId, Op, Over};
 use crate::placement::Region;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -151,10 +151,10 @@ pub enum Call {
         /// Where the result goes.
         out: View,
     },
-    /// Kernels of one leaf and local calls between them, which may run panel by panel.
+    /// Kernels and local calls, which may run piece by piece.
     Region {
-        /// Whose panels.
-        leaf: LeafId,
+        /// What the pieces are.
+        over: Over,
         /// Kernels and local calls, in an order in which they may also run whole.
         calls: Vec<Call>,
     },

@@ -92,18 +92,27 @@ pub struct Block {
     pub regions: Vec<Region>,
 }
 
-/// Consecutive nodes that a run time may run together, panel by panel of a leaf.
+/// Consecutive nodes that a run time may run together, piece by piece.
 ///
-/// They mean the same without it: it says only that a panel's rows of every value between an
-/// application and its adjoint follow from the same rows of the others (see [`crate::region`]).
+/// They mean the same without it: it says only that a piece of every value inside follows from the
+/// same piece of the others (see [`crate::region`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Region {
-    /// Whose panels.
-    pub leaf: LeafId,
+    /// What the pieces are.
+    pub over: Over,
     /// The first node.
     pub first: u32,
     /// The last node.
     pub last: u32,
+}
+
+/// The pieces of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Over {
+    /// Panels of a leaf: the rows between it and its adjoint.
+    Panels(LeafId),
+    /// Elements of vectors that are held alike.
+    Elements,
 }
 
 /// One operation.

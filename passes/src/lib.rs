@@ -37,6 +37,7 @@ pub mod merge_vectors;
 pub mod ride_reductions;
 pub mod merge_dots;
 pub mod one_pass_normal;
+pub mod fuse_updates;
 pub mod plan_buffers;
 pub mod origins;
 

@@ -119,7 +119,7 @@ impl<'a> Lowering<'a> {
             if let Some(region) = block.regions.iter().find(|r| r.nodes().contains(&tag)) {
                 let calls = scope.out.calls.split_off(begin);
                 if tag == region.first as usize {
-                    scope.out.calls.push(Call::Region { leaf: region.leaf, calls });
+                    scope.out.calls.push(Call::Region { over: region.over, calls });
                 } else if let Some(Call::Region { calls: known, .. }) = scope.out.calls.last_mut() {
                     known.extend(calls);
                     nodes.iter_mut().last().into_iter().for_each(|made| made.end = tag + 1);

@@ -34,7 +34,7 @@
 //! Numerics class: E, as panels are summed in the same order either way.
 
 use crate::error::PlanError;
-use crate::ir::{Applied, Block, LeafId, Node, Op, Plan, Region, Value};
+use crate::ir::{Applied, Block, LeafId, Node, Op, Over, Plan, Region, Value};
 use crate::pipeline::{Context, Numerics, Pass};
 use crate::region::{Panels, Role};
 use crate::signature::{Binding, Signature};
@@ -80,7 +80,11 @@ fn gather(plan: &Plan, block: &mut Block, first: usize) -> Option<usize> {
     let moved = pick(Place::Before).chain(pick(Place::Region)).chain(pick(Place::After));
     let moved: Vec<Node> = moved.cloned().collect();
     block.nodes.splice(first..first + moved.len(), moved);
-    block.regions.push(Region { leaf, first: begin as u32, last: end as u32 - 1 });
+    block.regions.push(Region {
+        over: Over::Panels(leaf),
+        first: begin as u32,
+        last: end as u32 - 1,
+    });
     Some(end)
 }
 
@@ -182,7 +186,10 @@ return %6 %5
         %5 = apply A.H %3               : f64[4]
         %6 = sqrt %4                    : f64[]
         ");
-        assert_eq!(plan.blocks[0].regions, [Region { leaf: LeafId(0), first: 2, last: 5 }]);
+        assert_eq!(
+            plan.blocks[0].regions,
+            [Region { over: Over::Panels(LeafId(0)), first: 2, last: 5 }]
+        );
     }
 
     #[test]
@@ -213,7 +220,8 @@ return %6 %3
         %6 = add %2 %5                  : f64[4]
         ");
         let regions = [(0, 1, 2), (1, 3, 5)];
-        let regions = regions.map(|(leaf, first, last)| Region { leaf: LeafId(leaf), first, last });
+        let region = |(leaf, first, last)| Region { over: Over::Panels(LeafId(leaf)), first, last };
+        let regions = regions.map(region);
         assert_eq!(plan.blocks[0].regions, regions);
     }
 

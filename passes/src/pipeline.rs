@@ -10,6 +10,7 @@ use crate::contest::winner;
 use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
 use crate::fold_scalars::FoldScalars;
+use crate::fuse_updates::FuseUpdates;
 use crate::insert_collectives::InsertCollectives;
 use crate::ir::{Applied, Block, Op, Plan, Region, Return, Target, TermId, Value};
 use crate::machine::Machine;
@@ -85,6 +86,7 @@ pub static PIPELINE: &[Stage] = &[
     (&RideReductions, "before numbers look for each other: a ride costs no call at all"),
     (&MergeDots, "the numbers that found no vector share calls"),
     (&OnePassNormal, "once no reduction moves between an operator and its adjoint"),
+    (&FuseUpdates, "updates gather around what is left between them"),
     (&PlanBuffers, "liveness is final once no node moves any more"),
 ];
 

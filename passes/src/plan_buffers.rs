@@ -30,11 +30,11 @@
 //! A state's old value is read where it lies, and its new value is written there as soon as the
 //! old one is not needed any more.
 //! A region is one node: what it uses is there until its end.
-//! Only values of its panels are overwritten inside it, and by nodes of single rows.
+//! Only values of its panels or elements are overwritten inside it, and by nodes of single ones.
 //! Numerics class: E.
 
 use crate::error::PlanError;
-use crate::ir::{Applied, Block, Node, Op, Plan, Target, Value};
+use crate::ir::{Applied, Block, Node, Op, Over, Plan, Target, Value};
 use crate::lower::works_in_place;
 use crate::pipeline::{Context, Numerics, Pass};
 use crate::placement::Type;
@@ -121,7 +121,8 @@ fn held_until(block: &Block) -> Vec<usize> {
 /// The last uses, but for values of which a region needs more than the rows of a panel.
 fn overwritten_by(block: &Block) -> Vec<Option<usize>> {
     let mut over: Vec<_> = last_uses(block).into_iter().map(Some).collect();
-    for node in block.regions.iter().flat_map(|r| &block.nodes[r.nodes()]) {
+    let panels = block.regions.iter().filter(|r| matches!(r.over, Over::Panels(_)));
+    for node in panels.flat_map(|r| &block.nodes[r.nodes()]) {
         if matches!(node.op, Op::Apply(Applied::Leaf(_)) | Op::Dot { .. }) {
             node.args.iter().for_each(|a| over[a.index()] = None);
         }

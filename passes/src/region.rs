@@ -1,9 +1,15 @@
-//! Regions: what a node may be among nodes that run panel by panel of a leaf.
+//! Regions: what a node may be among nodes that run piece by piece.
+//!
+//! Pieces are panels of a leaf ([`Panels`]), or ranges of elements ([`Elements`]).
 //!
 //! A panel is a range of rows, that is of local indices of the leading dim of the leaf's range.
 //! An application makes *panel values*: a panel computes its rows of them.
 //! Nodes between it and the adjoint act on each row by itself, so they can follow panel by panel;
 //! adjoints and dots sum over the panels, and nobody in the region may use such a sum.
+
+mod elements;
+
+pub use elements::Elements;
 
 use crate::ir::{Applied, Block, LeafId, Node, Op, Value};
 

@@ -4,6 +4,7 @@ use super::Failure;
 use crate::planned::Planned;
 use adjoin_passes::Plan;
 use adjoin_passes::calls::{Call, CallBlock, Calls, Kind, Packet, Port, View};
+use adjoin_passes::ir::Over;
 use adjoin_passes::lower::lower;
 use adjoin_passes::text::operation;
 use std::fmt::Write as _;
@@ -106,10 +107,14 @@ fn line(plan: &Plan, call: &Call) -> String {
             )
         }
         Call::Wait { id } => format!("wait {id}"),
-        Call::Region { leaf, calls } => {
+        Call::Region { over, calls } => {
+            let of = match over {
+                Over::Panels(leaf) => format!(" {}", plan[*leaf].name),
+                Over::Elements => String::new(),
+            };
             let inner: Vec<_> =
                 calls.iter().map(|call| format!("    {}", line(plan, call))).collect();
-            format!("region {}\n{}\n  end", plan[*leaf].name, inner.join("\n"))
+            format!("region{of}\n{}\n  end", inner.join("\n"))
         }
     }
 }

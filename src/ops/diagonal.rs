@@ -63,7 +63,8 @@ impl Diagonal {
             };
             let before = axis.map_or(held.len(), |axis| axis + 1);
             typed!(tile.arithmetic(dtype), T => {
-                let kernel = Weights::<T> { d: tile::read(KIND, &diag, held)?, before };
+                let (d, each) = (tile::read(KIND, &diag, held)?, axis.is_none());
+                let kernel = Weights::<T> { d, before, each };
                 Ok(tile::local(signature, tile, kernel))
             })
         })
@@ -114,6 +115,8 @@ struct Weights<T> {
     d: Vec<T>,
     /// The dims up to the last one that has weights.
     before: usize,
+    /// Whether every element has a weight of its own.
+    each: bool,
 }
 
 impl<T: Number> Kernel for Weights<T> {
@@ -126,5 +129,14 @@ impl<T: Number> Kernel for Weights<T> {
 
     fn adjoint(&mut self, _panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
         kernel::apply(&self.d, true, y.inner(self.before), y.data, x.data, acc);
+    }
+
+    fn has_elements(&self) -> bool {
+        self.each
+    }
+
+    fn elements(&mut self, adjoint: bool, start: usize, group: usize, x: &[T], y: &mut [T]) {
+        let d = &self.d[start..start + x.len() / group];
+        kernel::apply(d, adjoint, group, x, y, Acc::Set);
     }
 }

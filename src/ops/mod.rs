@@ -189,6 +189,24 @@ pub trait LocalOperator: Send {
         x: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError>;
+
+    /// Whether each element of a result follows from the same element of the argument, and the
+    /// tile can be applied to some of them by [`LocalOperator::elements`].
+    fn has_elements(&self) -> bool {
+        false
+    }
+
+    /// `y = A x`, or `y = Aᴴ x`, for the elements of both patches that begin with `start`; the
+    /// bits are those of the whole. Patches have no batch.
+    fn elements(
+        &mut self,
+        _adjoint: bool,
+        _start: usize,
+        _x: Slice<'_>,
+        _y: SliceMut<'_>,
+    ) -> Result<(), OperatorError> {
+        Err(OperatorError("it has no elements to be applied one by one".into()))
+    }
 }
 
 /// A part to read: its elements, row-major, and which global indices they are.

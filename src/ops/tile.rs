@@ -5,7 +5,7 @@
 //! A kernel of real elements is also that of complex vectors: its views are of twice as many
 //! reals, and the factor of two belongs to the view's `group`.
 
-use super::{LocalOperator, OperatorError, Patch, PatchMut, Tile};
+use super::{LocalOperator, OperatorError, Patch, PatchMut, Slice, SliceMut, Tile};
 use crate::data::{self, Source};
 use crate::elements::Element;
 use adjoin_kernels::host::Acc;
@@ -115,6 +115,22 @@ pub(super) trait Kernel: Send {
     fn forward(&mut self, panel: usize, x: View<Self::X>, y: ViewMut<Self::Y>, acc: Acc);
 
     fn adjoint(&mut self, panel: usize, y: View<Self::Y>, x: ViewMut<Self::X>, acc: Acc);
+
+    /// Whether the kernel can be applied to some elements, each following from its own one.
+    fn has_elements(&self) -> bool {
+        false
+    }
+
+    /// Elements of `group` numbers each, the first of which is `start`, in either direction.
+    fn elements(
+        &mut self,
+        _adjoint: bool,
+        _start: usize,
+        _group: usize,
+        _x: &[Self::X],
+        _y: &mut [Self::X],
+    ) {
+    }
 }
 
 /// A kernel and the boxes that its patches have.
@@ -196,6 +212,28 @@ impl<K: Kernel> LocalOperator for Local<K> {
         let (y, x) = (view(y, &self.range)?, view_mut(x, &self.domain)?);
         self.check(x.held, y.held)?;
         self.kernel.adjoint(panel, y, x, acc);
+        Ok(())
+    }
+
+    fn has_elements(&self) -> bool {
+        self.kernel.has_elements()
+    }
+
+    fn elements(
+        &mut self,
+        adjoint: bool,
+        start: usize,
+        x: Slice<'_>,
+        y: SliceMut<'_>,
+    ) -> Result<(), OperatorError> {
+        let (dtype, len) = (x.dtype(), x.len().max(1));
+        let complex = <K::X as adjoin_kernels::host::Scalar>::COMPLEX;
+        let x = K::X::of(if complex { x } else { x.reals() });
+        let y = K::X::of_mut(if complex { y } else { y.reals() });
+        let (Some(x), Some(y)) = (x, y) else {
+            return Err(wrong_type(dtype, <K::X as Element>::DTYPE));
+        };
+        self.kernel.elements(adjoint, start, x.len() / len, x, y);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! An operator whose tiles are transient is built for each application and dropped after it.
 //! Of operators that are not safe in several threads, one of this process works at a time.
 
+use crate::elements::{Slice, SliceMut};
 use crate::ops::{LocalOperator, Operator, OperatorError, Patch, PatchMut, Residency, Tile};
 use crate::runtime::comm::PANICKED;
 use adjoin_kernels::host::Acc;
@@ -104,6 +105,23 @@ pub(crate) fn panel(
     })
 }
 
+/// Some elements of a tile that has them.
+pub(crate) fn elements(
+    tile: &SharedTile,
+    adjoint: bool,
+    start: usize,
+    x: Slice<'_>,
+    y: SliceMut<'_>,
+) -> Result<(), String> {
+    let mut tile = tile.lock().unwrap_or_else(PoisonError::into_inner);
+    caught(|| tile.elements(adjoint, start, x, y))
+}
+
+/// Whether a tile can be applied to some elements.
+pub(crate) fn has_elements(tile: &SharedTile) -> bool {
+    tile.lock().unwrap_or_else(PoisonError::into_inner).has_elements()
+}
+
 /// Whether all panels of a tile are ranges of rows.
 pub(crate) fn has_rows(tile: &SharedTile) -> bool {
     let tile = tile.lock().unwrap_or_else(PoisonError::into_inner);
@@ -189,6 +207,21 @@ impl LocalOperator for Alone {
     ) -> Result<(), OperatorError> {
         let _alone = alone();
         self.0.adjoint(panel, y, x, acc)
+    }
+
+    fn has_elements(&self) -> bool {
+        self.0.has_elements()
+    }
+
+    fn elements(
+        &mut self,
+        adjoint: bool,
+        start: usize,
+        x: Slice<'_>,
+        y: SliceMut<'_>,
+    ) -> Result<(), OperatorError> {
+        let _alone = alone();
+        self.0.elements(adjoint, start, x, y)
     }
 }
 

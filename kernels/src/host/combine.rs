@@ -1,30 +1,40 @@
 //! Linear combinations of several arrays in one sweep: `y (+)= Σ c[k] x[k]`.
 
-use super::simd::multiversion;
+use super::simd::versions;
+use super::vectors::prefetch;
 use super::{Acc, Real, Scalar, reals, reals_mut};
 use std::array::from_fn;
 
 /// `y (+)= Σ c[k] xs[k]`, elementwise; each of `xs` is as long as `y`.
 pub fn linear<S: Scalar>(c: &[S], xs: &[&[S]], y: &mut [S], acc: Acc) {
-    linear_conj(c, xs, false, y, acc);
+    linear_conj(c, xs, (false, 0), y, acc);
 }
 
-/// [`linear`] of the conjugates of `xs` if `conj`.
-pub(crate) fn linear_conj<S: Scalar>(c: &[S], xs: &[&[S]], conj: bool, y: &mut [S], acc: Acc) {
+/// [`linear`] of the conjugates of `xs` if `conj`, while asking for what lies `ahead` elements
+/// after each of `xs`, if that is not zero.
+pub(crate) fn linear_conj<S: Scalar>(
+    c: &[S],
+    xs: &[&[S]],
+    (conj, ahead): (bool, usize),
+    y: &mut [S],
+    acc: Acc,
+) {
     assert_eq!(c.len(), xs.len(), "one coefficient for each array");
     if c.is_empty() {
         return acc.prepare(y);
     }
-    let (mut k, mut acc) = (0, acc);
+    let (mut k, mut acc, how) = (0, acc, (conj, ahead * S::PARTS));
     while k < c.len() {
         let (c, xs) = (&c[k..], &xs[k..]);
         k += match c.len() {
-            8.. => group::<S, 8>(c, xs, conj, y, acc),
-            4 | 6 | 7 => group::<S, 4>(c, xs, conj, y, acc),
-            5 => group::<S, 5>(c, xs, conj, y, acc),
-            3 => group::<S, 3>(c, xs, conj, y, acc),
-            2 => group::<S, 2>(c, xs, conj, y, acc),
-            _ => group::<S, 1>(c, xs, conj, y, acc),
+            8.. => group::<S, 8>(c, xs, how, y, acc),
+            7 => group::<S, 7>(c, xs, how, y, acc),
+            6 => group::<S, 6>(c, xs, how, y, acc),
+            5 => group::<S, 5>(c, xs, how, y, acc),
+            4 => group::<S, 4>(c, xs, how, y, acc),
+            3 => group::<S, 3>(c, xs, how, y, acc),
+            2 => group::<S, 2>(c, xs, how, y, acc),
+            _ => group::<S, 1>(c, xs, how, y, acc),
         };
         acc = Acc::Add;
     }
@@ -34,7 +44,7 @@ pub(crate) fn linear_conj<S: Scalar>(c: &[S], xs: &[&[S]], conj: bool, y: &mut [
 fn group<S: Scalar, const K: usize>(
     c: &[S],
     xs: &[&[S]],
-    conj: bool,
+    (conj, ahead): (bool, usize),
     y: &mut [S],
     acc: Acc,
 ) -> usize {
@@ -43,67 +53,200 @@ fn group<S: Scalar, const K: usize>(
     let set = acc == Acc::Set;
     if S::COMPLEX {
         let im: [S::Real; K] = from_fn(|k| c[k].im());
-        complex_terms(re, im, rows, conj, reals_mut(y), set);
+        complex_terms(re, im, rows, conj, ahead, reals_mut(y), set);
     } else {
-        real_terms(re, rows, reals_mut(y), set);
+        terms_ahead(re, rows, ahead, reals_mut(y), set);
     }
     K
 }
 
-multiversion! {
-    /// `y (+)= Σ c[k] x[k]` of reals; each of `x` is at least as long as `y`.
-    pub(crate) fn real_terms {R: Real, const K: usize} {R, K}
-    (c: [R; K], x: [&[R]; K], y: &mut [R], set: bool) {
+/// `y (+)= Σ c[k] x[k]` of reals; each of `x` is at least as long as `y`.
+pub(crate) fn real_terms<R: Real, const K: usize>(c: [R; K], x: [&[R]; K], y: &mut [R], set: bool) {
+    terms_ahead(c, x, 0, y, set);
+}
+
+versions! {
+    fn terms_ahead {R: Real, const K: usize} {R, K}
+    (c: [R; K], x: [&[R]; K], ahead: usize, y: &mut [R], set: bool) {
         let n = y.len();
-        let mut rows: [&[R]; K] = [&[]; K];
+        let mut from = [y.as_ptr(); K];
         for k in 0..K {
-            rows[k] = &x[k][..n];
+            from[k] = x[k][..n].as_ptr();
         }
-        if set {
-            for (j, out) in y.iter_mut().enumerate() {
-                let mut sum = c[0] * rows[0][j];
-                for k in 1..K {
-                    sum = c[k].fused::<FMA>(rows[k][j], sum);
-                }
-                *out = sum;
+        // SAFETY: All loads and stores end at `n` elements at most, which `y` and all of `x` have.
+        // The machine is the caller's care.
+        unsafe {
+            let mut coefficients = [V::splat(R::ZERO); K];
+            for k in 0..K {
+                coefficients[k] = V::splat(c[k]);
             }
-        } else {
-            for (j, out) in y.iter_mut().enumerate() {
-                let mut sum = *out;
-                for k in 0..K {
-                    sum = c[k].fused::<FMA>(rows[k][j], sum);
+            let mut at = 0;
+            while at + V::LANES <= n {
+                let out = y.as_mut_ptr().add(at);
+                let first = V::load(from[0].add(at));
+                let mut sum = if set {
+                    coefficients[0].times(first)
+                } else {
+                    coefficients[0].fused(first, V::load(out))
+                };
+                for k in 1..K {
+                    sum = coefficients[k].fused(V::load(from[k].add(at)), sum);
                 }
-                *out = sum;
+                sum.store(out);
+                if ahead > 0 {
+                    for row in from {
+                        prefetch(row.wrapping_add(at + ahead));
+                    }
+                }
+                at += V::LANES;
+            }
+            for j in at..n {
+                let mut sum =
+                    if set { c[0] * x[0][j] } else { V::one(c[0], x[0][j], y[j]) };
+                for k in 1..K {
+                    sum = V::one(c[k], x[k][j], sum);
+                }
+                y[j] = sum;
             }
         }
     }
 }
 
-multiversion! {
+versions! {
     /// `y (+)= Σ c[k] x[k]` of complex numbers as pairs of reals, of conjugates if `conj`.
     fn complex_terms {R: Real, const K: usize} {R, K}
-    (re: [R; K], im: [R; K], x: [&[R]; K], conj: bool, y: &mut [R], set: bool) {
-        let pairs = y.as_chunks_mut::<2>().0;
-        let n = pairs.len();
-        let mut rows: [&[[R; 2]]; K] = [&[]; K];
-        // What a part of `x` adds to a part of `y`: real to real, imaginary to real, and so on.
-        let (rr, mut ir, ri, mut ii) = (re, im, im, re);
+    (re: [R; K], im: [R; K], x: [&[R]; K], conj: bool, ahead: usize, y: &mut [R], set: bool) {
+        let n = y.len();
+        let mut from = [y.as_ptr(); K];
         for k in 0..K {
-            rows[k] = &x[k].as_chunks::<2>().0[..n];
-            if conj {
-                ii[k] = -re[k];
-            } else {
-                ir[k] = -im[k];
+            from[k] = x[k][..n].as_ptr();
+        }
+        // SAFETY: As for `terms_ahead`.
+        unsafe {
+            // What a pair of `x` adds to one of `y`, part to the same part, and to the other one.
+            let mut straight = [V::splat(R::ZERO); K];
+            let mut crossed = straight;
+            for k in 0..K {
+                straight[k] = V::pair(re[k], if conj { -re[k] } else { re[k] });
+                crossed[k] = V::pair(if conj { im[k] } else { -im[k] }, im[k]);
+            }
+            let mut at = 0;
+            while at + V::LANES <= n {
+                let out = y.as_mut_ptr().add(at);
+                let mut sum = if set { V::splat(R::ZERO) } else { V::load(out) };
+                for k in 0..K {
+                    let v = V::load(from[k].add(at));
+                    sum = crossed[k].fused(v.swapped(), straight[k].fused(v, sum));
+                }
+                sum.store(out);
+                if ahead > 0 {
+                    for row in from {
+                        prefetch(row.wrapping_add(at + ahead));
+                    }
+                }
+                at += V::LANES;
+            }
+            for j in at..n {
+                let mut sum = if set { R::ZERO } else { y[j] };
+                for k in 0..K {
+                    let odd = j % 2 == 1;
+                    let own = if odd && conj { -re[k] } else { re[k] };
+                    let other = if odd || conj { im[k] } else { -im[k] };
+                    sum = V::one(other, x[k][j ^ 1], V::one(own, x[k][j], sum));
+                }
+                y[j] = sum;
             }
         }
-        for (j, out) in pairs.iter_mut().enumerate() {
-            let [mut real, mut imaginary] = if set { [R::ZERO; 2] } else { *out };
-            for k in 0..K {
-                let [p, q] = rows[k][j];
-                real = ir[k].fused::<FMA>(q, rr[k].fused::<FMA>(p, real));
-                imaginary = ii[k].fused::<FMA>(q, ri[k].fused::<FMA>(p, imaginary));
+    }
+}
+
+/// `y = a x + z`.
+pub(super) fn axpy<S: Scalar>(a: S, x: &[S], z: &[S], y: &mut [S]) {
+    assert_eq!((x.len(), z.len()), (y.len(), y.len()), "arrays of equal length");
+    // SAFETY: the three are as long as `y`.
+    unsafe { sum(a, x.as_ptr(), z.as_ptr(), y.as_mut_ptr(), y.len()) }
+}
+
+/// `y = a x + y`.
+pub(super) fn axpy_onto<S: Scalar>(a: S, x: &[S], y: &mut [S]) {
+    assert_eq!(x.len(), y.len(), "arrays of equal length");
+    let to = y.as_mut_ptr();
+    // SAFETY: both are as long as `y`, which is read and written through one pointer.
+    unsafe { sum(a, x.as_ptr(), to, to, y.len()) }
+}
+
+/// `y = a y + z`.
+pub(super) fn axpy_over<S: Scalar>(a: S, z: &[S], y: &mut [S]) {
+    assert_eq!(z.len(), y.len(), "arrays of equal length");
+    let to = y.as_mut_ptr();
+    // SAFETY: both are as long as `y`, which is read and written through one pointer.
+    unsafe { sum(a, to, z.as_ptr(), to, y.len()) }
+}
+
+/// `y = a x + z`.
+///
+/// # Safety
+/// There are `n` elements at each pointer, and `y` overlaps the others nowhere or is one of them.
+unsafe fn sum<S: Scalar>(a: S, x: *const S, z: *const S, y: *mut S, n: usize) {
+    // The type of the parts has their size and alignment.
+    let (x, z, y) = (x.cast::<S::Real>(), z.cast::<S::Real>(), y.cast::<S::Real>());
+    let arrays = Arrays { x, z, y, n: n * S::PARTS };
+    if S::COMPLEX {
+        complex_sum(a.re(), a.im(), arrays);
+    } else {
+        real_sum(a.re(), arrays);
+    }
+}
+
+/// Pointers to `n` reals each; `y` overlaps the others nowhere or is one of them.
+#[derive(Clone, Copy)]
+struct Arrays<R> {
+    x: *const R,
+    z: *const R,
+    y: *mut R,
+    n: usize,
+}
+
+versions! {
+    fn real_sum {R: Real} {R} (a: R, arrays: Arrays<R>) {
+        let Arrays { x, z, y, n } = arrays;
+        // SAFETY: There are `n` reals at each pointer, and what is written was read before.
+        // The machine is the caller's care.
+        unsafe {
+            let factor = V::splat(a);
+            let mut at = 0;
+            while at + V::LANES <= n {
+                factor.fused(V::load(x.add(at)), V::load(z.add(at))).store(y.add(at));
+                at += V::LANES;
             }
-            *out = [real, imaginary];
+            for j in at..n {
+                *y.add(j) = V::one(a, *x.add(j), *z.add(j));
+            }
+        }
+    }
+}
+
+versions! {
+    fn complex_sum {R: Real} {R} (re: R, im: R, arrays: Arrays<R>) {
+        let Arrays { x, z, y, n } = arrays;
+        // SAFETY: There are `n` reals at each pointer, which are pairs, and what is written was
+        // read before. The machine is the caller's care.
+        unsafe {
+            let (straight, crossed) = (V::splat(re), V::pair(-im, im));
+            let mut at = 0;
+            while at + V::LANES <= n {
+                let v = V::load(x.add(at));
+                let own = straight.fused(v, V::load(z.add(at)));
+                crossed.fused(v.swapped(), own).store(y.add(at));
+                at += V::LANES;
+            }
+            for j in (at..n).step_by(2) {
+                let (p, q) = (*x.add(j), *x.add(j + 1));
+                let own = V::one(re, p, *z.add(j));
+                let other = V::one(re, q, *z.add(j + 1));
+                *y.add(j) = V::one(-im, q, own);
+                *y.add(j + 1) = V::one(im, p, other);
+            }
         }
     }
 }
@@ -126,7 +269,7 @@ mod checks {
                     want.iter_mut().zip(xs[k]).for_each(|(w, v)| *w += c[k] * v.conj_if(conj));
                 }
                 let mut y = start.clone();
-                linear_conj(&c, &xs, conj, &mut y, acc);
+                linear_conj(&c, &xs, (conj, 3), &mut y, acc);
                 assert_close(&y, &want);
             }
         }

@@ -8,6 +8,9 @@
 
 mod scalar;
 mod simd;
+mod vectors;
+
+pub mod stream;
 
 pub mod combine;
 pub mod dot;

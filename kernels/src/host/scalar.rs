@@ -1,5 +1,6 @@
 //! The four element types, and how an output is written.
 
+use super::vectors::Registers;
 use bytemuck::Pod;
 use num_complex::Complex;
 use rustfft::FftNum;
@@ -94,7 +95,9 @@ pub trait Scalar:
 }
 
 /// A real element: `f32` or `f64`.
-pub trait Real: Scalar<Real = Self> + PartialOrd + DivAssign + RemAssign + FftNum {
+pub trait Real:
+    Scalar<Real = Self> + PartialOrd + DivAssign + RemAssign + FftNum + Registers
+{
     /// The name of the complex type with parts of this type.
     const COMPLEX_DTYPE: &'static str;
 

@@ -22,6 +22,7 @@ pub struct Stencil<R> {
     interior: Vec<Term<R>>,
     head: Vec<Vec<Term<R>>>,
     tail: Vec<Vec<Term<R>>>,
+    reach: (usize, usize),
 }
 
 impl<R: Real> Stencil<R> {
@@ -38,7 +39,8 @@ impl<R: Real> Stencil<R> {
         tail: Vec<Vec<Term<R>>>,
     ) -> Stencil<R> {
         assert!(head.len() + tail.len() <= n, "head and tail share no row");
-        let stencil = Stencil { n, interior, head, tail };
+        let mut stencil = Stencil { n, interior, head, tail, reach: (0, 0) };
+        stencil.reach = stencil.farthest();
         for i in stencil.extremes(Window { start: 0, len: n }) {
             for &(offset, _) in stencil.row(i) {
                 let inside = i.checked_add_signed(offset).is_some_and(|at| at < n);
@@ -65,6 +67,10 @@ impl<R: Real> Stencil<R> {
     /// How far rows read towards the start and towards the end: the depths of ghosts that suffice
     /// for every partition of the axis.
     pub fn reach(&self) -> (usize, usize) {
+        self.reach
+    }
+
+    fn farthest(&self) -> (usize, usize) {
         let middle = self.middle();
         let interior = if middle.is_empty() { &[][..] } else { &self.interior[..] };
         let ends = self.head.iter().chain(&self.tail).flatten();
@@ -243,8 +249,8 @@ fn shifted(i: usize, offset: isize) -> usize {
 /// Parts of rows to be swept one after the other: all rows as one stretch if rows are short, else
 /// blocks of columns row by row, so that a row stays in the cache until its last reading.
 fn tiles(rows: Range<usize>, inner: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
-    /// Elements in a block of columns.
-    const COLUMNS: usize = 2048;
+    /// Elements in a block of columns: long enough for whole pages to be fetched ahead.
+    const COLUMNS: usize = 16_384;
     let whole = inner <= COLUMNS;
     let step = if whole { rows.len().max(1) } else { 1 };
     let columns = if whole { inner.max(1) } else { COLUMNS };

@@ -27,9 +27,22 @@ pub fn scale<S: Scalar>(a: S, x: &[S], y: &mut [S], acc: Acc) {
     combine::linear(&[a], &[x], y, acc);
 }
 
-/// `y (+)= a x + z`.
+/// `y (+)= a x + z`; replaced, the bits are those of [`axpy_onto`] and of [`axpy_over`].
 pub fn axpy<S: Scalar>(a: S, x: &[S], z: &[S], y: &mut [S], acc: Acc) {
-    combine::linear(&[a, S::ONE], &[x, z], y, acc);
+    match acc {
+        Acc::Set => combine::axpy(a, x, z, y),
+        Acc::Add => combine::linear(&[a, S::ONE], &[x, z], y, acc),
+    }
+}
+
+/// `y = a x + y`.
+pub fn axpy_onto<S: Scalar>(a: S, x: &[S], y: &mut [S]) {
+    combine::axpy_onto(a, x, y);
+}
+
+/// `y = a y + z`.
+pub fn axpy_over<S: Scalar>(a: S, z: &[S], y: &mut [S]) {
+    combine::axpy_over(a, z, y);
 }
 
 /// `y = a x + b y`.
@@ -137,6 +150,12 @@ mod checks {
                 check(&|y| conj(&x, y, acc), &|x, _| x.conj());
                 check(&|y| re(&x, y, acc), &|x, _| S::from_parts(x.re(), S::Real::ZERO));
             }
+            let mut y = vec![S::ZERO; n];
+            axpy(a, &x, &z, &mut y, Acc::Set);
+            let (mut onto, mut over) = (z.clone(), x.clone());
+            axpy_onto(a, &x, &mut onto);
+            axpy_over(a, &z, &mut over);
+            assert_eq!((&onto, &over), (&y, &y), "bits do not depend on the place");
             let mut y = start.clone();
             axpby(a, &x, b, &mut y);
             scale_in_place(b, &mut y);

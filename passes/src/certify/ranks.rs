@@ -1,7 +1,7 @@
 //! Whether what ranks do at true size occurs on the small mesh too.
 
 use crate::calls::{Call, Calls, Kind, Transfer, View};
-use crate::ir::{LeafId, Op, Plan};
+use crate::ir::{LeafId, Op, Over, Plan};
 use crate::placement::{Split, Type};
 use crate::signature::Spread;
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,7 +101,7 @@ enum Step {
     Copy(Option<usize>, Vec<(usize, usize)>),
     Start(u32, Kind, u32, crate::Dtype, bool, Vec<usize>),
     Wait(u32),
-    Region(LeafId),
+    Region(Over),
 }
 
 fn steps(calls: &Calls) -> Vec<Step> {
@@ -124,7 +124,7 @@ fn steps(calls: &Calls) -> Vec<Step> {
             form(transfer),
         ),
         Call::Wait { id } => Step::Wait(*id),
-        Call::Region { leaf, .. } => Step::Region(*leaf),
+        Call::Region { over, .. } => Step::Region(*over),
     };
     let calls = calls.blocks.iter().flat_map(|b| &b.calls);
     calls.flat_map(Call::inner).map(step).collect()

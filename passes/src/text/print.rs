@@ -8,7 +8,7 @@ mod tables;
 mod terms;
 
 use super::words;
-use crate::ir::{Applied, Block, LeafId, Map, Node, Op, Plan, Return, Target, Value};
+use crate::ir::{Applied, Block, LeafId, Map, Node, Op, Over, Plan, Return, Target, Value};
 use crate::mesh::Axis;
 use crate::placement::Type;
 use crate::traffic::Traffic;
@@ -84,7 +84,11 @@ impl<'a> Printer<'a> {
         let numbers = Numbers::new(block);
         for (n, node) in block.nodes.iter().enumerate() {
             for region in block.regions.iter().filter(|r| r.first as usize == n) {
-                self.out.line(&format!("region {}", self.leaf_name(region.leaf)));
+                let of = match region.over {
+                    Over::Panels(leaf) => format!(" {}", self.leaf_name(leaf)),
+                    Over::Elements => String::new(),
+                };
+                self.out.line(&format!("region{of}"));
             }
             self.node(block, node, &numbers);
             if let Some(note) = note.filter(|note| note.node == n) {

@@ -2,8 +2,8 @@
 
 use crate::dtype::Dtype;
 use crate::ir::{
-    Applied, Block, Coefficient, Leaf, LeafId, Map, Op, Plan, Reduction, Region, Slot, SlotId,
-    State, Target, Term, TermId, Value,
+    Applied, Block, Coefficient, Leaf, LeafId, Map, Op, Over, Plan, Reduction, Region, Slot,
+    SlotId, State, Target, Term, TermId, Value,
 };
 use crate::mesh::Mesh;
 use crate::placement::{Cut, Placement, Space, Split, Type};
@@ -264,10 +264,13 @@ impl Choices {
 
     fn regions(&mut self, plan: &Plan, block: &mut Block) {
         let (mut first, nodes) = (self.pick(12), block.nodes.len());
-        while first < nodes && !plan.leaves.is_empty() {
+        while first < nodes {
             let last = first + self.pick(nodes - first);
-            let leaf = LeafId(self.pick(plan.leaves.len()) as u32);
-            block.regions.push(Region { leaf, first: first as u32, last: last as u32 });
+            let over = match plan.leaves.len() {
+                leaves @ 1.. if self.coin() => Over::Panels(LeafId(self.pick(leaves) as u32)),
+                _ => Over::Elements,
+            };
+            block.regions.push(Region { over, first: first as u32, last: last as u32 });
             first = last + 1 + self.pick(4);
         }
     }

@@ -58,12 +58,17 @@ end
 region A
 %3 = apply A %2                 : f64[6]
 end
-return %3
+region
+%4 = neg %3                     : f64[6]
+end
+return %4
 comm 0 calls, 0 B per rank
 ",
     );
     let nodes: Vec<_> = plan.blocks[0].regions.iter().map(|r| (r.first, r.last)).collect();
-    assert_eq!(nodes, [(1, 2), (3, 3)]);
+    assert_eq!(nodes, [(1, 2), (3, 3), (4, 4)]);
+    let last = plan.blocks[0].regions[2].over;
+    assert_eq!(last, crate::ir::Over::Elements);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Regions: nodes that can run panel by panel, in buffers that allow it.
 
 use super::Report;
-use crate::ir::{Block, Plan, Region, Value};
-use crate::region::{Panels, Role};
+use crate::ir::{Block, LeafId, Over, Plan, Region, Value};
+use crate::region::{Elements, Panels, Role};
 
 /// `regions`
 pub(super) fn regions(plan: &Plan, report: &mut Report) {
@@ -14,7 +14,7 @@ pub(super) fn regions(plan: &Plan, report: &mut Report) {
                 return;
             }
             free = region.nodes().end;
-            if let Err((node, message)) = roles(block, *region) {
+            if let Err((node, message)) = roles(plan, block, *region) {
                 report.node(b, node, message);
             }
         }
@@ -22,10 +22,18 @@ pub(super) fn regions(plan: &Plan, report: &mut Report) {
 }
 
 fn bounds(plan: &Plan, block: &Block, region: Region, free: usize) -> Result<(), String> {
-    let (nodes, leaf) = (region.nodes(), region.leaf.0 as usize);
+    let nodes = region.nodes();
     if nodes.start < free || !is_inside(block, region) {
         return Err(format!("a region of the nodes {nodes:?} overlaps another or is not there"));
     }
+    match region.over {
+        Over::Panels(leaf) => has_rows(plan, leaf),
+        Over::Elements => Ok(()),
+    }
+}
+
+fn has_rows(plan: &Plan, leaf: LeafId) -> Result<(), String> {
+    let leaf = leaf.0 as usize;
     match plan.leaves.get(leaf) {
         Some(leaf) if leaf.signature.rule.range.len() == 1 => Ok(()),
         Some(leaf) => Err(format!("the region of {} has not one range part", leaf.name)),
@@ -39,8 +47,21 @@ fn is_inside(block: &Block, region: Region) -> bool {
 }
 
 /// What each node of a region does, or the first that cannot be in it.
-fn roles(block: &Block, region: Region) -> Result<Vec<Role>, (usize, String)> {
-    let mut panels = Panels::new(block, region.leaf);
+fn roles(plan: &Plan, block: &Block, region: Region) -> Result<Vec<Role>, (usize, String)> {
+    match region.over {
+        Over::Panels(leaf) => panels(block, region, leaf),
+        Over::Elements => elements(plan, block, region),
+    }
+}
+
+fn elements(plan: &Plan, block: &Block, region: Region) -> Result<Vec<Role>, (usize, String)> {
+    let mut elements = Elements::new(plan, block, &block.nodes[region.first as usize]);
+    let join = |n: usize| elements.join(&block.nodes[n]).map_err(|message| (n, message));
+    region.nodes().map(join).collect()
+}
+
+fn panels(block: &Block, region: Region, leaf: LeafId) -> Result<Vec<Role>, (usize, String)> {
+    let mut panels = Panels::new(block, leaf);
     let mut roles = Vec::new();
     for n in region.nodes() {
         roles.push(panels.join(&block.nodes[n]).map_err(|message| (n, message))?);
@@ -55,7 +76,7 @@ fn roles(block: &Block, region: Region) -> Result<Vec<Role>, (usize, String)> {
 pub(super) fn region_buffers(plan: &Plan, report: &mut Report) {
     for (b, block) in plan.blocks.iter().enumerate() {
         for region in block.regions.iter().filter(|r| is_inside(block, **r)) {
-            let Ok(roles) = roles(block, *region) else { continue };
+            let Ok(roles) = roles(plan, block, *region) else { continue };
             for n in region.nodes() {
                 if overwrites(block, *region, &roles, n) {
                     let message = "writes where a later panel still reads or has written";
@@ -79,7 +100,14 @@ fn overwrites(block: &Block, region: Region, roles: &[Role], n: usize) -> bool {
             let other = &block.nodes[m];
             let reads = other.args.iter().any(|&v| earlier(r, v));
             let makes = other.results.iter().any(|&v| earlier(r, v));
-            let read_before = m <= n && matches!(role(m), Role::Rows | Role::Adjoint);
+            let by_rows = match region.over {
+                Over::Panels(_) => matches!(role(m), Role::Rows | Role::Adjoint),
+                // A number is read by every piece, and a sum of elements with each of them.
+                Over::Elements => {
+                    other.args.iter().all(|&v| !earlier(r, v) || !block.ty(v).dims.is_empty())
+                }
+            };
+            let read_before = m <= n && by_rows;
             let made_before = m < n && matches!(role(m), Role::Rows | Role::Forward);
             let in_place = role(n) == Role::Rows;
             (reads && !(in_place && read_before)) || (makes && !(in_place && made_before))

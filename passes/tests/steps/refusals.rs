@@ -5,9 +5,12 @@ use adjoin_passes::certify::{Verdict, certify};
 use adjoin_passes::verify::verify;
 use adjoin_passes::{Compiled, Plan, text};
 
-/// The text of a placed program on two ranks, with single spaces.
+/// The text of a placed program on two ranks, with single spaces; its updates are not gathered,
+/// so that values are numbered in the order of the program.
 fn placed(program: &str) -> String {
-    let plan = proven(&real(program), "p=2", slow_memory()).to_string();
+    let Compiled { trace, .. } = compiled(&real(program), "p=2", slow_memory());
+    let before = trace.iter().take_while(|(pass, _)| *pass != "fuse-updates").last();
+    let plan = before.unwrap().1.to_string();
     let lines: Vec<_> = plan.lines().map(|l| l.split(' ').filter(|w| !w.is_empty())).collect();
     lines.into_iter().map(|words| words.collect::<Vec<_>>().join(" ") + "\n").collect()
 }

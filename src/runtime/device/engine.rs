@@ -1,8 +1,9 @@
 //! Work on host memory: what the devices of this process have in common.
 
+use super::elements::Elements;
 use super::region::Region;
 use super::store::Store;
-use super::{Part, Task, Work};
+use super::{Part, Piece, Task, Work};
 use crate::runtime::boxes::{Moves, Packing};
 use crate::runtime::local::LocalNode;
 use crate::runtime::memory::Memory;
@@ -24,6 +25,7 @@ enum Job {
     Local(LocalNode),
     Kernel { tile: SharedTile, adjoint: bool, inputs: Vec<View>, outputs: Vec<View> },
     Region(Region),
+    Elements(Elements),
     Copy(Moves),
     Pack(Packing),
     Unpack(Packing, Acc),
@@ -56,6 +58,7 @@ impl Touches {
                 Touches { reads: views(inputs), writes: views(outputs) }
             }
             Work::Region { parts, sums, .. } => Touches::of_region(parts, sums),
+            Work::Elements { pieces } => Touches::of_elements(pieces),
             Work::Copy { clear, moves } => {
                 let cleared = clear.iter().map(|view| view.buffer);
                 Touches {
@@ -99,6 +102,10 @@ impl Engine {
                 sums.iter().try_for_each(|node| self.ready_local(node))?;
                 Job::Region(Region { tile, parts, sums })
             }
+            Work::Elements { pieces } => {
+                pieces.iter().try_for_each(|piece| self.ready_piece(piece))?;
+                Job::Elements(Elements::new(pieces))
+            }
             Work::Copy { clear, moves } => {
                 clear.iter().try_for_each(|view| self.check_view(view))?;
                 moves.iter().flat_map(|(a, b)| [a, b]).try_for_each(|s| self.check_slab(s))?;
@@ -128,6 +135,16 @@ impl Engine {
         self.check_kernel(inputs, outputs)?;
         self.store.reserve_kernel(inputs, outputs);
         Ok(())
+    }
+
+    fn ready_piece(&mut self, piece: &Piece) -> Result<(), String> {
+        match piece {
+            Piece::Update(node) | Piece::Sum(node) => self.ready_local(node),
+            Piece::Weights { input, output, .. } => {
+                let one = std::slice::from_ref;
+                self.check_kernel(one(input), one(output))
+            }
+        }
     }
 
     fn check_view(&self, view: &View) -> Result<(), String> {
@@ -164,7 +181,11 @@ impl Engine {
     pub(super) fn message_bytes(&self, task: Task) -> usize {
         match &self.jobs[task.0] {
             Job::Pack(packing) | Job::Unpack(packing, _) => packing.bytes(),
-            Job::Local(_) | Job::Kernel { .. } | Job::Region(_) | Job::Copy(_) => 0,
+            Job::Local(_)
+            | Job::Kernel { .. }
+            | Job::Region(_)
+            | Job::Elements(_)
+            | Job::Copy(_) => 0,
         }
     }
 
@@ -176,6 +197,7 @@ impl Engine {
                 self.store.kernel(inputs, outputs, |x, y| tiles::apply(tile, *adjoint, x, y))
             }
             Job::Region(region) => region.run(&mut self.store),
+            Job::Elements(elements) => elements.run(&mut self.store),
             Job::Copy(moves) => {
                 moves.run(&mut self.store.memories);
                 Ok(())

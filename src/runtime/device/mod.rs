@@ -28,6 +28,7 @@
 mod engine;
 mod store;
 mod region;
+mod elements;
 mod host;
 mod shadow;
 
@@ -99,6 +100,11 @@ pub enum Work {
         /// What follows the last panel.
         sums: Vec<LocalNode>,
     },
+    /// Updates, sums and weights of vectors of one length, some elements after the others.
+    Elements {
+        /// What is done to each range of elements, in order.
+        pieces: Vec<Piece>,
+    },
     /// Copies boxes: reads all, then fills `clear` with zeros, then writes all.
     Copy {
         /// What is filled with zeros.
@@ -134,6 +140,36 @@ pub enum Part {
     /// A local node on the rows of the panel: arguments that are held as its result is are
     /// divided, others are not.
     Rows(LocalNode),
+}
+
+/// What is done to some elements.
+pub enum Piece {
+    /// A local node: arguments that are held as its result is are divided, others are not.
+    Update(LocalNode),
+    /// An inner product of vectors of one type.
+    Sum(LocalNode),
+    /// A tile that has elements.
+    Weights {
+        /// The tile.
+        tile: Arc<Mutex<Box<dyn LocalOperator>>>,
+        /// Whether the adjoint is applied.
+        adjoint: bool,
+        /// What goes in.
+        input: View,
+        /// What comes out.
+        output: View,
+    },
+}
+
+impl Piece {
+    /// One of the vectors.
+    fn vector(&self) -> &View {
+        match self {
+            Piece::Update(node) => node.out(),
+            Piece::Sum(node) => &node.args()[0],
+            Piece::Weights { output, .. } => output,
+        }
+    }
 }
 
 /// Prepared work.

@@ -6,7 +6,7 @@
 
 use super::Part;
 use super::engine::Touches;
-use super::store::Store;
+use super::store::{Store, elements};
 use crate::runtime::local::LocalNode;
 use crate::runtime::tiles::{self, SharedTile};
 use adjoin_passes::calls::View;
@@ -33,7 +33,7 @@ impl Region {
                             tiles::panel(tile.as_mut(), *adjoint, panel, x, y)
                         })?;
                     }
-                    Part::Rows(node) => store.local(node, Some(&rows))?,
+                    Part::Rows(node) => store.local(node, Some(&elements(node.out(), &rows)))?,
                 }
             }
         }
@@ -57,7 +57,7 @@ impl Touches {
         touches
     }
 
-    fn add(&mut self, reads: &[View], writes: &[View]) {
+    pub(super) fn add(&mut self, reads: &[View], writes: &[View]) {
         self.reads.extend(reads.iter().map(|view| view.buffer));
         self.writes.extend(writes.iter().map(|view| view.buffer));
     }

@@ -1,10 +1,11 @@
 //! Memories, and the lists through which work sees them; the lists are kept between runs.
 
-use crate::elements::Slice;
+use crate::elements::{Slice, SliceMut};
 use crate::ops::{Patch, PatchMut};
 use crate::runtime::local::{Arg, LocalNode};
 use crate::runtime::memory::{Memory, recycled};
 use adjoin_passes::calls::View;
+use num_complex::Complex64;
 use std::mem;
 use std::ops::Range;
 
@@ -31,19 +32,19 @@ impl Store {
         reserve(&mut self.taken, outputs.len());
     }
 
-    /// A node on all elements, or on some rows of its result.
+    /// A node on all elements, or on some of its result's and of the arguments like it.
     pub(super) fn local(
         &mut self,
         node: &mut LocalNode,
-        rows: Option<&Range<usize>>,
+        some: Option<&Range<usize>>,
     ) -> Result<(), String> {
         let memories = &mut self.memories;
         let mut args: Vec<Arg<'_>> = recycled(mem::take(&mut self.args));
         let (target, dtype, len) = (node.out().buffer, node.out().dtype, node.out().len());
-        let elements = rows.map_or(0..len, |rows| elements(node.out(), rows));
+        let elements = some.map_or(0..len, Range::clone);
         let mut out = mem::take(&mut memories[target]);
         for view in node.args() {
-            let own = rows.is_none() || view.dims != node.out().dims;
+            let own = some.is_none() || view.dims != node.out().dims;
             let part = if own { 0..view.len() } else { elements.clone() };
             let present = view.buffer != target;
             let whole = present.then(|| memories[view.buffer].slice(view.dtype, view.len()));
@@ -52,6 +53,35 @@ impl Store {
         let result = node.run(&args, out.slice_mut(dtype, len).range(elements));
         self.args = recycled::<Option<Slice<'_>>, _>(args);
         memories[target] = out;
+        result
+    }
+
+    /// The sums of blocks of some elements of an inner product.
+    pub(super) fn block_sums(&self, node: &LocalNode, some: &Range<usize>, sums: &mut [Complex64]) {
+        let part = |view: &View| {
+            self.memories[view.buffer].slice(view.dtype, view.len()).range(some.clone())
+        };
+        node.block_sums([part(&node.args()[0]), part(&node.args()[1])], sums);
+    }
+
+    /// An inner product from the sums of its blocks.
+    pub(super) fn finish(&mut self, node: &LocalNode, sums: &[Complex64]) {
+        let out = node.out();
+        node.finish(sums, self.memories[out.buffer].slice_mut(out.dtype, out.len()));
+    }
+
+    /// An operator on some elements of one buffer, which come to be in another one.
+    pub(super) fn elements(
+        &mut self,
+        (input, output): (&View, &View),
+        some: &Range<usize>,
+        apply: impl FnOnce(Slice<'_>, SliceMut<'_>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut out = mem::take(&mut self.memories[output.buffer]);
+        let x = self.memories[input.buffer].slice(input.dtype, input.len());
+        let y = out.slice_mut(output.dtype, output.len());
+        let result = apply(x.range(some.clone()), y.range(some.clone()));
+        self.memories[output.buffer] = out;
         result
     }
 
@@ -87,7 +117,7 @@ impl Store {
 }
 
 /// Where the elements of some rows lie.
-fn elements(view: &View, rows: &Range<usize>) -> Range<usize> {
+pub(super) fn elements(view: &View, rows: &Range<usize>) -> Range<usize> {
     let all = view.held.first().map_or(1, Range::len).max(1);
     let each = view.len() / all;
     rows.start * each..rows.end * each

@@ -12,7 +12,7 @@ use crate::runtime::memory::Memory;
 use crate::runtime::tiles::{Application, SharedTile, Tiles};
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::{Buffer, Call, CallBlock, Calls, Kind, Packet, Port, Transfer, View};
-use adjoin_passes::ir::{Applied, LeafId, Op, Plan, Slot};
+use adjoin_passes::ir::{Applied, LeafId, Op, Over, Plan, Slot};
 use adjoin_passes::lower::lower;
 use adjoin_passes::text::operation;
 use std::sync::Arc;
@@ -307,7 +307,8 @@ impl Binder<'_> {
                 self.kernel(*leaf, *adjoint, inputs, outputs)?
             }
             Call::Local { op, args, out } => vec![self.local(op, args, out)?],
-            Call::Region { leaf, calls } => self.region(*leaf, calls)?,
+            Call::Region { over: Over::Panels(leaf), calls } => self.region(*leaf, calls)?,
+            Call::Region { over: Over::Elements, calls } => self.elements(calls)?,
             Call::Copy { clear, moves } => {
                 let work = Work::Copy { clear: clear.clone(), moves: moves.clone() };
                 vec![self.prepare("copying".into(), work)?]

@@ -1,9 +1,10 @@
-//! Regions at binding: one unit of work where the tile has panels of rows, else call by call.
+//! Regions at binding: one unit of work where tiles have panels of rows or elements, else call by
+//! call.
 
 use super::bind::{Binder, Why};
-use crate::runtime::device::{Part, Task, Work};
+use crate::runtime::device::{Part, Piece, Task, Work};
 use crate::runtime::local::LocalNode;
-use crate::runtime::tiles::{SharedTile, has_rows};
+use crate::runtime::tiles::{SharedTile, has_elements, has_rows};
 use adjoin_passes::calls::Call;
 use adjoin_passes::ir::{LeafId, Op};
 use std::sync::Arc;
@@ -55,5 +56,60 @@ impl Binder<'_> {
             }
         }
         Ok((parts, sums))
+    }
+
+    /// The work of a region over elements; a tile that has no elements divides it.
+    pub(super) fn elements(&mut self, calls: &[Call]) -> Result<Vec<Task>, Why> {
+        let mut tasks = Vec::new();
+        let mut gathered = 0..0;
+        let mut pieces = Vec::new();
+        for (k, call) in calls.iter().enumerate() {
+            if let Some(piece) = self.piece(call)? {
+                pieces.push(piece);
+                gathered.end = k + 1;
+                continue;
+            }
+            tasks.extend(self.gathered(&calls[gathered], std::mem::take(&mut pieces))?);
+            tasks.extend(self.work(call)?);
+            gathered = k + 1..k + 1;
+        }
+        tasks.extend(self.gathered(&calls[gathered], pieces)?);
+        Ok(tasks)
+    }
+
+    fn gathered(&mut self, calls: &[Call], pieces: Vec<Piece>) -> Result<Vec<Task>, Why> {
+        match calls {
+            [] => Ok(Vec::new()),
+            [one] => self.work(one),
+            many => {
+                let label = format!("updating {} vectors together", many.len());
+                Ok(vec![self.prepare(label, Work::Elements { pieces })?])
+            }
+        }
+    }
+
+    fn piece(&mut self, call: &Call) -> Result<Option<Piece>, Why> {
+        match call {
+            Call::Local { op, args, out } => {
+                let node = self.node(op, args, out)?;
+                let sum = matches!(op, Op::Dot { .. });
+                Ok(match (sum, node.is_sum()) {
+                    (true, true) => Some(Piece::Sum(node)),
+                    (true, false) => None,
+                    (false, _) => Some(Piece::Update(node)),
+                })
+            }
+            Call::Kernel { leaf, adjoint, inputs, outputs } => {
+                let tile = self.tile(*leaf, *adjoint, inputs, outputs)?.filter(has_elements);
+                let (Some(tile), [input], [output]) = (tile, &inputs[..], &outputs[..]) else {
+                    return Ok(None);
+                };
+                let (input, output) = (input.clone(), output.clone());
+                Ok(Some(Piece::Weights { tile, adjoint: *adjoint, input, output }))
+            }
+            Call::Region { .. } | Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } => {
+                Err(Why::Here("a region has calls that are not local".into()))
+            }
+        }
     }
 }

@@ -116,7 +116,14 @@ pub(super) fn axpy(args: &[Arg<'_>], y: SliceMut<'_>) {
         match a {
             Factor::One(a) => {
                 let a = S::from_c128(a);
-                chunks(y, pair, |_, [x, z], y| vector::axpy(a, x, z, y, Acc::Set));
+                match pair.map(|x| x.and_then(S::of)) {
+                    [Some(x), Some(z)] => vector::axpy(a, x, z, y, Acc::Set),
+                    [Some(x), None] => vector::axpy_onto(a, x, y),
+                    [None, Some(z)] => vector::axpy_over(a, z, y),
+                    [None, None] => {
+                        chunks(y, pair, |_, [x, z], y| vector::axpy(a, x, z, y, Acc::Set));
+                    }
+                }
             }
             Factor::Columns(a) => chunks(y, pair, |start, [x, z], y| {
                 let terms = y.iter_mut().zip(x.iter().zip(z)).enumerate();

@@ -107,6 +107,34 @@ impl LocalNode {
     }
 }
 
+/// Inner products that are made block by block.
+impl LocalNode {
+    /// Whether the node is an inner product of all elements of two vectors of one type.
+    pub(crate) fn is_sum(&self) -> bool {
+        let same = self.args.iter().all(|arg| arg.dtype == self.args[0].dtype);
+        matches!(self.op, Op::Dot { columns: 0, .. }) && same
+    }
+
+    /// How many sums of blocks the node makes of so many elements.
+    pub(crate) fn sums(&self, elements: usize) -> usize {
+        sums::blocks(self.is_real(), self.args[0].dtype, elements)
+    }
+
+    /// The sums of blocks of some elements, of which all but the last of a vector are whole.
+    pub(crate) fn block_sums(&self, args: [Slice<'_>; 2], sums: &mut [Complex64]) {
+        sums::block_sums(self.is_real(), args, sums);
+    }
+
+    /// The result from the sums of all blocks.
+    pub(crate) fn finish(&self, sums: &[Complex64], y: SliceMut<'_>) {
+        sums::finish(self.is_real(), sums, y);
+    }
+
+    fn is_real(&self) -> bool {
+        matches!(self.op, Op::Dot { real: true, .. })
+    }
+}
+
 /// An argument that the result does not overwrite.
 fn present<'a>(args: &[Arg<'a>], k: usize) -> Result<Slice<'a>, String> {
     args[k].ok_or_else(|| "a result is written where its argument is still needed".to_string())

@@ -3,9 +3,10 @@
 use super::typed::{each, get, put, zero};
 use crate::elements::{Element, Slice, SliceMut};
 use adjoin_kernels::host::{Acc, Scalar, columns, combine as kernels, dot as dots_of};
+use adjoin_passes::Dtype;
 use adjoin_passes::calls::View;
 use adjoin_passes::ir::Reduction;
-use num_complex::Complex64;
+use num_complex::{Complex32, Complex64};
 
 /// Rows that are combined in one sweep.
 const ROWS: usize = 8;
@@ -40,6 +41,29 @@ fn inner(real: bool, x: Slice<'_>, z: Slice<'_>) -> Complex64 {
         mixed(x, z, &mut sum);
         sum[0]
     })
+}
+
+/// How many blocks an inner product of so many elements has.
+pub(super) fn blocks(real: bool, dtype: Dtype, elements: usize) -> usize {
+    match dtype {
+        Dtype::F32 => dots_of::blocks::<f32>(elements, real),
+        Dtype::F64 => dots_of::blocks::<f64>(elements, real),
+        Dtype::C64 => dots_of::blocks::<Complex32>(elements, real),
+        Dtype::C128 => dots_of::blocks::<Complex64>(elements, real),
+    }
+}
+
+/// The sums of the blocks of two vectors of one type.
+pub(super) fn block_sums(real: bool, [x, z]: [Slice<'_>; 2], sums: &mut [Complex64]) {
+    each!(Slice, x, x => if let Some(z) = same(x, z) {
+        dots_of::block_sums(x, z, real, sums);
+    });
+}
+
+/// The inner product from the sums of its blocks.
+pub(super) fn finish(real: bool, sums: &[Complex64], mut y: SliceMut<'_>) {
+    let sum = dots_of::total(sums);
+    put(&mut y, 0, if real { sum.re.into() } else { sum });
 }
 
 /// The elements, if they have the type of `x`.

@@ -2,7 +2,7 @@
 
 use super::term::Reference;
 use super::{Cursor, Fault, Read, Reader};
-use crate::ir::{Applied, Block, LeafId, Map, Node, Op, Reduction, Region, Return, Target, Value};
+use crate::ir::{Applied, Block, Map, Node, Op, Over, Reduction, Region, Return, Target, Value};
 use crate::placement::Type;
 use crate::text::words;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub(super) struct Draft {
     /// Where each value is used.
     uses: Vec<(u32, usize)>,
     /// The region that is being read, and its first node.
-    region: Option<(LeafId, usize)>,
+    region: Option<(Over, usize)>,
     end: usize,
 }
 
@@ -109,9 +109,14 @@ impl Reader {
         }
         line.expect("region")?;
         let fault = line.fault("the name of an operator");
-        let Reference::Leaf(leaf) = self.reference(line)? else { return Err(fault) };
+        let over = if line.is_done() {
+            Over::Elements
+        } else {
+            let Reference::Leaf(leaf) = self.reference(line)? else { return Err(fault) };
+            Over::Panels(leaf)
+        };
         let draft = self.draft(line)?;
-        draft.region = Some((leaf, draft.block.nodes.len()));
+        draft.region = Some((over, draft.block.nodes.len()));
         Ok(())
     }
 
@@ -121,9 +126,9 @@ impl Reader {
         let draft = self.draft(line)?;
         let nodes = draft.block.nodes.len();
         match draft.region.take() {
-            Some((leaf, first)) if first < nodes => {
+            Some((over, first)) if first < nodes => {
                 let (first, last) = (first as u32, nodes as u32 - 1);
-                draft.block.regions.push(Region { leaf, first, last });
+                draft.block.regions.push(Region { over, first, last });
                 Ok(())
             }
             Some(_) | None => Err(fault),

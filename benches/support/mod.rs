@@ -1,0 +1,52 @@
+//! What the benchmarks share: medians of alternating runs, and the bandwidth of memory.
+
+#![allow(dead_code)] // Each benchmark uses some of it.
+
+use adjoin_kernels::host::stream;
+use std::hint::black_box;
+use std::time::Instant;
+
+/// The median seconds of each of some works, run in turn.
+pub fn medians(rounds: usize, works: &mut [&mut dyn FnMut()]) -> Vec<f64> {
+    let mut times = vec![Vec::with_capacity(rounds); works.len()];
+    for _ in 0..rounds {
+        for (work, times) in works.iter_mut().zip(&mut times) {
+            let start = Instant::now();
+            work();
+            times.push(start.elapsed().as_secs_f64());
+        }
+    }
+    times.into_iter().map(median).collect()
+}
+
+pub fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// Bytes per second, of reading and of updating arrays of so many bytes in all.
+#[derive(Clone, Copy)]
+pub struct Bandwidth {
+    pub read: f64,
+    pub update: f64,
+}
+
+impl Bandwidth {
+    pub fn measure(bytes: usize, rounds: usize) -> Bandwidth {
+        let whole = vec![1.0; bytes / 8];
+        let (x, mut y) = (vec![1.0; bytes / 16], vec![1.0; bytes / 16]);
+        let [read, update] = medians(
+            rounds,
+            &mut [
+                &mut || {
+                    black_box(stream::read(black_box(&whole)));
+                },
+                &mut || stream::update(black_box(1e-3), &x, black_box(&mut y)),
+            ],
+        )[..] else {
+            unreachable!("two works have two medians")
+        };
+        let bytes = bytes as f64;
+        Bandwidth { read: bytes / read, update: 1.5 * bytes / update }
+    }
+}
