@@ -10,6 +10,7 @@ use adjoin_passes::cost::Account;
 use adjoin_passes::error::PlanError;
 use adjoin_passes::machine::Machine;
 use adjoin_passes::pipeline::Numerics;
+use adjoin_passes::search::{Reviewed, review};
 use adjoin_passes::{Compiled, Context, Mesh, Plan, compile};
 use num_complex::Complex64;
 use std::fmt;
@@ -141,6 +142,16 @@ impl Planned {
     /// What it costs on the machine that it was planned for.
     pub fn account(&self) -> Account {
         Account::of(&self.compiled.plan, &self.context.machine)
+    }
+
+    /// What the search has chosen, and what would have come next; nothing on a single rank.
+    pub fn choices(&self) -> Vec<Reviewed> {
+        if self.compiled.plan.mesh.ranks() == 1 {
+            return Vec::new();
+        }
+        let before = self.trace().iter().take_while(|(pass, _)| *pass != "insert-collectives");
+        let source = before.last().map_or(self.source(), |(_, plan)| plan);
+        review(source, &self.context)
     }
 
     /// The finished plan.

@@ -91,3 +91,21 @@ fn a_measured_machine_can_be_planned_for() {
     assert_eq!(here.check(), Ok(()));
     folder.good(&["plan", "p.toml", "--ranks", "2", "--machine", "here.toml"]);
 }
+
+#[test]
+fn a_sweep_shows_how_time_falls_with_the_ranks() {
+    let folder = folder("machines-sweep");
+    let args = ["plan", "p.toml", "--sweep", "ranks=1,2,4,..,65536", "--svg", "s.svg"];
+    let table = folder.good(&args);
+    let lines: Vec<Vec<&str>> = table.lines().map(|l| l.split("  ").collect()).collect();
+    assert_eq!(lines.len(), 1 + 17, "{table}");
+    assert!(table.lines().next().unwrap().contains("efficiency"));
+    assert_eq!((lines[1][0], lines[17][0]), ("1", "65536"));
+    assert!(table.lines().nth(1).unwrap().trim_end().ends_with("100 %"), "{table}");
+    let svg = std::fs::read_to_string(folder.0.join("s.svg")).unwrap();
+    assert!(["iteration", "communication", "evenly divided"].iter().all(|name| svg.contains(name)));
+    let unclear = folder.bad(&["plan", "p.toml", "--sweep", "ranks=1,2,..,64"]);
+    assert!(unclear.contains("give a third number"), "{unclear}");
+    let both = folder.bad(&["plan", "p.toml", "--sweep", "ranks=1,2", "--ranks", "3"]);
+    assert!(both.contains("cannot be used with"), "{both}");
+}

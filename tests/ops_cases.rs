@@ -10,34 +10,10 @@ use adjoin::ops::{
     SliceMut, Tile,
 };
 use adjoin_kernels::host::Acc;
-use adjoin_passes::signature::{Linearity, Rule};
+use adjoin_passes::signature::Rule;
 use num_complex::Complex64;
 use std::slice::from_ref;
-use support::tiles::{Vector, Way, apply, dot, error, splits, tiles, values};
-
-/// Every split gives what the whole gives, in both directions, with and without a batch, and the
-/// adjoint is that of the forward.
-fn check_splits(operator: &Handle, vector: Dtype) {
-    let signature = operator.signature();
-    let name = &signature.kind;
-    let (domain, range) = signature.types(vector);
-    let one = vec![1; signature.rule.factors.len()];
-    for batch in [None, Some(2)] {
-        let b = batch.unwrap_or(1);
-        let x = values(1, signature.columns() * b, domain);
-        let u = values(2, signature.rows() * b, range);
-        let run = |way, pieces: &[usize], x| apply(&**operator, way, vector, pieces, batch, x);
-        let (y, v) = (run(Way::Forward, &one, &x), run(Way::Adjoint, &one, &u));
-        for pieces in splits(signature) {
-            assert!(error(&run(Way::Forward, &pieces, &x), &y) < 1e-12, "{name} {pieces:?}");
-            assert!(error(&run(Way::Adjoint, &pieces, &u), &v) < 1e-12, "{name} {pieces:?}");
-        }
-        let (left, right) = (dot(&y, &u), dot(&x, &v));
-        let real = signature.linearity == Linearity::Real;
-        let gap = if real { (left - right).re.abs() } else { (left - right).norm() };
-        assert!(gap < 1e-12 * (1.0 + dot(&y, &y).norm() + dot(&u, &u).norm()), "{name}: {gap}");
-    }
-}
+use support::tiles::{Vector, Way, apply, check_splits, error, tiles, values};
 
 fn forward(operator: &Handle, x: &[Complex64]) -> Vector {
     let pieces = vec![1; operator.signature().rule.factors.len()];

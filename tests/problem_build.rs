@@ -194,3 +194,60 @@ fn outputs_are_bound_to_the_solution() {
     let Content::Expression(residual) = &outputs[1].content else { panic!("it is one") };
     assert_eq!(residual.to_string(), "d - G @ x");
 }
+
+const PARAMETERS: &str = r#"
+[arrays]
+wav = { shape = [9] }
+theta = { shape = [4] }
+g = { shape = [8, 3, 2], dtype = "complex128" }
+
+[operators]
+P = { operator = "Pad", dims = [3, 5], pad = [[1, 2], [0, 4]] }
+Q = { operator = "Pad", dims = 5, pad = [1, 0] }
+F = { operator = "FFT2D", dims = [6, 9], fftshift_after = [true, false], nffts = [6, 11] }
+C = { operator = "Convolve1D", dims = [6, 9], h = [0.5, 1, 0.5], offset = 1, method = "fft" }
+S = { operator = "PoststackLinearModelling", wav = "wav", nt0 = 20, spatdims = [2, 3] }
+T = { operator = "PrestackLinearModelling", wav = "wav", theta = "theta", vsvp = 0.4, nt0 = 20 }
+M = { operator = "MDC", G = "g", nt = 15, nv = 2, twosided = true, saveGt = false }
+"#;
+
+#[test]
+fn operators_take_pairs_flags_and_profiles() {
+    let shape = |name: &str| {
+        let resolved = resolved(PARAMETERS, &[name]).unwrap_or_else(|e| panic!("{}", e.render()));
+        let model = Model::open(&resolved, Path::new(""));
+        let model = model.unwrap_or_else(|error| panic!("{}", error.render()));
+        match model.expressions().unwrap().remove(0) {
+            Expression::Operator(op) => (op.dims(), op.dimsd()),
+            Expression::Vector(vector) => panic!("{vector} is a vector"),
+        }
+    };
+    assert_eq!(shape("P"), (vec![3, 5], vec![6, 9]));
+    assert_eq!(shape("Q"), (vec![5], vec![6]));
+    assert_eq!(shape("F"), (vec![6, 9], vec![6, 11]));
+    assert_eq!(shape("C"), (vec![6, 9], vec![6, 9]));
+    assert_eq!(shape("S"), (vec![20, 2, 3], vec![20, 2, 3]));
+    assert_eq!(shape("T"), (vec![20, 3], vec![20, 4]));
+    assert_eq!(shape("M"), (vec![15, 2, 2], vec![15, 3, 2]));
+}
+
+#[test]
+fn wrong_pairs_flags_and_profiles_are_shown_where_they_are_written() {
+    let cases = [
+        ("pad_not_a_pair", "[0, 4]]", "[0, 4, 1]]"),
+        ("pad_lacks_an_axis", "[[1, 2], [0, 4]]", "[[1, 2]]"),
+        ("flags_of_words", "[true, false]", "[true, \"no\"]"),
+        ("flags_too_many", "[true, false]", "[true, false, true]"),
+        ("profile_of_words", "0.4", "true"),
+        ("filter_offset", "offset = 1", "offset = 3"),
+        ("mdc_even", "nt = 15", "nt = 16"),
+    ];
+    snapshots(|| {
+        for (name, old, new) in cases {
+            assert!(PARAMETERS.contains(old), "{name}: `{old}`");
+            let text = PARAMETERS.replacen(old, new, 1);
+            let error = build(&text, &["P", "F", "C", "T", "M"]).expect_err(name);
+            insta::assert_snapshot!(name, error.render());
+        }
+    });
+}

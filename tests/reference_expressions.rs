@@ -63,7 +63,9 @@ fn read(case: &Json, folder: &Path) -> Case {
             fields.extend(toml(value).map(|value| format!("{key} = {value}")));
         }
         let dtype = operator["dtype"].as_str().unwrap();
-        fields.push(format!("dtype = '{dtype}'"));
+        if Catalog::standard().operator(kind).unwrap().parameter("dtype").is_some() {
+            fields.push(format!("dtype = '{dtype}'"));
+        }
         writeln!(text, "{name} = {{ {} }}", fields.join(", ")).unwrap();
     }
     let mut expressions = vec![(case["expression"].as_str().unwrap().to_owned(), "y")];

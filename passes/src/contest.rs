@@ -86,8 +86,8 @@ fn too_large(before: &Compiled, cx: &Context, least: f64, finish: &Finish<'_>) -
         Some(n) => format!("it would fit on {n} ranks"),
         None => "more ranks would not help".into(),
     };
-    PlanError::Impossible(format!(
-        "nothing fits into memory: a rank needs {} bytes at least and has {}; {cure}",
+    PlanError::TooLarge(format!(
+        "a rank needs {} bytes at least and has {}; {cure}",
         grouped(least),
         grouped(room)
     ))

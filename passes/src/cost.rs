@@ -1,7 +1,7 @@
 //! What a placed plan costs on a machine: flops, memory traffic, messages and time of each node,
 //! peak memory, and the lower bounds that no plan can beat.
 //!
-//! Local work is that of the rank that has most of it.
+//! Local work is that of the rank that has most of it, or of one rank ([`Whose`]).
 //! A value is read at the bandwidth of what was touched since it was touched last, so that what
 //! follows its producer comes from a cache and what a whole iteration lies between does not.
 //! In a region operator data is read once, and values that nobody outside needs are neither
@@ -9,16 +9,18 @@
 
 mod account;
 mod bounds;
+mod whose;
 
-pub use account::{Account, BlockCost, NodeCost, ONCE};
+pub use account::{Account, BlockCost, NodeCost, ONCE, nodes};
 pub use bounds::{Floor, floor};
+pub use whose::Whose;
 
 use crate::dtype::Dtype;
 use crate::ir::{Applied, LeafId, Node, Op};
-use crate::machine::{Machine, bytes, largest};
+use crate::machine::Machine;
 use crate::mesh::Mesh;
 use crate::placement::{Split, Type};
-use crate::signature::{Factor, Signature};
+use crate::signature::Signature;
 
 /// The local work of a node, without the operator data and vectors that it reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -31,48 +33,25 @@ pub struct Work {
     pub moved: f64,
 }
 
-/// What applying a leaf takes, of which each factor is split so.
+/// What applying a leaf takes for the rank with most of it; see [`Whose::applied`].
 pub fn applied(
     signature: &Signature,
     tile: &[Split],
     mesh: &Mesh,
     batch: f64,
-    (args, results): (&[Type], &[Type]),
+    types: (&[Type], &[Type]),
 ) -> Work {
-    let cost = signature.cost_or_estimate();
-    let share = share(signature, tile, mesh);
-    Work {
-        flops: cost.flops * share * batch,
-        reads: cost.reads * share,
-        moved: args.iter().chain(results).map(|ty| bytes(ty, mesh)).sum(),
-    }
+    Whose::Largest.applied(signature, tile, mesh, batch, types)
 }
 
 /// The fraction of an operator that the rank with most of it works on.
 pub fn share(signature: &Signature, tile: &[Split], mesh: &Mesh) -> f64 {
-    let factors = signature.rule.factors.iter().zip(tile);
-    factors.map(|(factor, split)| heaviest(factor, split, mesh)).product()
-}
-
-/// The share of the heaviest piece of a factor.
-fn heaviest(factor: &Factor, split: &Split, mesh: &Mesh) -> f64 {
-    if split.axes.is_empty() {
-        return 1.0;
-    }
-    let Some(weights) = &factor.weights else {
-        return largest(factor.size, split, mesh) as f64 / factor.size.max(1) as f64;
-    };
-    let total: u64 = weights.iter().sum();
-    let p = mesh.sizes(&split.axes) as f64;
-    let top = weights.iter().copied().max().unwrap_or(0) as f64;
-    (1.0 / p).max(top / total.max(1) as f64)
+    Whose::Largest.share(signature, tile, mesh)
 }
 
 /// The trailing elements of an operand that come on top of those of the leaf's own parts.
 pub fn batch(signature: &Signature, adjoint: bool, arg: &Type, mesh: &Mesh) -> f64 {
-    let own = if adjoint { signature.range[0].len() } else { signature.domain[0].len() };
-    let dims = arg.dims.iter().zip(&arg.placement.splits).skip(own);
-    dims.map(|(&n, split)| largest(n, split, mesh) as f64).product()
+    Whose::Largest.batch(signature, adjoint, arg, mesh)
 }
 
 /// The leaf that a node applies, and whether its adjoint.
@@ -85,8 +64,8 @@ pub fn leaf_of(node: &Node) -> Option<(LeafId, bool)> {
 }
 
 /// The operations of a node that applies no operator.
-fn elementwise(op: &Op, args: &[Type], results: &[Type], mesh: &Mesh) -> f64 {
-    let len = |tys: &[Type]| tys.iter().map(|t| crate::machine::largest_len(t, mesh)).sum::<f64>();
+fn elementwise(op: &Op, whose: Whose, mesh: &Mesh, args: &[Type], results: &[Type]) -> f64 {
+    let len = |tys: &[Type]| tys.iter().map(|t| whose.len(t, mesh)).sum::<f64>();
     let complex = args.iter().any(|t| t.dtype.is_complex());
     let each = |real: f64| if complex { 4.0 * real } else { real };
     match op {

@@ -87,7 +87,8 @@ pub fn marginals(sizes: &[usize], tables: &[Table]) -> Option<Vec<Vec<f64>>> {
     let solved = buckets(sizes, tables)?;
     let mut down: Vec<Option<Table>> = solved.iter().map(|_| None).collect();
     let mut out = vec![Vec::new(); sizes.len()];
-    let all_roots: f64 = solved.iter().filter_map(|bucket| bucket.root).sum();
+    let constants = tables.iter().filter(|t| t.variables.is_empty()).map(|t| t.costs[0]);
+    let all_roots: f64 = solved.iter().filter_map(|bucket| bucket.root).chain(constants).sum();
     let mut root_of = vec![0; solved.len()];
     for (b, bucket) in solved.iter().enumerate().rev() {
         if bucket.root.is_some() {
@@ -265,7 +266,8 @@ mod tests {
             let cost = |(a, b): (usize, usize)| ((a * 7 + b * 13 + x * 5 + y) % 11) as f64;
             Table { variables: vec![x, y], costs: each.map(cost).collect() }
         };
-        let tables = [pair(0, 1), pair(1, 2), pair(2, 3), pair(0, 3), pair(4, 5)];
+        let constant = Table { variables: Vec::new(), costs: vec![3.0] };
+        let tables = [pair(0, 1), pair(1, 2), pair(2, 3), pair(0, 3), pair(4, 5), constant];
         let count = sizes.iter().product::<usize>();
         let decode = |mut k: usize| -> Vec<usize> {
             let digit = |&n: &usize| (k % n, k /= n).0;

@@ -8,6 +8,9 @@ pub enum PlanError {
     /// What the user asked for cannot be planned.
     #[error("{0}")]
     Impossible(String),
+    /// Nothing fits into the memory of the machine.
+    #[error("nothing fits into memory: {0}")]
+    TooLarge(String),
     /// A pass broke a rule of the verifier: our bug.
     #[error("internal error: pass {pass} breaks the rule `{rule}`: {message}\n{plan}")]
     Broken {

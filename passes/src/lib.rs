@@ -46,6 +46,7 @@ pub mod calls;
 pub mod lower;
 mod bounds;
 pub mod interpret;
+pub mod simulate;
 pub mod field;
 pub mod stand_in;
 pub mod reference;

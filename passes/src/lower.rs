@@ -12,6 +12,12 @@ use std::ops::Range;
 
 /// The calls of one rank.
 pub fn lower(plan: &Plan, rank: usize) -> Calls {
+    lower_with_nodes(plan, rank).0
+}
+
+/// The calls of one rank, and for each block the nodes that its calls came from.
+/// Copies to the state at the end of a block come from no node and have no entry.
+pub fn lower_with_nodes(plan: &Plan, rank: usize) -> (Calls, Vec<Vec<Range<usize>>>) {
     let mut lowering = Lowering::new(plan, rank);
     lowering.reserve();
     for (s, state) in plan.states.iter().enumerate() {
@@ -22,7 +28,7 @@ pub fn lower(plan: &Plan, rank: usize) -> Calls {
     for block in &plan.blocks {
         lowering.block(block);
     }
-    lowering.calls
+    (lowering.calls, lowering.nodes)
 }
 
 /// The calls of all ranks.
@@ -53,6 +59,8 @@ struct Lowering<'a> {
     calls: Calls,
     /// The next buffer for a value of a block whose buffers are not planned.
     unplanned: usize,
+    /// For each block the nodes that its calls came from.
+    nodes: Vec<Vec<Range<usize>>>,
 }
 
 /// One block while it is lowered: the buffer of each value.
@@ -75,7 +83,7 @@ impl<'a> Lowering<'a> {
             tiles: plan.leaves.iter().map(tile).collect(),
             ..Calls::default()
         };
-        Lowering { plan, at, calls, unplanned: plan.states.len() }
+        Lowering { plan, at, calls, unplanned: plan.states.len(), nodes: Vec::new() }
     }
 
     /// Room for the buffers of all values, so that temporary ones come after them.
@@ -104,6 +112,7 @@ impl<'a> Lowering<'a> {
         }
         let out = CallBlock { name: block.name.clone(), ..CallBlock::default() };
         let mut scope = Scope { block, buffers, out };
+        let mut nodes: Vec<Range<usize>> = Vec::new();
         for (tag, node) in block.nodes.iter().enumerate() {
             let begin = scope.out.calls.len();
             self.node(&mut scope, node, tag as u32);
@@ -113,9 +122,12 @@ impl<'a> Lowering<'a> {
                     scope.out.calls.push(Call::Region { over: region.over, calls });
                 } else if let Some(Call::Region { calls: known, .. }) = scope.out.calls.last_mut() {
                     known.extend(calls);
+                    nodes.iter_mut().last().into_iter().for_each(|made| made.end = tag + 1);
                 }
             }
+            nodes.resize(scope.out.calls.len(), tag..tag + 1);
         }
+        self.nodes.push(nodes);
         for r in &block.returns {
             self.give(&mut scope, &r.target, r.value);
         }

@@ -161,6 +161,13 @@ impl Machine {
         self.links.iter().find(holds).copied().unwrap_or_else(fallback)
     }
 
+    /// The connection between two ranks: that of the smallest group that holds both.
+    pub fn between(&self, a: usize, b: usize) -> Link {
+        let holds = |link: &&Link| link.ranks.is_none_or(|r| a / r == b / r);
+        let fallback = || self.links[self.links.len() - 1];
+        self.links.iter().find(holds).copied().unwrap_or_else(fallback)
+    }
+
     /// The memory bandwidth of a working set.
     pub fn bandwidth(&self, set: f64) -> f64 {
         let level = self.memory.iter().find(|m| m.within.is_none_or(|w| set <= w));

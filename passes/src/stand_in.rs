@@ -10,7 +10,7 @@
 //! | isometry, co-isometry | a Householder reflection with random phases, rows or columns dropped |
 //! | fourier | the discrete Fourier transform, orthonormal, if its size is a power of two |
 //! | projection | onto a random vector; of a diagonal operator random zeros and ones |
-//! | permutation | a rotation by a random distance |
+//! | permutation | a rotation by a random distance, turned over if it is self-adjoint |
 //! | self-adjoint | random entries mirrored about the diagonal |
 
 mod dims;
@@ -249,6 +249,20 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn permutations_move_elements_and_may_be_their_own_adjoint() {
+        for self_adjoint in [false, true] {
+            let square = Laws { isometry: true, co_isometry: true, ..Laws::default() };
+            let a = leaf(7, 7, Dtype::C128, Laws { permutation: true, self_adjoint, ..square });
+            let x: Vec<_> = (0..7).map(|k| random(&[k], true)).collect();
+            let there = apply(&a, false, &x, 7);
+            assert!(x.iter().all(|z| there.contains(z)));
+            assert_ne!(there, x);
+            assert_eq!(apply(&a, true, &there, 7), x);
+            assert_eq!(there == apply(&a, true, &x, 7), self_adjoint);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What may be written on the command line.
 
+use super::sweep::{self, Sweep};
 use adjoin_passes::Mesh;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -63,6 +64,12 @@ pub(super) struct Plan {
     /// Whose calls to print
     #[arg(long, value_name = "R", default_value = "0")]
     pub rank: usize,
+    /// Plans for many numbers of ranks and prints a table of times, such as ranks=1,2,4,..,1024
+    #[arg(long, value_parser = sweep::parse, conflicts_with_all = ["ranks", "mesh", "dump"])]
+    pub sweep: Option<Sweep>,
+    /// Where to draw the times of a sweep, as SVG
+    #[arg(long, value_name = "FILE", requires = "sweep")]
+    pub svg: Option<PathBuf>,
     /// Where to write it instead of printing it
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -81,6 +88,8 @@ pub(super) enum Dump {
     Explain,
     /// The finished plan as JSON
     Json,
+    /// One page for a browser: graph, timeline, traffic, costs, every pass
+    Html,
 }
 
 #[derive(Arguments, Debug)]

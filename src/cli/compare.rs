@@ -5,11 +5,12 @@ use super::job::{Job, chosen, start};
 use super::table::Table;
 use super::{Failure, plan, text};
 use crate::machine::Machine;
-use crate::planned::{Drive, Planned};
+use crate::planned::{Drive, Planned, PlanningError};
 use crate::report::curve::{Curve, svg};
 use crate::report::units::{bytes, seconds};
 use adjoin_passes::Mesh;
 use adjoin_passes::cost::Account;
+use adjoin_passes::error::PlanError;
 
 pub(super) fn run(args: &Compare) -> Result<(), Failure> {
     let world = start(None)?;
@@ -36,10 +37,12 @@ pub(super) fn run(args: &Compare) -> Result<(), Failure> {
         "",
     ]);
     let mut curves = Vec::new();
-    for machine in &machines {
+    for machine in machines {
+        let job = Job { machine, ..Job::read(&common(args), args.expr.as_deref())? };
+        let machine = &job.machine;
         let mut curve = Curve { name: machine.name.clone(), points: Vec::new() };
         for mesh in &meshes {
-            let line = Line::of(args, mesh, machine)?;
+            let line = Line::of(&job, mesh, args.iterations)?;
             curve.points.push((mesh.ranks() as f64, line.account.iteration()));
             table.row(line.cells(args));
         }
@@ -61,29 +64,51 @@ fn meshes(args: &Compare) -> Result<Vec<Mesh>, Failure> {
     Ok(all)
 }
 
+/// What the comparison shares with other commands.
+fn common(args: &Compare) -> Common {
+    Common {
+        file: args.file.clone(),
+        ranks: None,
+        mesh: None,
+        machine: None,
+        set: args.set.clone(),
+        quiet: false,
+    }
+}
+
 /// What there is to say of one plan.
-struct Line<'a> {
-    mesh: &'a Mesh,
-    machine: &'a Machine,
-    account: Account,
-    iterations: usize,
+pub(super) struct Line<'a> {
+    pub mesh: &'a Mesh,
+    pub machine: &'a Machine,
+    pub account: Account,
+    pub iterations: usize,
 }
 
 impl<'a> Line<'a> {
-    fn of(args: &Compare, mesh: &'a Mesh, machine: &'a Machine) -> Result<Self, Failure> {
-        let common = Common {
-            file: args.file.clone(),
-            ranks: None,
-            mesh: Some(mesh.clone()),
-            machine: None,
-            set: args.set.clone(),
-            quiet: false,
+    /// The plan of a job on a mesh; the iterations are those of the file if none are given.
+    pub fn of(job: &'a Job, mesh: &'a Mesh, iterations: Option<usize>) -> Result<Self, Failure> {
+        let planned = |machine: &Machine| {
+            plan::planned(job, &mut job.model()?, &job.planner(mesh).machine(machine.clone()))
         };
-        let job = Job { machine: machine.clone(), ..Job::read(&common, args.expr.as_deref())? };
-        let mut model = job.model()?;
-        let planned = plan::planned(&job, &mut model, &job.planner(mesh))?;
-        let iterations = args.iterations.unwrap_or_else(|| iterations(&planned));
-        Ok(Line { mesh, machine, account: planned.account(), iterations })
+        // What does not fit is shown as it would be with more memory.
+        let planned = match planned(&job.machine) {
+            Err(Failure::Planning(PlanningError::Plan(PlanError::TooLarge(_)))) => {
+                planned(&Machine { capacity: None, ..job.machine.clone() })?
+            }
+            planned => planned?,
+        };
+        let iterations = iterations.unwrap_or_else(|| self::iterations(&planned));
+        Ok(Line { mesh, machine: &job.machine, account: planned.account(), iterations })
+    }
+
+    /// What would not fit, if anything.
+    pub fn fits(&self) -> String {
+        match self.machine.capacity {
+            Some(room) if self.account.peak() > room => {
+                format!("does not fit into {}", bytes(room))
+            }
+            _ => String::new(),
+        }
     }
 
     fn cells(&self, args: &Compare) -> [String; 11] {
@@ -98,10 +123,6 @@ impl<'a> Line<'a> {
             Some(ranks) => self.mesh.ranks().div_ceil(ranks),
             None => 1,
         };
-        let fits = match self.machine.capacity {
-            Some(room) if account.peak() > room => format!("does not fit into {}", bytes(room)),
-            _ => String::new(),
-        };
         [
             self.machine.name.clone(),
             self.mesh.to_string(),
@@ -113,7 +134,7 @@ impl<'a> Line<'a> {
             seconds(load),
             seconds(all),
             format!("{:.3}", all * nodes as f64 / 3600.0),
-            fits,
+            self.fits(),
         ]
     }
 }

@@ -11,7 +11,6 @@ use adjoin_passes::cost::{Account, BlockCost};
 use adjoin_passes::interpret::matching;
 use adjoin_passes::lower::lower_all;
 use adjoin_passes::origins::origins;
-use adjoin_passes::search::review;
 use adjoin_passes::text::operation;
 use adjoin_passes::verify::{RULES, verify};
 use adjoin_passes::{Block, Plan};
@@ -147,10 +146,8 @@ fn memory(account: &Account) -> String {
 
 /// What the search has chosen, and what came next.
 fn choices(planned: &Planned) -> String {
-    let before = planned.trace().iter().take_while(|(pass, _)| *pass != "insert-collectives");
-    let source = before.last().map_or(planned.source(), |(_, plan)| plan);
-    let reviewed = review(source, planned.context());
-    if reviewed.is_empty() || planned.plan().mesh.ranks() == 1 {
+    let reviewed = planned.choices();
+    if reviewed.is_empty() {
         return String::new();
     }
     let mut table = Table::new(["", "choice", "placement", "next", "dearer by"]);

@@ -19,6 +19,7 @@ mod explain;
 mod plan;
 mod saved;
 mod solve;
+mod sweep;
 mod write;
 
 use crate::runtime::World;

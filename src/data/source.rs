@@ -7,9 +7,10 @@ use super::memory::Memory;
 use super::npz::Archive;
 use super::region::show;
 use super::tile::widens;
-use super::views::{Cast, Concat, Reshaped, Window};
+use super::views::{Cast, Concat, Derived, Reshaped, Scaled, Window};
 use super::{Array, Element, Elements, Region, TileMut};
 use crate::Dtype;
+use num_complex::Complex;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -145,6 +146,22 @@ impl Source {
             return self.clone();
         }
         Source::new(Cast::new(self.clone(), self.dtype().real()))
+    }
+
+    /// The same values times a number, in the same type.
+    pub fn scaled(&self, by: f64) -> Self {
+        Source::new(Scaled::new(self.clone(), by))
+    }
+
+    /// An array in the same type whose values are a function of all of these: it is given them and
+    /// a box, and returns the elements of the box, row-major. All are read for each box, so there
+    /// should be few.
+    pub fn derived(
+        &self,
+        dims: impl Into<Vec<usize>>,
+        values: impl Fn(&[Complex<f64>], &Region) -> Vec<Complex<f64>> + Send + Sync + 'static,
+    ) -> Self {
+        Source::new(Derived::new(self.clone(), dims.into(), values))
     }
 
     /// The length along each axis.

@@ -1,8 +1,10 @@
-//! Sources made of sources: reshaped, cut out, put together, or in another type.
+//! Sources made of sources: reshaped, cut out, put together, scaled, derived, or in another type.
 
 use super::region::{boxes, show, volume};
-use super::{DataError, Elements, ReadTile, Region, Source, TileMut};
+use super::tile::each;
+use super::{DataError, Element, Elements, ReadTile, Region, Source, TileMut};
 use crate::Dtype;
+use num_complex::Complex;
 use std::ops::Range;
 
 /// The same elements, row-major, with other dims.
@@ -118,6 +120,92 @@ impl ReadTile for Cast {
 
     fn describe(&self) -> String {
         format!("{} as {}", self.base.describe(), self.dtype)
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.base.bytes_read()
+    }
+}
+
+/// The elements of a source, each times a number.
+pub(super) struct Scaled {
+    base: Source,
+    by: f64,
+}
+
+impl Scaled {
+    pub fn new(base: Source, by: f64) -> Self {
+        Scaled { base, by }
+    }
+}
+
+impl ReadTile for Scaled {
+    fn dims(&self) -> &[usize] {
+        self.base.dims()
+    }
+
+    fn dtype(&self) -> Dtype {
+        self.base.dtype()
+    }
+
+    fn read(&self, region: &Region, mut out: TileMut<'_>) -> Result<(), DataError> {
+        let all = 0..out.len();
+        self.base.read(region, out.part(all))?;
+        each!(TileMut, out, x => scale(x, self.by));
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        format!("{} times {}", self.base.describe(), self.by)
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.base.bytes_read()
+    }
+}
+
+fn scale<T: Element>(values: &mut [T], by: f64) {
+    for v in values {
+        *v = T::from_widest(v.widest() * by);
+    }
+}
+
+/// The values of a function of all elements of a small source.
+pub(super) struct Derived<F> {
+    base: Source,
+    dims: Vec<usize>,
+    values: F,
+}
+
+impl<F: Fn(&[Complex<f64>], &Region) -> Vec<Complex<f64>> + Send + Sync> Derived<F> {
+    pub fn new(base: Source, dims: Vec<usize>, values: F) -> Self {
+        Derived { base, dims, values }
+    }
+}
+
+impl<F: Fn(&[Complex<f64>], &Region) -> Vec<Complex<f64>> + Send + Sync> ReadTile for Derived<F> {
+    fn dims(&self) -> &[usize] {
+        &self.dims
+    }
+
+    fn dtype(&self) -> Dtype {
+        self.base.dtype()
+    }
+
+    fn read(&self, region: &Region, mut out: TileMut<'_>) -> Result<(), DataError> {
+        let wide = self.base.cast(Dtype::C128)?;
+        let values = (self.values)(&wide.read_vec(&Region::all(wide.dims()))?, region);
+        let (needed, found) = (out.len(), values.len());
+        if needed != found {
+            let (source_name, region) = (self.describe(), region.clone());
+            return Err(DataError::Length { source_name, region, needed, found });
+        }
+        out.convert_from(Element::tile(&values));
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        format!("function of {} to {}", self.base.describe(), show(&self.dims))
     }
 
     fn bytes_read(&self) -> u64 {

@@ -7,7 +7,7 @@
 //! A matrix for each slice, typically a frequency; a rank reads its tile of `G` only.
 //! Panels are ranges of slices whose matrices fit into a cache.
 
-use super::dims;
+use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
 use super::tile::{self, Kernel, Number, View, ViewMut, typed};
@@ -15,7 +15,7 @@ use super::{Handle, OperatorError};
 use crate::data::Source;
 use adjoin_kernels::host::Acc;
 use adjoin_kernels::host::batched::{self, Matrices};
-use adjoin_passes::signature::{Binding, Cost, Factor, Laws, Linearity, Rule, Typing};
+use adjoin_passes::signature::{Binding, Cost, Factor, Laws, Linearity, Rule, Typing, letter};
 use adjoin_passes::{Dtype, Signature};
 use std::ops::Range;
 
@@ -28,19 +28,27 @@ const PANEL: usize = 1 << 19;
 #[derive(Clone, Debug)]
 pub struct Fredholm1 {
     g: Source,
-    nz: usize,
+    nz: Dims,
+    kind: &'static str,
     dtype: Option<Dtype>,
 }
 
 /// The operator of the matrices `g`, which has three dims: slices, rows and columns.
 pub fn fredholm1(g: impl Into<Source>) -> Fredholm1 {
-    Fredholm1 { g: g.into(), nz: 1, dtype: None }
+    Fredholm1 { g: g.into(), nz: Dims(vec![1]), kind: KIND, dtype: None }
 }
 
 impl Fredholm1 {
     /// The length of the last axis of model and data, 1 otherwise.
     pub fn nz(mut self, nz: usize) -> Self {
-        self.nz = nz;
+        self.nz = Dims(vec![nz]);
+        self
+    }
+
+    /// Any number of axes in the place of the last one, and the name of the operator in plans and
+    /// messages.
+    pub(super) fn seen_as(mut self, kind: &'static str, dims: Dims) -> Self {
+        (self.kind, self.nz) = (kind, dims);
         self
     }
 
@@ -52,44 +60,56 @@ impl Fredholm1 {
 
     /// The operator.
     pub fn build(self) -> Result<Handle, OperatorError> {
-        let g = tile::cast(KIND, self.g, self.dtype)?;
+        let kind = self.kind;
+        let g = tile::cast(kind, self.g, self.dtype)?;
         let &[slices, rows, cols] = g.dims() else {
-            return dims::fail(KIND, format!("G has dims {:?}, and must have three", g.dims()));
+            return dims::fail(kind, format!("G has dims {:?}, and must have three", g.dims()));
         };
-        let signature = signature(g.dtype(), [slices, rows, cols], self.nz);
+        let signature = signature(kind, g.dtype(), [slices, rows, cols], &self.nz.0);
         leaf(signature, move |signature, tile| {
-            let [k, i, _, j] = &tile.factors[..] else {
-                return dims::fail(KIND, "a tile has four factors");
+            let [k, i, .., j] = &tile.factors[..] else {
+                return dims::fail(kind, "a tile has three factors or more");
             };
             let held = [k.clone(), i.clone(), j.clone()];
             typed!(tile.arithmetic(g.dtype()), T => {
-                let kernel = Slices::<T>::new(tile::read(KIND, &g, &held)?, &held);
+                let kernel = Slices::<T>::new(tile::read(kind, &g, &held)?, &held);
                 Ok(tile::local(signature, tile, kernel))
             })
         })
     }
 }
 
-fn signature(dtype: Dtype, [slices, rows, cols]: [usize; 3], nz: usize) -> Signature {
-    let sizes = [("k", slices), ("i", rows), ("z", nz), ("j", cols)];
-    let side = |factors: [usize; 3]| vec![factors.map(Binding::plain).to_vec()];
+fn signature(
+    kind: &str,
+    dtype: Dtype,
+    [slices, rows, cols]: [usize; 3],
+    nz: &[usize],
+) -> Signature {
+    let mut factors = vec![Factor::free("k", slices), Factor::free("i", rows)];
+    factors.extend(nz.iter().enumerate().map(|(d, &n)| Factor::free(axis_name(d), n)));
+    factors.push(Factor::free("j", cols));
+    let side = |second: usize| {
+        let factors = [0, second].into_iter().chain(2..nz.len() + 2);
+        vec![factors.map(Binding::plain).collect()]
+    };
     let bytes = tile::count(&[slices, rows, cols]) * dtype.size() as f64;
-    let flops = tile::flops(dtype) * tile::count(&[slices, rows, cols, nz]);
+    let flops = tile::flops(dtype) * tile::count(&[slices, rows, cols]) * tile::count(nz);
     Signature {
-        kind: KIND.into(),
+        kind: kind.into(),
         dtype,
         typing: Typing::Same,
-        domain: vec![vec![slices, cols, nz]],
-        range: vec![vec![slices, rows, nz]],
-        rule: Rule {
-            factors: sizes.map(|(name, size)| Factor::free(name, size)).to_vec(),
-            domain: side([0, 3, 2]),
-            range: side([0, 1, 2]),
-        },
+        domain: vec![[&[slices, cols], nz].concat()],
+        range: vec![[&[slices, rows], nz].concat()],
+        rule: Rule { domain: side(nz.len() + 2), range: side(1), factors },
         linearity: Linearity::Complex,
         laws: Laws::default(),
         cost: Cost { flops, reads: bytes, holds: bytes, ..Cost::default() },
     }
+}
+
+/// z, then the letters from l on.
+fn axis_name(d: usize) -> String {
+    if d == 0 { "z".into() } else { letter(d + 2) }
 }
 
 pub(super) const ENTRY: Entry = Entry {
@@ -101,7 +121,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 fn from_arguments(given: &Arguments) -> Result<Handle, RegistryError> {
     let mut operator = fredholm1(given.need::<Source>("G")?);
-    given.set("nz", &mut operator.nz)?;
+    given.set("nz", &mut operator.nz.0[0])?;
     given.set("dtype", &mut operator.dtype)?;
     Ok(operator.build()?)
 }

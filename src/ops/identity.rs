@@ -9,12 +9,11 @@
 
 use super::dims::{self, Dims};
 use super::leaf::leaf;
-use super::moves::Moves;
+use super::moves::{Moves, between};
 use super::registry::{Arguments, Entry, RegistryError};
 use super::tile::{self, real_typed};
 use super::{Handle, OperatorError};
-use adjoin_kernels::host::boxes::BoxCopy;
-use adjoin_passes::placement::{Region, intersect};
+use adjoin_passes::placement::intersect;
 use adjoin_passes::signature::{
     Binding, Cost, Factor, Laws, Linearity, Rule, Spread, Typing, letter,
 };
@@ -76,16 +75,6 @@ impl Identity {
 
 fn not_longer(a: &[usize], b: &[usize]) -> bool {
     a.iter().zip(b).all(|(a, b)| a <= b)
-}
-
-/// The copy of a box that both sides hold.
-fn between(domain: &Region, range: &Region, common: &Region, group: usize) -> BoxCopy {
-    let start = |held: &Region| -> Vec<usize> {
-        common.iter().zip(held).map(|(c, h)| c.start - h.start).collect()
-    };
-    let (from, to) = (tile::lens(domain), tile::lens(range));
-    let extents = tile::lens(common);
-    BoxCopy::between((&from, &start(domain)), (&to, &start(range)), &extents, group)
 }
 
 fn signature(dtype: Dtype, n: Vec<usize>, m: Vec<usize>) -> Result<Signature, OperatorError> {

@@ -2,6 +2,8 @@
 //!
 //! `ops::laplacian([32, 40]).weights([1.0, 1.0]).build()?` is a [`Handle`]; names and parameters are
 //! PyLops's.
+//! An operator that is made of others, such as [`fft2d`] or [`mdc`], is an expression of them, so
+//! that the compiler sees through it.
 //! [`registry`] builds the same operators from names and values, as problem files do, and
 //! [`function()`] and [`custom()`] make operators of your own.
 //!
@@ -26,7 +28,7 @@ pub mod fredholm;
 pub mod matrix_mult;
 
 pub mod identity;
-pub mod restriction;
+pub mod imag;
 pub mod transpose;
 pub mod zero;
 
@@ -37,24 +39,63 @@ pub mod gradient;
 pub mod laplacian;
 
 pub mod fft;
+pub mod fftnd;
+
+pub mod convolve1d;
+pub mod smoothing;
+
+mod indexed;
+
+pub mod restriction;
+
+pub mod flip;
+pub mod roll;
+pub mod symmetrize;
+
+pub mod causal_integration;
+pub mod pad;
+pub mod sum;
+
+pub mod regression;
+
+pub mod mdc;
+pub mod poststack;
+
+pub mod avo;
+pub mod prestack;
 
 pub mod custom;
 pub mod function;
 
 pub mod registry;
 
+pub use avo::{Linearization, Profile, avo_linear_modelling};
+pub use causal_integration::{Integration, causal_integration};
+pub use convolve1d::convolve1d;
 pub use custom::custom;
 pub use derivative::{Kind, first_derivative, second_derivative};
 pub use diagonal::diagonal;
 pub use dims::Dims;
 pub use fft::{Norm, fft};
+pub use fftnd::{fft2d, fftnd};
+pub use flip::flip;
 pub use fredholm::fredholm1;
 pub use function::function;
 pub use gradient::gradient;
 pub use identity::identity;
+pub use imag::imag;
 pub use laplacian::laplacian;
 pub use matrix_mult::matrix_mult;
+pub use mdc::mdc;
+pub use pad::{Pairs, pad};
+pub use poststack::poststack_linear_modelling;
+pub use prestack::prestack_linear_modelling;
+pub use regression::{linear_regression, regression};
 pub use restriction::restriction;
+pub use roll::roll;
+pub use smoothing::{smoothing1d, smoothing2d, smoothingnd};
+pub use sum::sum;
+pub use symmetrize::symmetrize;
 pub use transpose::transpose;
 pub use zero::zero;
 

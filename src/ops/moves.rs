@@ -1,9 +1,10 @@
 //! Copies of a box from one side of a tile to the other, shared by operators that move elements.
 
-use super::tile::{Kernel, View, ViewMut};
+use super::tile::{self, Kernel, View, ViewMut};
 use crate::elements::Element;
 use adjoin_kernels::host::Acc;
 use adjoin_kernels::host::boxes::BoxCopy;
+use adjoin_passes::placement::Region;
 use std::marker::PhantomData;
 
 /// A copy that is worked out for the batch of the first application, and again when that changes.
@@ -54,4 +55,14 @@ impl<T: Element, F: Fn(usize) -> BoxCopy + Send> Kernel for Moves<T, F> {
         }
         self.made(y.group).adjoint.apply(y.data, x.data, acc);
     }
+}
+
+/// The copy of a box that both sides hold.
+pub(super) fn between(domain: &Region, range: &Region, common: &Region, group: usize) -> BoxCopy {
+    let start = |held: &Region| -> Vec<usize> {
+        common.iter().zip(held).map(|(c, h)| c.start - h.start).collect()
+    };
+    let (from, to) = (tile::lens(domain), tile::lens(range));
+    let extents = tile::lens(common);
+    BoxCopy::between((&from, &start(domain)), (&to, &start(range)), &extents, group)
 }

@@ -2,24 +2,18 @@
 //! `x[.., j, ..] = Σ y[.., i, ..]` over the `i` with `iava[i] = j`.
 //!
 //! ```text
-//! iava ascending:  (i) <- (i)     the range has as many elements of i as iava has
-//! otherwise:       (i) <- (j)     a tile selects what falls into both of its ranges
+//! iava ascending:  (i) <- (i)
+//! otherwise:       (i) <- (j)
 //! ```
 //! The indices are read when the operator is made, since its rule depends on them.
 
 use super::dims::{self, Dims};
-use super::leaf::leaf;
+use super::indexed;
 use super::registry::{Arguments, Entry, FromValue, RegistryError, Value};
-use super::tile::{self, Kernel, View, ViewMut, real_typed};
+use super::tile;
 use super::{Handle, OperatorError};
 use crate::data::Source;
-use crate::elements::Element;
-use adjoin_kernels::host::{Acc, index};
-use adjoin_passes::signature::{
-    Binding, Cost, Factor, Laws, Linearity, Rule, Spread, Typing, letter,
-};
-use adjoin_passes::{Dtype, Signature};
-use std::marker::PhantomData;
+use adjoin_passes::Dtype;
 
 const KIND: &str = "Restriction";
 
@@ -90,18 +84,9 @@ impl Restriction {
     /// The operator.
     pub fn build(self) -> Result<Handle, OperatorError> {
         let dims = self.dims.0;
-        dims::check(KIND, &dims)?;
-        let axis = dims::axis(KIND, self.axis, &dims)?;
-        dims::check_table(KIND, dims[axis])?;
+        let axis = indexed::axis(KIND, self.axis, &dims)?;
         let iava = resolved(&self.iava, dims[axis])?;
-        leaf(signature(self.dtype, dims, axis, &iava), move |signature, tile| {
-            let rows = tile.range_box(&signature.rule, 0)[axis].clone();
-            let table = iava[rows].to_vec();
-            real_typed!(tile.domain, T => {
-                let kernel = Rows::<T> { table, axis, elements: PhantomData };
-                Ok(tile::local(signature, tile, kernel))
-            })
-        })
+        indexed::indexed(KIND, self.dtype, dims, axis, iava)
     }
 }
 
@@ -137,76 +122,6 @@ fn listed(source: &Source) -> Result<Vec<isize>, OperatorError> {
         .into_iter()
         .map(whole)
         .collect()
-}
-
-fn signature(dtype: Dtype, dims: Vec<usize>, axis: usize, iava: &[usize]) -> Signature {
-    let n = dims[axis];
-    let ascending = iava.is_sorted();
-    let mut counts = vec![0; n];
-    for &i in iava {
-        counts[i] += 1;
-    }
-    let distinct = counts.iter().all(|&c| c <= 1);
-    let bijective = distinct && iava.len() == n;
-    let mut range = dims.clone();
-    range[axis] = iava.len();
-    let rule = if ascending { ragged(&dims, axis, counts) } else { dense(&dims, axis, iava.len()) };
-    Signature {
-        kind: KIND.into(),
-        dtype,
-        typing: Typing::Same,
-        domain: vec![dims],
-        range: vec![range],
-        rule,
-        linearity: Linearity::Complex,
-        laws: Laws {
-            co_isometry: distinct,
-            isometry: bijective,
-            permutation: bijective,
-            identity: bijective && ascending,
-            self_adjoint: bijective && ascending,
-            diagonal: bijective && ascending,
-            projection: bijective && ascending,
-            ..Laws::default()
-        },
-        cost: Cost { holds: size_of_val(iava) as f64, ..Cost::default() },
-    }
-}
-
-fn ragged(dims: &[usize], axis: usize, counts: Vec<usize>) -> Rule {
-    let mut rule = Rule::elementwise(dims);
-    rule.range[0][axis] = Binding::ragged(axis, Spread::from_counts(counts));
-    rule
-}
-
-fn dense(dims: &[usize], axis: usize, rows: usize) -> Rule {
-    let mut rule = Rule::elementwise(dims);
-    rule.factors[axis].size = rows;
-    rule.factors.push(Factor::free(letter(dims.len()), dims[axis]));
-    rule.domain[0][axis] = Binding::plain(dims.len());
-    rule
-}
-
-struct Rows<T> {
-    /// The indices of the tile's range.
-    table: Vec<usize>,
-    axis: usize,
-    elements: PhantomData<fn() -> T>,
-}
-
-impl<T: Element> Kernel for Rows<T> {
-    type X = T;
-    type Y = T;
-
-    fn forward(&mut self, _panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
-        let window = tile::window(&x.held[self.axis]);
-        index::gather(&self.table, window, x.inner(self.axis + 1), x.data, y.data, acc);
-    }
-
-    fn adjoint(&mut self, _panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
-        let window = tile::window(&x.held[self.axis]);
-        index::scatter(&self.table, window, y.inner(self.axis + 1), y.data, x.data, acc);
-    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

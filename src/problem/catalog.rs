@@ -6,7 +6,7 @@
 use crate::Dtype;
 use crate::data::Source;
 use crate::ops::registry::{self, FromValue, RegistryError, Value};
-use crate::ops::{Dims, Handle};
+use crate::ops::{Dims, Handle, Pairs, Profile};
 use std::sync::{Arc, OnceLock};
 
 /// Everything that a problem file may name.
@@ -47,6 +47,8 @@ pub struct Parameter {
 pub enum Kind {
     /// `true` or `false`
     Flag,
+    /// One `true` or `false` or a list of them.
+    Flags,
     /// An integer of at least 0.
     Count,
     /// An integer.
@@ -55,6 +57,8 @@ pub enum Kind {
     Number,
     /// Sizes: one count or a list of them, with a product that can be counted in bytes.
     Dims,
+    /// A pair of counts or a list of them.
+    Pairs,
     /// One integer or a list of them.
     Integers,
     /// One finite number or a list of them.
@@ -65,6 +69,8 @@ pub enum Kind {
     Dtype,
     /// An expression for an array, `{ array = ".." }`, or a list of finite numbers.
     Array,
+    /// A finite number, or an array.
+    Profile,
     /// An expression for an operator.
     Operator,
     /// Anything: the parameter has no effect here.
@@ -190,14 +196,17 @@ fn kind(operator: &str, others: &[(String, Value)], name: &str) -> Kind {
 fn expected_kind(expected: &str) -> Kind {
     let kinds = [
         (<bool as FromValue>::EXPECTED, Kind::Flag),
+        (<Vec<bool> as FromValue>::EXPECTED, Kind::Flags),
         (<usize as FromValue>::EXPECTED, Kind::Count),
         (<isize as FromValue>::EXPECTED, Kind::Integer),
         (<f64 as FromValue>::EXPECTED, Kind::Number),
         (<Dims as FromValue>::EXPECTED, Kind::Dims),
+        (<Pairs as FromValue>::EXPECTED, Kind::Pairs),
         (<Vec<isize> as FromValue>::EXPECTED, Kind::Integers),
         (<Vec<f64> as FromValue>::EXPECTED, Kind::Numbers),
         (<Dtype as FromValue>::EXPECTED, Kind::Dtype),
         (<Source as FromValue>::EXPECTED, Kind::Array),
+        (<Profile as FromValue>::EXPECTED, Kind::Profile),
         (<Handle as FromValue>::EXPECTED, Kind::Operator),
     ];
     let known = kinds.into_iter().find(|(text, _)| *text == expected);
@@ -216,9 +225,10 @@ fn expected_kind(expected: &str) -> Kind {
 /// A value that stands for a parameter while another one is asked for.
 fn sample(kind: &Kind) -> Value {
     match kind {
-        Kind::Flag => Value::Bool(false),
-        Kind::Count | Kind::Integer | Kind::Number => Value::Integer(0),
+        Kind::Flag | Kind::Flags => Value::Bool(false),
+        Kind::Count | Kind::Integer | Kind::Number | Kind::Profile => Value::Integer(0),
         Kind::Dims | Kind::Integers | Kind::Numbers => Value::List(vec![Value::Integer(0)]),
+        Kind::Pairs => Value::List(vec![Value::Integer(0), Value::Integer(0)]),
         Kind::Word(words) => Value::Text(words.first().cloned().unwrap_or_default()),
         Kind::Dtype => Value::Text(Dtype::F32.numpy().into()),
         Kind::Array => Value::Array(Source::zeros([1, 1, 1], Dtype::F32)),
@@ -255,6 +265,10 @@ mod tests {
         assert_eq!(kind("Laplacian", "weights"), (Kind::Numbers, false));
         assert_eq!(kind("Identity", "M"), (Kind::Dims, false));
         assert_eq!(kind("FFT", "real"), (Kind::Flag, false));
+        assert_eq!(kind("FFT2D", "fftshift_after"), (Kind::Flags, false));
+        assert_eq!(kind("MDC", "nt"), (Kind::Count, true));
+        assert_eq!(kind("AVOLinearModelling", "vsvp"), (Kind::Profile, false));
+        assert_eq!(kind("Pad", "pad"), (Kind::Pairs, true));
         assert_eq!(kind("Fredholm1", "saveGt"), (Kind::Ignored, false));
         let words = ["forward", "centered", "backward"].map(str::to_owned);
         assert_eq!(kind("Gradient", "kind"), (Kind::Word(words.to_vec().into()), false));

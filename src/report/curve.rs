@@ -45,9 +45,9 @@ pub fn svg(curves: &[Curve], across: &str, up: &str) -> String {
         let _ = writeln!(
             out,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\n\
-             <text x=\"{:.0}\" y=\"{:.0}\" fill=\"{colour}\">{}</text>",
+             <text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"end\" fill=\"{colour}\">{}</text>",
             drawn.join(" "),
-            MARGIN + 12.0,
+            WIDTH - 28.0,
             40.0 + 16.0 * k as f64,
             escaped(&curve.name)
         );

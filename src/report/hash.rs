@@ -88,9 +88,11 @@ fn settings(built: &Built) -> String {
             let value = match &setting.value {
                 Setting::Formula(formula) => formula.expr.to_string(),
                 Setting::Flag(flag) => flag.to_string(),
+                Setting::Flags(flags) => format!("{flags:?}"),
                 Setting::Integer(n) => n.to_string(),
                 Setting::Number(x) => format!("{x:?}"),
                 Setting::Dims(dims) => format!("{dims:?}"),
+                Setting::Pairs(pairs) => format!("{pairs:?}"),
                 Setting::Integers(items) => format!("{items:?}"),
                 Setting::Numbers(items) => format!("{items:?}"),
                 Setting::Word(word) => word.clone(),

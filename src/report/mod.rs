@@ -4,6 +4,7 @@
 
 mod hash;
 pub mod curve;
+pub mod html;
 pub mod units;
 
 use crate::planned::Planned;

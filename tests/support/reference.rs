@@ -3,7 +3,7 @@
 use adjoin::Dtype;
 use adjoin::data::{Elements, Region, Source};
 use adjoin::ops::Handle;
-use adjoin::ops::registry::{self, Value};
+use adjoin::ops::registry::{self, Built, Value};
 use num_complex::Complex64;
 use std::path::{Path, PathBuf};
 
@@ -32,8 +32,22 @@ pub fn folder() -> Option<PathBuf> {
     None
 }
 
-/// The cases of the operators that the registry knows.
+/// The cases of the operators that the registry knows as leaves.
 pub fn operators() -> Vec<Case> {
+    let mut cases = all();
+    cases.retain(|case| matches!(case.built(), Built::Leaf(_)));
+    cases
+}
+
+/// The cases of the operators that the registry knows as expressions.
+pub fn expressions() -> Vec<Case> {
+    let mut cases = all();
+    cases.retain(|case| matches!(case.built(), Built::Expression(_)));
+    cases
+}
+
+/// The cases of the operators that the registry knows.
+pub fn all() -> Vec<Case> {
     let Some(folder) = folder() else { return vec![] };
     let text = std::fs::read_to_string(folder.join("operators.json")).unwrap();
     let cases: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
@@ -65,9 +79,20 @@ impl Case {
         }
     }
 
-    /// The operator, by way of the registry.
+    /// The operator that is a leaf.
     pub fn operator(&self) -> Handle {
-        let mut parameters = vec![("dtype".to_string(), Value::Text(self.dtype.numpy().into()))];
+        match self.built() {
+            Built::Leaf(operator) => operator,
+            Built::Expression(op) => panic!("{} is an expression: {op}", self.id),
+        }
+    }
+
+    /// The operator, by way of the registry. Those without a `dtype` take it from their arrays.
+    pub fn built(&self) -> Built {
+        let mut parameters = vec![];
+        if registry::parameters(&self.operator).unwrap().contains(&"dtype") {
+            parameters.push(("dtype".to_string(), Value::Text(self.dtype.numpy().into())));
+        }
         for (name, value) in self.params.as_object().unwrap() {
             parameters.push((name.clone(), self.value(value)));
         }

@@ -121,13 +121,16 @@ fn build(expr: &Expr, leaves: &BTreeMap<String, Op>) -> Item {
 }
 
 fn leaf(name: &str, spec: &Json, arrays: &PathBuf) -> Op {
-    let mut parameters =
-        vec![("dtype".to_string(), Value::Text(spec["dtype"].as_str().unwrap().into()))];
+    let kind = spec["operator"].as_str().unwrap();
+    let mut parameters = vec![];
+    if registry::parameters(kind).unwrap().contains(&"dtype") {
+        let dtype = spec["dtype"].as_str().unwrap();
+        parameters.push(("dtype".to_string(), Value::Text(dtype.into())));
+    }
     for (key, value) in spec["params"].as_object().unwrap() {
         parameters.push((key.clone(), self::value(value, arrays)));
     }
-    let kind = spec["operator"].as_str().unwrap();
-    Op::new(registry::build(kind, &parameters).unwrap()).named(name)
+    Op::from(registry::build(kind, &parameters).unwrap()).named(name)
 }
 
 fn value(json: &Json, arrays: &PathBuf) -> Value {

@@ -28,6 +28,12 @@ pub mod stencil;
 
 pub mod derivative;
 
+pub mod convolve;
+
+pub mod sums;
+
+pub mod integral;
+
 pub mod fft;
 
 pub mod index;

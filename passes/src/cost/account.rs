@@ -1,7 +1,7 @@
 //! The account of a placed plan.
 
-use super::{Floor, Work, applied, batch, elementwise, floor, leaf_of, precision, share};
-use crate::ir::{Block, LeafId, Op, Plan, Region, Target, Value};
+use super::{Floor, Whose, Work, elementwise, floor, leaf_of, precision, share};
+use crate::ir::{Block, LeafId, Node, Op, Plan, Region, Target, Value};
 use crate::machine::{Machine, bytes, ghost_bytes};
 use crate::mesh::Mesh;
 use crate::placement::Type;
@@ -127,14 +127,21 @@ fn buffers(plan: &Plan) -> f64 {
 /// How much a block that runs once counts beside one that is repeated.
 pub const ONCE: f64 = 0.02;
 
-fn account(plan: &Plan, block: &Block, machine: &Machine) -> BlockCost {
-    let mut walk = Walk { plan, block, machine, clock: 0.0, touched: BTreeMap::new() };
+/// What each node of a block costs those whose share is counted.
+/// What communication takes depends on all ranks, so it is not counted for a single one.
+pub fn nodes(plan: &Plan, block: &Block, machine: &Machine, whose: Whose) -> Vec<NodeCost> {
+    let mut walk = Walk { plan, block, machine, whose, clock: 0.0, touched: BTreeMap::new() };
     let outside = outside(block);
     // Twice: in a loop the second run finds in caches what the first has left there.
-    let mut nodes = walk.nodes(&outside);
-    if !matches!(block.name.as_str(), "" | "setup" | "view" | "finish") {
-        nodes = walk.nodes(&outside);
+    let first = walk.nodes(&outside);
+    if matches!(block.name.as_str(), "" | "setup" | "view" | "finish") {
+        return first;
     }
+    walk.nodes(&outside)
+}
+
+fn account(plan: &Plan, block: &Block, machine: &Machine) -> BlockCost {
+    let nodes = nodes(plan, block, machine, Whose::Largest);
     let communicates = |n: usize| block.nodes[n].op.communicates();
     let seconds = |wire: bool| {
         let mine = nodes.iter().enumerate().filter(|(n, _)| communicates(*n) == wire);
@@ -172,6 +179,7 @@ struct Walk<'a> {
     plan: &'a Plan,
     block: &'a Block,
     machine: &'a Machine,
+    whose: Whose<'a>,
     clock: f64,
     touched: BTreeMap<Thing, f64>,
 }
@@ -204,21 +212,15 @@ impl Walk<'_> {
     }
 
     fn node(&mut self, n: usize, region: Option<&Region>, outside: &[bool]) -> NodeCost {
-        let (node, mesh) = (&self.block.nodes[n], &self.plan.mesh);
+        let (node, mesh, whose) = (&self.block.nodes[n], &self.plan.mesh, self.whose);
         let types = |vs: &[Value]| vs.iter().map(|&v| self.block.ty(v).clone()).collect::<Vec<_>>();
         let (args, results) = (types(&node.args), types(&node.results));
         if node.op.communicates() {
-            let pair = args.iter().zip(&results);
-            let first = pair.clone().map(|(a, r)| (a.clone(), r.clone())).next();
-            let total = |tys: &[Type]| tys.iter().map(|t| bytes(t, mesh)).sum::<f64>();
-            let seconds = first.map_or(0.0, |(a, r)| {
-                let one = self.machine.communication(&node.op, mesh, &a, &r);
-                let more = (total(&args) - bytes(&a, mesh)).max(0.0);
-                one + more / self.wire(&node.op, mesh)
-            });
-            let payload = payload(mesh, self.block, node);
             node.results.iter().for_each(|&v| _ = self.touch(Thing::Value(v), 0.0));
-            return NodeCost { payload, seconds, ..NodeCost::default() };
+            return match whose {
+                Whose::Largest => self.communication(node, (&args, &results)),
+                Whose::At(_) => NodeCost::default(),
+            };
         }
         if let Op::Get(s) = node.op {
             let known = self.touched.get(&Thing::State(s)).copied();
@@ -229,15 +231,26 @@ impl Walk<'_> {
         if matches!(node.op, Op::Input(_) | Op::Get(_) | Op::Slot(_)) {
             return NodeCost::default();
         }
-        let work = match leaf_of(node) {
-            Some((leaf, adjoint)) => {
-                let (signature, tile) = (&self.plan[leaf].signature, &self.plan[leaf].tile);
-                let batch = batch(signature, adjoint, &args[0], mesh);
-                applied(signature, tile, mesh, batch, (&args, &results))
-            }
-            None => Work { flops: elementwise(&node.op, &args, &results, mesh), ..Work::default() },
+        let work = if let Some((leaf, adjoint)) = leaf_of(node) {
+            let (signature, tile) = (&self.plan[leaf].signature, &self.plan[leaf].tile);
+            let batch = whose.batch(signature, adjoint, &args[0], mesh);
+            whose.applied(signature, tile, mesh, batch, (&args, &results))
+        } else {
+            let flops = elementwise(&node.op, whose, mesh, &args, &results);
+            Work { flops, ..Work::default() }
         };
         self.local(n, region, outside, work, (&args, &results))
+    }
+
+    fn communication(&self, node: &Node, (args, results): (&[Type], &[Type])) -> NodeCost {
+        let mesh = &self.plan.mesh;
+        let total = |tys: &[Type]| tys.iter().map(|t| bytes(t, mesh)).sum::<f64>();
+        let seconds = args.first().zip(results.first()).map_or(0.0, |(a, r)| {
+            let one = self.machine.communication(&node.op, mesh, a, r);
+            let more = (total(args) - bytes(a, mesh)).max(0.0);
+            one + more / self.wire(&node.op, mesh)
+        });
+        NodeCost { payload: payload(mesh, self.block, node), seconds, ..NodeCost::default() }
     }
 
     fn local(
@@ -248,7 +261,7 @@ impl Walk<'_> {
         work: Work,
         (args, results): (&[Type], &[Type]),
     ) -> NodeCost {
-        let (node, mesh) = (&self.block.nodes[n], &self.plan.mesh);
+        let (node, mesh, whose) = (&self.block.nodes[n], &self.plan.mesh, self.whose);
         let earlier = region.map_or(n..n, |r| r.nodes().start..n);
         let before = &self.block.nodes[earlier.clone()];
         let known: BTreeSet<Value> =
@@ -261,11 +274,11 @@ impl Walk<'_> {
         let mut seen = known;
         for (&v, ty) in node.args.iter().zip(args) {
             if seen.insert(v) {
-                moves.push((Thing::Value(v), bytes(ty, mesh)));
+                moves.push((Thing::Value(v), whose.bytes(ty, mesh)));
             }
         }
         let kept = node.results.iter().zip(results).filter(|(v, _)| outside[v.index()]);
-        moves.extend(kept.map(|(&v, ty)| (Thing::Value(v), bytes(ty, mesh))));
+        moves.extend(kept.map(|(&v, ty)| (Thing::Value(v), whose.bytes(ty, mesh))));
         for (thing, size) in moves {
             traffic += size;
             memory += size / self.touch(thing, size);

@@ -18,6 +18,8 @@ pub(super) enum Law {
     Identity,
     /// A rotation of each block.
     Permutation,
+    /// A rotation of each block turned over, which is its own adjoint.
+    Involution,
     /// Zeros and ones on the diagonal.
     Mask,
     /// A reflection of each block, with phases unless it is its own adjoint.
@@ -51,6 +53,8 @@ impl Law {
         let laws = signature.laws;
         if laws.identity {
             Law::Identity
+        } else if laws.permutation && laws.self_adjoint {
+            Law::Involution
         } else if laws.permutation {
             Law::Permutation
         } else if laws.projection && laws.diagonal {
@@ -94,6 +98,11 @@ impl Law {
                 let block = Block::of(seed, (range, domain), row, column);
                 let turn = (hash(&[block.key, 6]) % block.size() as u64) as usize;
                 one((block.column + turn) % block.size() == block.row)
+            }
+            Law::Involution => {
+                let block = Block::of(seed, (range, domain), row, column);
+                let turn = (hash(&[block.key, 6]) % block.size() as u64) as usize;
+                one((block.row + block.column) % block.size() == turn)
             }
             Law::Fourier(roots) => {
                 let block = Block::of(seed, (range, domain), row, column);
@@ -158,6 +167,7 @@ impl Law {
             Law::Mask
             | Law::Identity
             | Law::Permutation
+            | Law::Involution
             | Law::Isometry(..)
             | Law::RealToComplex(_)
             | Law::ComplexToReal(_)

@@ -3,7 +3,8 @@
 //! Names of operators and parameters are PyLops's.
 //! Parameters of PyLops that choose between ways of computing the same are accepted and have no
 //! effect.
-//! An operator's file says in its `ENTRY` what its parameters are; `ENTRIES` lists them.
+//! An operator's file says in its `ENTRY` what its parameters are; `LEAVES` and `EXPRESSIONS` list
+//! them.
 
 mod error;
 mod value;
@@ -12,12 +13,14 @@ pub use error::RegistryError;
 pub use value::{FromValue, Value};
 
 use super::{
-    Handle, derivative, diagonal, fft, fredholm, gradient, identity, laplacian, matrix_mult,
-    restriction, transpose, zero,
+    Handle, avo, causal_integration, convolve1d, derivative, diagonal, fft, fftnd, flip, fredholm,
+    gradient, identity, imag, laplacian, matrix_mult, mdc, pad, poststack, prestack, regression,
+    restriction, roll, smoothing, sum, symmetrize, transpose, zero,
 };
+use crate::expr::Op;
 
-/// What the registry knows of an operator.
-pub(super) struct Entry {
+/// What the registry knows of an operator: how a leaf is made, or an expression of leaves.
+pub(super) struct Entry<T = Handle> {
     /// PyLops's name of the class.
     pub name: &'static str,
     /// The parameters.
@@ -25,28 +28,79 @@ pub(super) struct Entry {
     /// Parameters without an effect.
     pub ignored: &'static [&'static str],
     /// Makes the operator.
-    pub build: fn(&Arguments) -> Result<Handle, RegistryError>,
+    pub build: fn(&Arguments) -> Result<T, RegistryError>,
 }
 
-/// All operators, by name.
-const ENTRIES: [Entry; 12] = [
+/// The operators that are leaves, by name.
+const LEAVES: [Entry; 23] = [
+    avo::ENTRY,
+    causal_integration::ENTRY,
+    convolve1d::ENTRY,
     diagonal::ENTRY,
     fft::ENTRY,
     derivative::FIRST,
+    flip::ENTRY,
     fredholm::ENTRY,
     gradient::ENTRY,
     identity::ENTRY,
     laplacian::ENTRY,
+    regression::LINEAR,
     matrix_mult::ENTRY,
+    pad::ENTRY,
+    regression::ENTRY,
     restriction::ENTRY,
+    roll::ENTRY,
     derivative::SECOND,
+    smoothing::ONE,
+    sum::ENTRY,
+    symmetrize::ENTRY,
     transpose::ENTRY,
     zero::ENTRY,
 ];
 
+/// The operators that are expressions of leaves, by name.
+const EXPRESSIONS: [Entry<Op>; 8] = [
+    fftnd::TWO,
+    fftnd::SEVERAL,
+    imag::ENTRY,
+    mdc::ENTRY,
+    poststack::ENTRY,
+    prestack::ENTRY,
+    smoothing::TWO,
+    smoothing::SEVERAL,
+];
+
+/// What was made: an operator of its own, or an expression of others.
+#[derive(Clone)]
+pub enum Built {
+    /// One operator.
+    Leaf(Handle),
+    /// An expression that the compiler sees through.
+    Expression(Op),
+}
+
+impl From<Built> for Op {
+    fn from(built: Built) -> Op {
+        match built {
+            Built::Leaf(operator) => Op::new(operator),
+            Built::Expression(op) => op,
+        }
+    }
+}
+
 /// Makes an operator.
-pub fn build(operator: &str, parameters: &[(String, Value)]) -> Result<Handle, RegistryError> {
-    let entry = find(operator)?;
+pub fn build(operator: &str, parameters: &[(String, Value)]) -> Result<Built, RegistryError> {
+    if let Some(entry) = LEAVES.iter().find(|e| e.name == operator) {
+        return make(entry, parameters).map(Built::Leaf);
+    }
+    match EXPRESSIONS.iter().find(|e| e.name == operator) {
+        Some(entry) => make(entry, parameters).map(Built::Expression),
+        None => Err(unknown(operator)),
+    }
+}
+
+fn make<T>(entry: &Entry<T>, parameters: &[(String, Value)]) -> Result<T, RegistryError> {
+    let operator = entry.name;
     for (at, (name, _)) in parameters.iter().enumerate() {
         if parameters[..at].iter().any(|(other, _)| other == name) {
             return Err(RegistryError::Twice { operator: operator.into(), name: name.clone() });
@@ -60,23 +114,27 @@ pub fn build(operator: &str, parameters: &[(String, Value)]) -> Result<Handle, R
 
 /// The names of all operators.
 pub fn operators() -> Vec<&'static str> {
-    ENTRIES.iter().map(|e| e.name).collect()
+    let mut names: Vec<_> = LEAVES.iter().map(|e| e.name).collect();
+    names.extend(EXPRESSIONS.iter().map(|e| e.name));
+    names.sort_unstable();
+    names
 }
 
 /// The parameters of an operator that have an effect.
 pub fn parameters(operator: &str) -> Result<&'static [&'static str], RegistryError> {
-    find(operator).map(|entry| entry.parameters)
+    let leaves = LEAVES.iter().map(|e| (e.name, e.parameters));
+    let mut all = leaves.chain(EXPRESSIONS.iter().map(|e| (e.name, e.parameters)));
+    let found = all.find(|(name, _)| *name == operator);
+    found.map(|(_, parameters)| parameters).ok_or_else(|| unknown(operator))
 }
 
-fn find(operator: &str) -> Result<&'static Entry, RegistryError> {
-    ENTRIES.iter().find(|e| e.name == operator).ok_or_else(|| {
-        let near = error::nearest(operator, operators()).map(Into::into);
-        let known = operators().into_iter().map(Into::into).collect();
-        RegistryError::UnknownOperator { name: operator.into(), near, known }
-    })
+fn unknown(operator: &str) -> RegistryError {
+    let near = error::nearest(operator, operators()).map(Into::into);
+    let known = operators().into_iter().map(Into::into).collect();
+    RegistryError::UnknownOperator { name: operator.into(), near, known }
 }
 
-fn unknown_parameter(entry: &Entry, name: &str) -> RegistryError {
+fn unknown_parameter<T>(entry: &Entry<T>, name: &str) -> RegistryError {
     RegistryError::UnknownParameter {
         operator: entry.name.into(),
         name: name.into(),
@@ -142,7 +200,8 @@ mod tests {
 
     #[test]
     fn names_are_in_order() {
-        assert!(operators().is_sorted());
+        assert!(LEAVES.is_sorted_by_key(|e| e.name));
+        assert!(EXPRESSIONS.is_sorted_by_key(|e| e.name));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::Dtype;
 use crate::data::{Array, Source};
-use crate::ops::{Dims, Handle, Kind, Norm};
+use crate::ops::{Dims, Handle, Integration, Kind, Linearization, Norm, Pairs, Profile};
 
 /// The value of a parameter, as a problem file has it.
 #[derive(Clone)]
@@ -89,6 +89,13 @@ impl FromValue for Dims {
     }
 }
 
+impl FromValue for Vec<bool> {
+    const EXPECTED: &'static str = "true or false, or a list of them";
+    fn from_value(value: &Value) -> Option<Self> {
+        several(value)
+    }
+}
+
 impl FromValue for Vec<isize> {
     const EXPECTED: &'static str = "a list of whole numbers";
     fn from_value(value: &Value) -> Option<Self> {
@@ -100,6 +107,16 @@ impl FromValue for Vec<f64> {
     const EXPECTED: &'static str = "a number or a list of numbers";
     fn from_value(value: &Value) -> Option<Self> {
         several(value)
+    }
+}
+
+impl FromValue for Pairs {
+    const EXPECTED: &'static str = "a pair of counts or a list of them";
+    fn from_value(value: &Value) -> Option<Self> {
+        let pair = |value: &Value| <[usize; 2]>::try_from(several(value)?).ok();
+        let Value::List(items) = value else { return None };
+        let pairs: Option<Vec<_>> = items.iter().map(pair).collect();
+        pairs.or_else(|| Some(vec![pair(value)?])).map(Pairs)
     }
 }
 
@@ -143,6 +160,38 @@ impl FromValue for Source {
                 let (dims, values) = nested(value)?;
                 Some(Source::array(Array::new(dims, values).ok()?))
             }
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for Profile {
+    const EXPECTED: &'static str = "a number or an array";
+    fn from_value(value: &Value) -> Option<Self> {
+        let constant = f64::from_value(value).map(Profile::Constant);
+        constant.or_else(|| Source::from_value(value).map(Profile::Samples))
+    }
+}
+
+impl FromValue for Integration {
+    const EXPECTED: &'static str = "full, half or trapezoidal";
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(text) if text == "full" => Some(Integration::Full),
+            Value::Text(text) if text == "half" => Some(Integration::Half),
+            Value::Text(text) if text == "trapezoidal" => Some(Integration::Trapezoidal),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for Linearization {
+    const EXPECTED: &'static str = "akirich, fatti or ps";
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(text) if text == "akirich" => Some(Linearization::AkiRichards),
+            Value::Text(text) if text == "fatti" => Some(Linearization::Fatti),
+            Value::Text(text) if text == "ps" => Some(Linearization::Ps),
             _ => None,
         }
     }

@@ -27,7 +27,7 @@ impl Model<'_> {
         }
         self.default_dtype(built, &mut values);
         let operator = registry::build(name, &values);
-        operator.map(Op::new).map_err(|error| self.refused(built, &error))
+        operator.map(Op::from).map_err(|error| self.refused(built, &error))
     }
 
     /// The default type for an operator that does not say one; complex where its arrays are.
@@ -53,9 +53,11 @@ impl Model<'_> {
     ) -> Result<Option<Value>> {
         Ok(Some(match &setting.value {
             Setting::Flag(flag) => Value::Bool(*flag),
+            Setting::Flags(flags) => list(flags, |flag| Value::Bool(*flag)),
             Setting::Integer(n) => Value::Integer(*n),
             Setting::Number(x) => Value::Number(*x),
             Setting::Dims(dims) => list(dims, |n| Value::Integer(*n as i64)),
+            Setting::Pairs(pairs) => list(pairs, |pair| list(pair, |n| Value::Integer(*n as i64))),
             Setting::Integers(items) => list(items, |n| Value::Integer(*n)),
             Setting::Numbers(items) => list(items, |x| Value::Number(*x)),
             Setting::Word(word) => Value::Text(word.clone()),

@@ -15,12 +15,16 @@ use crate::problem::value::{Table, Value, ValueKind};
 pub enum Setting {
     /// `true` or `false`
     Flag(bool),
+    /// Several of them.
+    Flags(Vec<bool>),
     /// An integer, not negative where the parameter is a count.
     Integer(i64),
     /// A finite number.
     Number(f64),
     /// Sizes whose product can be counted in bytes.
     Dims(Vec<usize>),
+    /// Pairs of counts.
+    Pairs(Vec<[usize; 2]>),
     /// Integers.
     Integers(Vec<i64>),
     /// Finite numbers: several of a parameter, or the values of a small array.
@@ -105,6 +109,15 @@ fn setting(document: &Document, what: &str, kind: &Kind, value: &Value) -> Resul
             ValueKind::Flag(flag) => Ok(Setting::Flag(flag)),
             _ => Err(wrong("true or false")),
         },
+        Kind::Flags => {
+            let flag = |item: &Value| match item.value {
+                ValueKind::Flag(flag) => Ok(flag),
+                ref other => {
+                    Err(fields::wrong_type(document, item.span, other, what, "true or false"))
+                }
+            };
+            Ok(Setting::Flags(items(value).map(flag).collect::<Result<_>>()?))
+        }
         Kind::Count => Ok(Setting::Integer(fields::count(document, value, what, 0)? as i64)),
         Kind::Integer => Ok(Setting::Integer(integer(document, value, what)?)),
         Kind::Number => match value.value {
@@ -112,6 +125,7 @@ fn setting(document: &Document, what: &str, kind: &Kind, value: &Value) -> Resul
             _ => Ok(Setting::Number(fields::real(document, value, what)?)),
         },
         Kind::Dims => Ok(Setting::Dims(fields::dims(document, value, what)?)),
+        Kind::Pairs => Ok(Setting::Pairs(pairs(document, value, what)?)),
         Kind::Integers => Ok(Setting::Integers(
             items(value).map(|item| integer(document, item, what)).collect::<Result<_>>()?,
         )),
@@ -123,6 +137,15 @@ fn setting(document: &Document, what: &str, kind: &Kind, value: &Value) -> Resul
             ValueKind::Table(_) => named_array(document, value, what),
             ValueKind::List(_) => Ok(Setting::Numbers(numbers(document, value, what)?)),
             _ => Err(wrong("an array's name, an expression or a list of numbers")),
+        },
+        Kind::Profile => match &value.value {
+            ValueKind::Integer(_) | ValueKind::Number(_) => {
+                Ok(Setting::Number(fields::real(document, value, what)?))
+            }
+            ValueKind::Flag(_) => {
+                Err(wrong("a number, an array's name, an expression or a list of numbers"))
+            }
+            _ => setting(document, what, &Kind::Array, value),
         },
         Kind::Operator => match &value.value {
             ValueKind::Text(_) => Ok(Setting::Formula(file::formula(document, value, what)?)),
@@ -137,6 +160,22 @@ fn items(value: &Value) -> impl Iterator<Item = &Value> {
     match &value.value {
         ValueKind::List(items) => items.iter(),
         _ => std::slice::from_ref(value).iter(),
+    }
+}
+
+/// One pair of counts, or a list of pairs.
+fn pairs(document: &Document, value: &Value, what: &str) -> Result<Vec<[usize; 2]>> {
+    let pair = |value: &Value| match &value.value {
+        ValueKind::List(items) if items.len() == 2 => Ok([
+            fields::count(document, &items[0], what, 0)?,
+            fields::count(document, &items[1], what, 0)?,
+        ]),
+        other => Err(fields::wrong_type(document, value.span, other, what, "a pair of counts")),
+    };
+    let nested = |item: &Value| matches!(item.value, ValueKind::List(_));
+    match &value.value {
+        ValueKind::List(list) if list.iter().any(nested) => list.iter().map(pair).collect(),
+        _ => Ok(vec![pair(value)?]),
     }
 }
 

@@ -1,0 +1,64 @@
+//! Reflection at the first sample of one axis: `y[i] = x[|i - (n - 1)|]`, of `2n - 1` samples;
+//! adjoint `x[0] = y[n - 1]`, `x[j] = y[n - 1 - j] + y[n - 1 + j]`.
+//!
+//! ```text
+//! (i) <- (j)
+//! ```
+
+use super::dims::Dims;
+use super::indexed;
+use super::registry::{Arguments, Entry, RegistryError};
+use super::{Handle, OperatorError};
+use adjoin_passes::Dtype;
+
+const KIND: &str = "Symmetrize";
+
+/// A reflection to be built.
+#[derive(Clone, Debug)]
+pub struct Symmetrize {
+    dims: Dims,
+    axis: isize,
+    dtype: Dtype,
+}
+
+/// A reflection of arrays of `dims`.
+pub fn symmetrize(dims: impl Into<Dims>) -> Symmetrize {
+    Symmetrize { dims: dims.into(), axis: -1, dtype: Dtype::F64 }
+}
+
+impl Symmetrize {
+    /// The axis, the last one otherwise.
+    pub fn axis(mut self, axis: isize) -> Self {
+        self.axis = axis;
+        self
+    }
+
+    /// The type of the operator, `f64` otherwise.
+    pub fn dtype(mut self, dtype: Dtype) -> Self {
+        self.dtype = dtype;
+        self
+    }
+
+    /// The operator.
+    pub fn build(self) -> Result<Handle, OperatorError> {
+        let dims = self.dims.0;
+        let axis = indexed::axis(KIND, self.axis, &dims)?;
+        let n = dims[axis];
+        let table = (1..n).rev().chain(0..n).collect();
+        indexed::indexed(KIND, self.dtype, dims, axis, table)
+    }
+}
+
+pub(super) const ENTRY: Entry = Entry {
+    name: KIND,
+    parameters: &["dims", "axis", "dtype"],
+    ignored: &["name"],
+    build: from_arguments,
+};
+
+fn from_arguments(given: &Arguments) -> Result<Handle, RegistryError> {
+    let mut operator = symmetrize(given.need::<Dims>("dims")?);
+    given.set("axis", &mut operator.axis)?;
+    given.set("dtype", &mut operator.dtype)?;
+    Ok(operator.build()?)
+}
