@@ -8,6 +8,7 @@ use adjoin::run::{Inputs, Solution, inputs};
 use adjoin::runtime::World;
 use adjoin::solve::{Cgls, Lsqr, Settings, Solver, System};
 use adjoin::{Dtype, Mesh};
+use adjoin_passes::ir::Over;
 use adjoin_passes::traffic::Traffic;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -156,9 +157,12 @@ fn lsqr_reads_its_operator_once_in_an_iteration() {
     let op = vstack([dense(900, 60, "A"), dense(700, 60, "B")]).unwrap();
     for mesh in ["p=1", "p=2", "p=4"] {
         let planned = lsqr(&op, mesh);
-        let step = planned.plan().block("step").unwrap();
-        assert_eq!(step.regions.len(), 2, "{planned}");
-        assert!(cgls(&op, mesh).plan().block("step").unwrap().regions.is_empty());
+        let one_pass = |planned: &Planned| {
+            let regions = &planned.plan().block("step").unwrap().regions;
+            regions.iter().filter(|region| matches!(region.over, Over::Panels(_))).count()
+        };
+        assert_eq!(one_pass(&planned), 2, "{planned}");
+        assert_eq!(one_pass(&cgls(&op, mesh)), 0);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `ops::laplacian([32, 40]).weights([1.0, 1.0]).build()?` is a [`Handle`]; names and parameters are
 //! PyLops's.
-//! An operator that is made of others, such as [`fft2d`] or [`mdc`], is an expression of them, so
+//! An operator that is made of others, such as [`fft2d`] or [`mdc()`], is an expression of them, so
 //! that the compiler sees through it.
 //! [`registry`] builds the same operators from names and values, as problem files do, and
 //! [`function()`] and [`custom()`] make operators of your own.
