@@ -1,10 +1,12 @@
-//! Operators that are expressions of others: what PyLops gives is what every mesh gives, forward
-//! and adjoint, on simulated ranks and on threads; what they are made of; how they are placed.
+//! Operators as plans, leaves and expressions of others: what PyLops gives is what every mesh gives,
+//! forward and adjoint, on simulated ranks and on threads; what expressions are made of; how they
+//! are placed.
 
 mod support;
 
 use adjoin::data::{Array, Region, Source};
 use adjoin::expr::{Op, Vector};
+use adjoin::machine::Machine;
 use adjoin::ops::{self, OperatorError};
 use adjoin::planned::{Planned, Planner};
 use adjoin::run::inputs;
@@ -54,13 +56,17 @@ fn widest(array: Array) -> Vec<Complex64> {
     array.cast(Dtype::C128).and_then(Array::into_vec).unwrap()
 }
 
+/// Forward and adjoint, on a machine on which even small arrays are worth splitting.
 fn check(case: &Case, mesh: &Mesh) {
+    let machine = Machine::default().with_link(1e-12, 1e15).with_memory(1e6).with_flops(1e6);
+    let planner = Planner::new(mesh.clone()).machine(machine);
     let op = Op::from(case.built()).named("A");
     assert_eq!((op.dims(), op.dimsd()), (case.dims.clone(), case.dimsd.clone()), "{}", case.id);
     let adjoint = op.h();
     for (op, dtype, from, to) in [(&op, case.x_dtype, "x", "y"), (&adjoint, case.y_dtype, "u", "v")]
     {
-        let planned = plan(&(op * op.input("x", dtype)), mesh);
+        let planned = planner.apply(&(op * op.input("x", dtype))).unwrap();
+        assert_eq!(*planned.verdict(), Verdict::Proven, "{} on {mesh}\n{planned}", case.id);
         let input = array(&op.dims(), dtype, &case.array(from));
         let wanted = case.array(to);
         for found in [simulated(&planned, &input), threaded(&planned, &input)] {
@@ -70,15 +76,40 @@ fn check(case: &Case, mesh: &Mesh) {
     }
 }
 
-#[test]
-fn reference_values_on_every_mesh() {
-    let cases = reference::expressions();
-    println!("{} cases", cases.len());
-    for case in &cases {
+/// Every so manieth case, so that tests run side by side.
+fn every(cases: &[Case], nth: usize) {
+    let mine: Vec<_> = cases.iter().skip(nth).step_by(4).collect();
+    println!("{} cases", mine.len());
+    for case in mine {
         for mesh in meshes() {
             check(case, &mesh);
         }
     }
+}
+
+#[test]
+fn expressions_on_every_mesh() {
+    (0..4).for_each(|nth| every(&reference::expressions(), nth));
+}
+
+#[test]
+fn operators_on_every_mesh_0() {
+    every(&reference::operators(), 0);
+}
+
+#[test]
+fn operators_on_every_mesh_1() {
+    every(&reference::operators(), 1);
+}
+
+#[test]
+fn operators_on_every_mesh_2() {
+    every(&reference::operators(), 2);
+}
+
+#[test]
+fn operators_on_every_mesh_3() {
+    every(&reference::operators(), 3);
 }
 
 fn count(plan: &str, call: &str) -> usize {

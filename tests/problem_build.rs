@@ -101,9 +101,9 @@ fn a_compressed_member_is_refused_with_the_cure() {
     let resolved = resolved(&text, &[]).unwrap();
     let Err(error) = Model::open(&resolved, &folder) else { panic!("it is accepted") };
     let folder = format!("{}/", folder.display());
-    snapshots(|| {
-        insta::assert_snapshot!("array_compressed", error.render().replace(&folder, ""));
-    });
+    // Where lines are broken depends on how long the name of the folder is.
+    let shown = error.render().replace(&folder, "").replace("\n  │ ", " ");
+    snapshots(|| insta::assert_snapshot!("array_compressed", shown));
 }
 
 /// A zip archive of one deflated member, `d.npy`.

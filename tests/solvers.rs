@@ -121,7 +121,11 @@ fn simulated(case: &systems::System, mesh: &str) -> (Vec<Complex64>, usize) {
     let (planned, settings) = planned(case, mesh);
     let solver = method_of(case);
     let functions = Functions::new();
-    let mut given = Given::new().slot("damp", settings.damp);
+    let numbers = || {
+        let slots = planned.plan().slots.iter().zip(planned.slots());
+        slots.fold(Given::new(), |given, (slot, value)| given.slot(&slot.name, *value))
+    };
+    let mut given = numbers();
     given = given.input("d", case.source("d")).input("x0", case.source("x0"));
     let (mut outcome, mut controls) = (Outcome::default(), Controls::new());
     let mut block = "setup";
@@ -136,7 +140,7 @@ fn simulated(case: &systems::System, mesh: &str) -> (Vec<Complex64>, usize) {
         for (name, numbers) in run.controls {
             controls.insert(name, numbers.iter().map(|z| z.re).collect());
         }
-        given = Given::new().slot("damp", settings.damp);
+        given = numbers();
         for (name, value) in run.states {
             given = given.state(name, Source::array(value));
         }
@@ -148,8 +152,25 @@ fn simulated(case: &systems::System, mesh: &str) -> (Vec<Complex64>, usize) {
 }
 
 #[test]
-fn simulated_ranks_give_the_same() {
-    for case in solvers(&["lsqr"]).iter().filter(|case| case.operator.range().len() == 1) {
+fn simulated_ranks_give_the_same_for_cg() {
+    simulated_cases("cg");
+}
+
+#[test]
+fn simulated_ranks_give_the_same_for_cgls() {
+    simulated_cases("cgls");
+}
+
+#[test]
+fn simulated_ranks_give_the_same_for_lsqr() {
+    simulated_cases("lsqr");
+}
+
+fn simulated_cases(solver: &str) {
+    let single = |case: &&systems::System| {
+        case.operator.range().len() == 1 && case.operator.domain().len() == 1
+    };
+    for case in solvers(&[solver]).iter().filter(single) {
         for mesh in MESHES {
             let (x, niter) = simulated(case, mesh);
             let place = format!("{} on {mesh}", case.id);
