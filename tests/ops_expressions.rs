@@ -56,17 +56,20 @@ fn widest(array: Array) -> Vec<Complex64> {
     array.cast(Dtype::C128).and_then(Array::into_vec).unwrap()
 }
 
-/// Forward and adjoint, on a machine on which even small arrays are worth splitting.
-fn check(case: &Case, mesh: &Mesh) {
+/// Forward and adjoint, on a machine on which even small arrays are worth splitting; whether
+/// something was split.
+fn check(case: &Case, mesh: &Mesh) -> bool {
     let machine = Machine::default().with_link(1e-12, 1e15).with_memory(1e6).with_flops(1e6);
     let planner = Planner::new(mesh.clone()).machine(machine);
     let op = Op::from(case.built()).named("A");
     assert_eq!((op.dims(), op.dimsd()), (case.dims.clone(), case.dimsd.clone()), "{}", case.id);
     let adjoint = op.h();
+    let mut split = false;
     for (op, dtype, from, to) in [(&op, case.x_dtype, "x", "y"), (&adjoint, case.y_dtype, "u", "v")]
     {
         let planned = planner.apply(&(op * op.input("x", dtype))).unwrap();
         assert_eq!(*planned.verdict(), Verdict::Proven, "{} on {mesh}\n{planned}", case.id);
+        split |= planned.plan().leaves.iter().flat_map(|l| &l.tile).any(|s| !s.axes.is_empty());
         let input = array(&op.dims(), dtype, &case.array(from));
         let wanted = case.array(to);
         for found in [simulated(&planned, &input), threaded(&planned, &input)] {
@@ -74,17 +77,21 @@ fn check(case: &Case, mesh: &Mesh) {
             assert!(error <= case.rtol, "{} to {to} on {mesh}: {error:.1e}\n{planned}", case.id);
         }
     }
+    split
 }
 
 /// Every so manieth case, so that tests run side by side.
 fn every(cases: &[Case], nth: usize) {
     let mine: Vec<_> = cases.iter().skip(nth).step_by(4).collect();
-    println!("{} cases", mine.len());
-    for case in mine {
-        for mesh in meshes() {
-            check(case, &mesh);
-        }
+    let all = || meshes().into_iter().filter(|mesh| mesh.ranks() > 1);
+    let (mut split, mut runs) = (0, 0);
+    for case in &mine {
+        check(case, &Mesh::line(1));
+        split += all().filter(|mesh| check(case, mesh)).count();
+        runs += all().count();
     }
+    println!("{} cases, split in {split} of {runs}", mine.len());
+    assert!(2 * split >= runs, "only {split} of {runs} are split");
 }
 
 #[test]

@@ -9,7 +9,7 @@
 use crate::dtype::Dtype;
 use crate::ir::Op;
 use crate::mesh::{Axis, Mesh};
-use crate::placement::{Split, Type};
+use crate::placement::Type;
 use serde::{Deserialize, Serialize};
 
 /// The numbers from which costs are computed, in seconds, bytes and flops per rank.
@@ -192,29 +192,34 @@ impl Machine {
         (flops / self.rate(dtype)).max(bytes / self.bandwidth(bytes))
     }
 
-    /// What one communication node costs.
-    pub fn communication(&self, op: &Op, mesh: &Mesh, arg: &Type, result: &Type) -> f64 {
-        let (before, after) = (bytes(arg, mesh), bytes(result, mesh));
-        let over = |axes: &[Axis]| (self.link(mesh, axes), mesh.sizes(axes));
-        let moved = match op {
-            Op::AllReduce(axes) | Op::ReduceScatter(axes) | Op::AllGather(axes) => over(axes),
-            Op::AllToAll(axis) => over(&[*axis]),
-            Op::Exchange => over(&arg.placement.split_axes()),
-            Op::Halo => over(&haloed(result)),
-            Op::HaloSum => over(&haloed(arg)),
-            _ => return self.pass(before + after),
+    /// What one communication node costs, of which all values go in one call.
+    pub fn communication(&self, op: &Op, mesh: &Mesh, args: &[Type], results: &[Type]) -> f64 {
+        let total = |types: &[Type]| types.iter().map(|ty| bytes(ty, mesh)).sum::<f64>();
+        let ghosts = |types: &[Type]| types.iter().map(|ty| ghost_bytes(ty, mesh)).sum::<f64>();
+        let mut axes: Vec<Axis> = match op {
+            Op::AllReduce(axes) | Op::ReduceScatter(axes) | Op::AllGather(axes) => axes.clone(),
+            Op::AllToAll(axis) => vec![*axis],
+            Op::Exchange | Op::Reduce(_) => {
+                args.iter().flat_map(|ty| ty.placement.split_axes()).collect()
+            }
+            Op::Halo => results.iter().flat_map(haloed).collect(),
+            Op::HaloSum => args.iter().flat_map(haloed).collect(),
+            _ => return self.pass(total(args) + total(results)),
         };
-        let (link, p) = moved;
+        axes.sort_unstable();
+        axes.dedup();
+        let (link, p) = (self.link(mesh, &axes), mesh.sizes(&axes));
         if p <= 1 {
             return 0.0;
         }
         match op {
-            Op::AllReduce(_) => link.all_reduce(p, before),
-            Op::ReduceScatter(_) => link.half_reduce(p, before),
-            Op::AllGather(_) => link.half_reduce(p, after),
-            Op::Halo => link.neighbours(p, ghost_bytes(result, mesh)),
-            Op::HaloSum => link.neighbours(p, ghost_bytes(arg, mesh)),
-            _ => link.all_to_all(p, before),
+            Op::AllReduce(_) => link.all_reduce(p, total(args)),
+            Op::Reduce(_) => link.all_reduce(p, total(results)),
+            Op::ReduceScatter(_) => link.half_reduce(p, total(args)),
+            Op::AllGather(_) => link.half_reduce(p, total(results)),
+            Op::Halo => link.neighbours(p, ghosts(results)),
+            Op::HaloSum => link.neighbours(p, ghosts(args)),
+            _ => link.all_to_all(p, total(args)),
         }
     }
 }
@@ -260,35 +265,10 @@ impl Link {
     }
 }
 
-/// The blocks of a named cut of which the largest is taken.
-const BLOCKS: usize = 64;
-
-/// The number of elements of a dim that the rank with most of them owns; at named cuts the largest
-/// of the first blocks.
-pub fn largest(n: usize, split: &Split, mesh: &Mesh) -> usize {
-    if split.cut.is_none() {
-        return split.axes.iter().fold(n, |n, &a| n.div_ceil(mesh.size(a)));
-    }
-    let blocks = mesh.sizes(&split.axes).min(BLOCKS);
-    let at = |k: usize| coordinates(&split.axes, mesh, k);
-    (0..blocks).map(|k| split.interval(n, mesh, &at(k)).len()).max().unwrap_or(n)
-}
-
-/// The coordinates of the `k`-th rank along some axes, zero along the others.
-fn coordinates(axes: &[Axis], mesh: &Mesh, k: usize) -> Vec<usize> {
-    let mut at = vec![0; mesh.axes.len()];
-    let mut rest = k;
-    for &axis in axes.iter().rev() {
-        at[axis] = rest % mesh.size(axis);
-        rest /= mesh.size(axis);
-    }
-    at
-}
-
 /// The elements that the rank with most of them owns.
 pub fn largest_len(ty: &Type, mesh: &Mesh) -> f64 {
     let dims = ty.dims.iter().zip(&ty.placement.splits);
-    dims.map(|(&n, split)| largest(n, split, mesh) as f64).product()
+    dims.map(|(&n, split)| split.largest_block(n, mesh) as f64).product()
 }
 
 /// The bytes that the rank with most of them owns.
@@ -300,7 +280,7 @@ pub fn bytes(ty: &Type, mesh: &Mesh) -> f64 {
 pub fn ghost_bytes(ty: &Type, mesh: &Mesh) -> f64 {
     let (mut owned, mut held) = (1.0, 1.0);
     for (d, &n) in ty.dims.iter().enumerate() {
-        let own = largest(n, &ty.placement.splits[d], mesh);
+        let own = ty.placement.splits[d].largest_block(n, mesh);
         let (lo, hi) = ty.placement.ghosts[d];
         owned *= own as f64;
         held *= (own + lo + hi).min(n.max(own)) as f64;

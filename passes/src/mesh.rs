@@ -77,9 +77,14 @@ impl Mesh {
 
     /// The coordinates of a rank, one for each axis.
     pub fn coordinates(&self, rank: usize) -> Vec<usize> {
-        let mut rest = rank;
+        self.coordinates_along(&(0..self.axes.len()).collect::<Vec<_>>(), rank)
+    }
+
+    /// The coordinates of the `k`-th rank along some axes, major first, and zero along the others.
+    pub fn coordinates_along(&self, axes: &[Axis], k: usize) -> Vec<usize> {
+        let mut rest = k;
         let mut at = vec![0; self.axes.len()];
-        for axis in (0..self.axes.len()).rev() {
+        for &axis in axes.iter().rev() {
             at[axis] = rest % self.size(axis);
             rest /= self.size(axis);
         }

@@ -162,7 +162,18 @@ impl Split {
             bound(at[axis])..bound(at[axis] + 1)
         })
     }
+
+    /// The elements of the largest block of a dim: of the first one where blocks are balanced, else
+    /// of the largest of the first ones.
+    pub fn largest_block(&self, n: usize, mesh: &Mesh) -> usize {
+        let blocks = if self.cut.is_none() { 1 } else { mesh.sizes(&self.axes).min(BLOCKS) };
+        let at = |k| mesh.coordinates_along(&self.axes, k);
+        (0..blocks).map(|k| self.interval(n, mesh, &at(k)).len()).max().unwrap_or(n)
+    }
 }
+
+/// The blocks of a named cut of which the largest is taken.
+const BLOCKS: usize = 64;
 
 impl Placement {
     /// Every rank holds everything.

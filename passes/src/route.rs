@@ -11,6 +11,7 @@ use crate::placement::{Cut, Placement, Split, Type};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 /// A path: its cost, and each step with the type that it leads to.
@@ -58,7 +59,7 @@ impl<'a> Router<'a> {
         let mut at = from.clone();
         let mut step = |at: &mut Type, op: Op, placement: Placement| {
             let next = at.placed(placement);
-            cost += self.machine.communication(&op, self.mesh, at, &next);
+            cost += self.machine.communication(&op, self.mesh, from_ref(at), from_ref(&next));
             steps.push((op, next.clone()));
             *at = next;
         };
@@ -96,13 +97,9 @@ impl<'a> Router<'a> {
             }
             let ty = from.placed(at.clone());
             for (op, placement) in Self::steps(&at, to) {
-                let total = cost
-                    + self.machine.communication(
-                        &op,
-                        self.mesh,
-                        &ty,
-                        &from.placed(placement.clone()),
-                    );
+                let next = from.placed(placement.clone());
+                let (arg, result) = (from_ref(&ty), from_ref(&next));
+                let total = cost + self.machine.communication(&op, self.mesh, arg, result);
                 if best.get(&placement).is_none_or(|b| total < b.0) {
                     best.insert(placement.clone(), (total, Some((op, at.clone()))));
                     open.push((total, placement));

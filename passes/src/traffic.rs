@@ -15,9 +15,6 @@ use crate::signature::Spread;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The blocks of a named cut of which the largest is taken.
-const BLOCKS: usize = 64;
-
 /// What one rank communicates in one run of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Traffic {
@@ -188,29 +185,15 @@ impl<'a> Sizes<'a> {
             return n;
         }
         if split.cut.is_none() {
-            return split.interval(n, self.mesh, &vec![0; self.mesh.axes.len()]).len();
+            return split.largest_block(n, self.mesh);
         }
         if let Some((_, extent)) = self.cuts.iter().find(|(other, _)| *other == split) {
             return (*extent).min(n);
         }
-        let blocks = self.mesh.sizes(&split.axes).min(BLOCKS);
-        let at = |block| coordinates(self.mesh, &split.axes, block);
-        let lengths = (0..blocks).map(|b| split.interval(n, self.mesh, &at(b)).len());
-        let extent = lengths.max().unwrap_or(n);
+        let extent = split.largest_block(n, self.mesh);
         self.cuts.push((split, extent));
         extent.min(n)
     }
-}
-
-/// The coordinates of a block: along some axes, major first, and zero along the others.
-fn coordinates(mesh: &Mesh, axes: &[Axis], block: usize) -> Vec<usize> {
-    let mut at = vec![0; mesh.axes.len()];
-    let mut rest = block;
-    for &axis in axes.iter().rev() {
-        at[axis] = rest % mesh.size(axis);
-        rest /= mesh.size(axis);
-    }
-    at
 }
 
 /// Whether the blocks of a split can be told: its axes exist and its cut is complete.

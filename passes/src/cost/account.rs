@@ -3,7 +3,6 @@
 use super::{Floor, Whose, Work, elementwise, floor, leaf_of, precision, share};
 use crate::ir::{Block, LeafId, Node, Op, Plan, Region, Target, Value};
 use crate::machine::{Machine, bytes, ghost_bytes};
-use crate::mesh::Mesh;
 use crate::placement::Type;
 use crate::traffic::{Traffic, payload};
 use serde::Serialize;
@@ -244,12 +243,7 @@ impl Walk<'_> {
 
     fn communication(&self, node: &Node, (args, results): (&[Type], &[Type])) -> NodeCost {
         let mesh = &self.plan.mesh;
-        let total = |tys: &[Type]| tys.iter().map(|t| bytes(t, mesh)).sum::<f64>();
-        let seconds = args.first().zip(results.first()).map_or(0.0, |(a, r)| {
-            let one = self.machine.communication(&node.op, mesh, a, r);
-            let more = (total(args) - bytes(a, mesh)).max(0.0);
-            one + more / self.wire(&node.op, mesh)
-        });
+        let seconds = self.machine.communication(&node.op, mesh, args, results);
         NodeCost { payload: payload(mesh, self.block, node), seconds, ..NodeCost::default() }
     }
 
@@ -299,15 +293,5 @@ impl Walk<'_> {
         let last = self.touched.insert(thing, self.clock);
         let distance = last.map_or(f64::MAX, |at| self.clock - at);
         self.machine.bandwidth(distance.max(size))
-    }
-
-    /// The bandwidth of a communication node.
-    fn wire(&self, op: &Op, mesh: &Mesh) -> f64 {
-        let axes: Vec<_> = match op {
-            Op::AllReduce(axes) | Op::ReduceScatter(axes) | Op::AllGather(axes) => axes.clone(),
-            Op::AllToAll(axis) => vec![*axis],
-            _ => (0..mesh.axes.len()).collect(),
-        };
-        self.machine.link(mesh, &axes).bandwidth
     }
 }

@@ -1,7 +1,6 @@
 //! Whose share of the work is counted: that of the rank with most of it, or of one rank.
 
 use super::Work;
-use crate::machine::largest;
 use crate::mesh::Mesh;
 use crate::placement::{Split, Type};
 use crate::signature::{Factor, Signature};
@@ -19,7 +18,7 @@ impl Whose<'_> {
     /// The elements of a dim that are owned.
     pub fn extent(self, n: usize, split: &Split, mesh: &Mesh) -> usize {
         match self {
-            Whose::Largest => largest(n, split, mesh),
+            Whose::Largest => split.largest_block(n, mesh),
             Whose::At(at) => split.interval(n, mesh, at).len(),
         }
     }
