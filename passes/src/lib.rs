@@ -23,6 +23,7 @@ pub mod fold_scalars;
 pub mod cancel_identities;
 pub mod associate_products;
 pub mod share_values;
+pub mod flight;
 pub mod machine;
 pub mod cost;
 pub mod route;
@@ -38,6 +39,7 @@ pub mod ride_reductions;
 pub mod merge_dots;
 pub mod one_pass_normal;
 pub mod fuse_updates;
+pub mod start_early;
 pub mod plan_buffers;
 pub mod origins;
 

@@ -5,7 +5,8 @@
 
 use crate::calls::{Buffer, Call, CallBlock, Calls, Kind, Packet, Port, Slab, Transfer, View};
 use crate::dtype::Dtype;
-use crate::ir::{Applied, Block, Node, Op, Plan, Reduction, Target, Value};
+use crate::flight::waits;
+use crate::ir::{self, Applied, Block, Node, Op, Plan, Reduction, Target, Value};
 use crate::mesh::Axis;
 use crate::placement::{Region, Type, intersect, volume};
 use std::ops::Range;
@@ -68,6 +69,54 @@ struct Scope<'a> {
     block: &'a Block,
     buffers: Vec<usize>,
     out: CallBlock,
+    /// The node that each call came from, or the nodes of its region.
+    nodes: Vec<Range<usize>>,
+    flying: Vec<Flight>,
+}
+
+/// A communication that has started.
+struct Flight {
+    node: usize,
+    /// The node before which it is waited for.
+    until: usize,
+    /// The wait, and what has to follow it.
+    landing: Vec<Call>,
+}
+
+impl Scope<'_> {
+    /// The last calls came from these nodes.
+    fn came_from(&mut self, nodes: Range<usize>) {
+        self.nodes.resize(self.out.calls.len(), nodes);
+    }
+
+    /// Of a communication's calls, those from its wait on come later.
+    fn fly(&mut self, begin: usize, node: usize, until: usize) {
+        let wait = |call: &Call| matches!(call, Call::Wait { .. });
+        let calls = &mut self.out.calls;
+        if let Some(at) = calls[begin..].iter().position(wait) {
+            let landing = calls.split_off(begin + at);
+            self.flying.push(Flight { node, until, landing });
+        }
+    }
+
+    /// Calls of a node in a region.
+    fn join(&mut self, calls: Vec<Call>, region: &ir::Region, node: usize) {
+        if node == region.first as usize {
+            self.out.calls.push(Call::Region { over: region.over, calls });
+        } else if let Some(Call::Region { calls: known, .. }) = self.out.calls.last_mut() {
+            known.extend(calls);
+            self.nodes.iter_mut().last().into_iter().for_each(|made| made.end = node + 1);
+        }
+    }
+
+    /// Waits for all that a node cannot do without, in the order in which it has started.
+    fn land(&mut self, node: usize) {
+        let due: Vec<_> = self.flying.extract_if(.., |flight| flight.until <= node).collect();
+        for Flight { node, landing, .. } in due {
+            self.out.calls.extend(landing);
+            self.came_from(node..node + 1);
+        }
+    }
 }
 
 impl<'a> Lowering<'a> {
@@ -111,23 +160,24 @@ impl<'a> Lowering<'a> {
             self.unplanned += block.types.len();
         }
         let out = CallBlock { name: block.name.clone(), ..CallBlock::default() };
-        let mut scope = Scope { block, buffers, out };
-        let mut nodes: Vec<Range<usize>> = Vec::new();
+        let (nodes, flying) = (Vec::new(), Vec::new());
+        let mut scope = Scope { block, buffers, out, nodes, flying };
+        let waits = waits(block);
         for (tag, node) in block.nodes.iter().enumerate() {
+            scope.land(tag);
             let begin = scope.out.calls.len();
             self.node(&mut scope, node, tag as u32);
+            if let Some(until) = waits[tag] {
+                scope.fly(begin, tag, until);
+            }
             if let Some(region) = block.regions.iter().find(|r| r.nodes().contains(&tag)) {
                 let calls = scope.out.calls.split_off(begin);
-                if tag == region.first as usize {
-                    scope.out.calls.push(Call::Region { over: region.over, calls });
-                } else if let Some(Call::Region { calls: known, .. }) = scope.out.calls.last_mut() {
-                    known.extend(calls);
-                    nodes.iter_mut().last().into_iter().for_each(|made| made.end = tag + 1);
-                }
+                scope.join(calls, region, tag);
             }
-            nodes.resize(scope.out.calls.len(), tag..tag + 1);
+            scope.came_from(tag..tag + 1);
         }
-        self.nodes.push(nodes);
+        scope.land(block.nodes.len());
+        self.nodes.push(std::mem::take(&mut scope.nodes));
         for r in &block.returns {
             self.give(&mut scope, &r.target, r.value);
         }
