@@ -26,6 +26,7 @@ pub mod associate_products;
 pub mod share_values;
 pub mod meaning;
 pub mod hoist_isometries;
+pub mod hoist_invariants;
 pub mod machine;
 pub mod cost;
 pub mod route;

@@ -12,6 +12,7 @@ use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
 use crate::fold_scalars::FoldScalars;
 use crate::fuse_updates::FuseUpdates;
+use crate::hoist_invariants::HoistInvariants;
 use crate::hoist_isometries::HoistIsometries;
 use crate::insert_collectives::InsertCollectives;
 use crate::ir::{Applied, Block, MEANING, Op, Plan, Region, Return, Target, TermId, Value};
@@ -82,6 +83,7 @@ pub static PIPELINE: &[Stage] = &[
     (&AssociateProducts, "from terms to nodes: the last pass that sees composite operators"),
     (&ShareValues, "equal subexpressions are visible as equal nodes now"),
     (&HoistIsometries, "applications are nodes, of which equal ones are one"),
+    (&HoistInvariants, "a new basis may leave vectors that do not change any more"),
     (&InsertCollectives, "decides and writes placements; the passes below never change one"),
     (&ShareValues, "redistributions of one value may have become equal"),
     (&MergeSums, "fewer reductions, before they are merged into calls"),
