@@ -12,9 +12,11 @@ pub use solution::{RunCost, Solution};
 use crate::data::{Array, DataError};
 use crate::planned::{Drive, Planned};
 use crate::runtime::comm::{Comm, Traffic};
-use crate::runtime::{Host, Program, RankContext, RunError, World};
+use crate::runtime::{Program, RankContext, RunError, World};
 use crate::solve::{Controls, Next, Outcome, Settings, Solver};
+use crate::trace::mark;
 use adjoin_passes::ir::Op;
+use adjoin_passes::simulate::{Expected, expect};
 use inputs::load;
 use num_complex::Complex64;
 use solution::{Tile, assemble};
@@ -44,7 +46,16 @@ impl Planned {
     pub fn run(&self, world: &World, inputs: &Inputs) -> Result<Solution, RunError> {
         self.check(inputs)?;
         let alone = world.backend() == "mpi";
-        let mut ranks = world.run(|rank| drive(self, inputs, rank))?;
+        let mut ranks = match &inputs.trace {
+            None => world.run(|rank| drive(self, inputs, rank, None))?,
+            Some(trace) => {
+                let here = world.here();
+                let expected = expect(self.plan(), &self.context().machine, here.clone());
+                let expected = expected.map_err(|error| RunError::Unfit(error.to_string()))?;
+                let of = |rank: usize| expected.get(rank - here.start).map(Vec::as_slice);
+                world.traced(trace, |rank| drive(self, inputs, rank, of(rank.rank())))?
+            }
+        };
         let parts = ranks.first().map_or(0, |rank| rank.tiles.len());
         let mut tiles = vec![Vec::new(); parts];
         let peak_bytes = ranks.iter().map(|r| r.cost.peak_bytes).max().unwrap_or(0);
@@ -104,10 +115,16 @@ struct RankResult {
     comm: Arc<dyn Comm>,
 }
 
-fn drive(planned: &Planned, inputs: &Inputs, rank: &RankContext) -> Result<RankResult, RunError> {
+fn drive(
+    planned: &Planned,
+    inputs: &Inputs,
+    rank: &RankContext,
+    expected: Option<&[Vec<Expected>]>,
+) -> Result<RankResult, RunError> {
     let begin = Instant::now();
-    let mut program =
-        Program::bind(planned.plan(), planned.operators(), rank.comm().clone(), Host::new())?;
+    let binding = mark("bind and load");
+    let program = Program::of(planned.plan()).operators(planned.operators()).expecting(expected);
+    let mut program = program.bind(rank.comm().clone())?;
     for (slot, value) in planned.plan().slots.iter().zip(planned.slots()) {
         program.set_slot(&slot.name, *value)?;
     }
@@ -116,6 +133,7 @@ fn drive(planned: &Planned, inputs: &Inputs, rank: &RankContext) -> Result<RankR
     }
     let first = &planned.plan().blocks[0];
     load(&mut program, &first.name, first, inputs)?;
+    drop(binding);
     let mut cost = RunCost { load: begin.elapsed().as_secs_f64(), ..RunCost::default() };
     let (outcome, last) = match planned.drive() {
         Drive::Apply => {
