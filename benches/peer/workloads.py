@@ -230,6 +230,89 @@ class W2(Workload):
         return 8 * np.prod(self.sizes[1])
 
 
+class W3(Workload):
+    title = "Kirchhoff LSM, CGLS"
+    problem = "w3.toml"
+    full = small = []
+    goal = 5
+    tolerance = 1e-8
+
+    def arrays(self):
+        x, z, t = np.arange(81) * 4.0, np.arange(60) * 4.0, np.arange(651) * 0.004
+        srcs = np.stack([np.linspace(4 * 10, 4 * 71, 20), np.full(20, 20.0)])
+        recs = np.stack([np.linspace(40, 280, 11), np.full(11, 20.0)])
+        wav = ricker(40, 0.004, 20.0).astype(np.float64)
+        arrays = {"x": x, "z": z, "t": t, "srcs": srcs, "recs": recs, "wav": wav}
+        for name, values in arrays.items():
+            np.save(self.folder / f"{name}.npy", values)
+        m = np.zeros((81, 60))
+        m[:, 30], m[:, 45] = 2.0, 1.0
+        return {**arrays, "d": self.operator(slice(None)).matvec(m.ravel()).reshape(20, 11, 651)}
+
+    def operator(self, sources):
+        import pylops
+
+        z, x, t, recs, wav = map(self.load, ["z", "x", "t", "recs", "wav"])
+        srcs = np.ascontiguousarray(self.load("srcs")[:, sources])
+        return pylops.waveeqprocessing.Kirchhoff(
+            z, x, t, srcs, recs, 1000.0, wav, len(wav) // 2, mode="analytic", engine="numba"
+        )
+
+    def parallel(self, comm):
+        import pylops_mpi
+        from pylops_mpi.optimization.cls_basic import CGLS
+
+        d = self.rows("d", comm)
+        first = sum(comm.allgather(len(d))[: comm.rank])
+        op = pylops_mpi.MPIVStack([self.operator(slice(first, first + len(d)))])
+        return ClassCgls(CGLS, op, scattered(d.ravel(), split=comm), replicated(np.zeros(op.shape[1]), comm))
+
+    def serial(self):
+        from pylops.optimization.cls_basic import CGLS
+
+        op = self.operator(slice(None))
+        return ClassCgls(CGLS, op, self.load("d").ravel(), np.zeros(op.shape[1]))
+
+    def numpy(self):
+        """With the matrix of the traces before the wavelet, in rows as SciPy has it."""
+        import scipy.signal
+        import scipy.sparse
+
+        z, x, t, srcs, recs, wav = map(self.load, ["z", "x", "t", "srcs", "recs", "wav"])
+        places, depths = np.meshgrid(x, z, indexing="ij")
+        times = [np.hypot(places.ravel() - a, depths.ravel() - b) / 1000.0 for who in (srcs, recs) for a, b in who.T]
+        pairs = [s + r for s in times[: srcs.shape[1]] for r in times[srcs.shape[1] :]]
+        samples = np.array(pairs) / (t[1] - t[0])
+        at = samples.astype(int)
+        part, trace, point = samples - at, *np.indices(samples.shape)
+        kept = at < len(t) - 1
+        rows, columns = (trace * len(t) + at)[kept], point[kept]
+        values = np.concatenate([(1 - part)[kept], part[kept]])
+        shape = (len(pairs) * len(t), x.size * z.size)
+        places = (np.concatenate([rows, rows + 1]), np.concatenate([columns, columns]))
+        matrix = scipy.sparse.csr_matrix((values, places), shape=shape)
+        transposed = matrix.T.tocsr()
+
+        def convolved(d, wav):
+            d = d.reshape(-1, len(t))
+            return scipy.signal.oaconvolve(d, wav[None], mode="same", axes=-1).ravel()
+
+        return NumpyCgls(
+            lambda m: convolved(matrix @ m, wav),
+            lambda d: transposed @ convolved(d, wav[::-1]),
+            self.load("d").ravel(),
+        )
+
+    def floor(self):
+        # Times of each source and each receiver, 81 taps, and three operations a point of a trace,
+        # both ways.
+        points, traces = 81 * 60, 20 * 11
+        return {"read": 2 * 8 * points * 31, "f64": 2 * (traces * 651 * 81 * 2 + traces * points * 3)}
+
+    def working_set(self):
+        return 8 * 81 * 60 * 31 + 8 * 20 * 11 * 651 * 3
+
+
 class W4(Workload):
     title = "Gradient GᴴG"
     problem, expr = "w4.toml", "G.H @ (G @ x)"
@@ -459,4 +542,4 @@ class W9(Workload):
         return 2 * 16 * np.prod(self.sizes[0])
 
 
-ALL = {kind.__name__: kind for kind in [W1, W2, W4, W5, W6, W6c, W7, W8, W9]}
+ALL = {kind.__name__: kind for kind in [W1, W2, W3, W4, W5, W6, W6c, W7, W8, W9]}
