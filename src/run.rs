@@ -16,7 +16,9 @@ use crate::planned::Planned;
 use crate::runtime::comm::Comm;
 use crate::runtime::{Program, RankContext, RunError, World};
 use crate::solve::Outcome;
+use crate::trace::mark;
 use adjoin_passes::ir::Op;
+use adjoin_passes::simulate::{Expected, expect};
 use solution::{Tile, assemble};
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,7 +46,16 @@ impl Planned {
     pub fn run(&self, world: &World, inputs: &Inputs) -> Result<Solution, RunError> {
         self.check(inputs)?;
         let alone = world.backend() == "mpi";
-        let mut ranks = world.run(|rank| drive(self, inputs, rank))?;
+        let mut ranks = match &inputs.trace {
+            None => world.run(|rank| drive(self, inputs, rank, None))?,
+            Some(trace) => {
+                let here = world.here();
+                let expected = expect(self.plan(), &self.context().machine, here.clone());
+                let expected = expected.map_err(|error| RunError::Unfit(error.to_string()))?;
+                let of = |rank: usize| expected.get(rank - here.start).map(Vec::as_slice);
+                world.traced(trace, |rank| drive(self, inputs, rank, of(rank.rank())))?
+            }
+        };
         let parts = ranks.first().map_or(0, |rank| rank.tiles.len());
         let mut tiles = vec![Vec::new(); parts];
         let peak_bytes = ranks.iter().map(|r| r.cost.peak_bytes).max().unwrap_or(0);
@@ -104,11 +115,19 @@ struct RankResult {
     comm: Arc<dyn Comm>,
 }
 
-fn drive(planned: &Planned, inputs: &Inputs, rank: &RankContext) -> Result<RankResult, RunError> {
+fn drive(
+    planned: &Planned,
+    inputs: &Inputs,
+    rank: &RankContext,
+    expected: Option<&[Vec<Expected>]>,
+) -> Result<RankResult, RunError> {
     let begin = Instant::now();
-    let mut session = Session::bind(planned, inputs, rank)?;
-    session.start()?;
+    let binding = mark("bind and load");
+    let mut session = Session::expecting(planned, inputs, rank, expected)?;
+    session.load()?;
+    drop(binding);
     let load = begin.elapsed().as_secs_f64();
+    session.set_up()?;
     let (outcome, cost) = session.run(None)?;
     let tiles = session.tiles()?;
     Ok(RankResult { outcome, cost: RunCost { load, ..cost }, tiles, comm: rank.comm().clone() })

@@ -32,8 +32,6 @@ pub mod imag;
 pub mod transpose;
 pub mod zero;
 
-mod star;
-
 pub mod derivative;
 pub mod gradient;
 pub mod laplacian;

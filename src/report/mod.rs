@@ -56,7 +56,7 @@ pub struct Report {
 pub struct Seconds {
     /// Reading headers, planning, proving.
     pub plan: f64,
-    /// Binding, reading data and setting up.
+    /// Binding and reading data.
     pub load: f64,
     /// The loop.
     pub iterate: f64,

@@ -6,8 +6,9 @@ use super::{Inputs, RunCost, Watching};
 use crate::data::Array;
 use crate::planned::{Drive, Planned};
 use crate::runtime::comm::Traffic;
-use crate::runtime::{Host, Program, RankContext, RunError};
+use crate::runtime::{Program, RankContext, RunError};
 use crate::solve::{Controls, Next, Outcome, Settings, Solver};
+use adjoin_passes::simulate::Expected;
 use num_complex::Complex64;
 use std::time::Instant;
 
@@ -29,8 +30,18 @@ impl<'a> Session<'a> {
         rank: &'a RankContext,
     ) -> Result<Self, RunError> {
         planned.check(inputs)?;
-        let comm = rank.comm().clone();
-        let mut program = Program::bind(planned.plan(), planned.operators(), comm, Host::new())?;
+        Session::expecting(planned, inputs, rank, None)
+    }
+
+    /// Likewise, with what a trace foresees of each call.
+    pub(super) fn expecting(
+        planned: &'a Planned,
+        inputs: &'a Inputs,
+        rank: &'a RankContext,
+        expected: Option<&[Vec<Expected>]>,
+    ) -> Result<Self, RunError> {
+        let program = Program::of(planned.plan()).operators(planned.operators());
+        let mut program = program.expecting(expected).bind(rank.comm().clone())?;
         for (slot, value) in planned.plan().slots.iter().zip(planned.slots()) {
             program.set_slot(&slot.name, *value)?;
         }
@@ -48,8 +59,18 @@ impl<'a> Session<'a> {
 
     /// Reads the inputs and makes the program ready for its first iteration.
     pub fn start(&mut self) -> Result<(), RunError> {
+        self.load()?;
+        self.set_up()
+    }
+
+    /// Reads the inputs.
+    pub(super) fn load(&mut self) -> Result<(), RunError> {
         let first = &self.planned.plan().blocks[0];
-        load(&mut self.program, &first.name, first, self.inputs)?;
+        load(&mut self.program, &first.name, first, self.inputs)
+    }
+
+    /// Does what comes before the first iteration.
+    pub(super) fn set_up(&mut self) -> Result<(), RunError> {
         match self.planned.drive() {
             Drive::Apply => Ok(()),
             Drive::Solve(..) => self.program.run("setup"),

@@ -25,7 +25,7 @@ pub struct Solution {
 /// What a run cost, as rank 0 of this process saw it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RunCost {
-    /// Seconds to bind, load and set up.
+    /// Seconds to bind and load.
     pub load: f64,
     /// Seconds of the loop.
     pub iterate: f64,

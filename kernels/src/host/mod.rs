@@ -24,6 +24,8 @@ pub mod batched;
 
 pub mod diagonal;
 
+pub mod star;
+
 pub mod stencil;
 
 pub mod derivative;
