@@ -62,6 +62,8 @@ pub mod poststack;
 pub mod avo;
 pub mod prestack;
 
+pub mod kirchhoff;
+
 pub mod custom;
 pub mod function;
 
@@ -82,6 +84,7 @@ pub use function::function;
 pub use gradient::gradient;
 pub use identity::identity;
 pub use imag::imag;
+pub use kirchhoff::{Mode, kirchhoff};
 pub use laplacian::laplacian;
 pub use matrix_mult::matrix_mult;
 pub use mdc::mdc;
