@@ -22,6 +22,7 @@ pub mod pipeline;
 pub mod push_adjoints;
 pub mod fold_scalars;
 pub mod cancel_identities;
+pub mod recognise_normal;
 pub mod associate_products;
 pub mod share_values;
 pub mod meaning;

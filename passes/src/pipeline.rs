@@ -26,6 +26,7 @@ use crate::one_pass_normal::OnePassNormal;
 use crate::placement::{Cut, Split};
 use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
+use crate::recognise_normal::RecogniseNormal;
 use crate::ride_reductions::RideReductions;
 use crate::search::Decisions;
 use crate::share_values::ShareValues;
@@ -79,6 +80,8 @@ pub type Stage = (&'static dyn Pass, &'static str);
 pub static PIPELINE: &[Stage] = &[
     (&PushAdjoints, "all that follows knows leaves and their adjoints only"),
     (&FoldScalars, "scalars between factors hide what cancels"),
+    (&RecogniseNormal, "no scalar stands between stacks that meet"),
+    (&FoldScalars, "blocks that met may have had scalars of their own"),
     (&CancelIdentities, "on flat products without scalars, before they become nodes"),
     (&AssociateProducts, "from terms to nodes: the last pass that sees composite operators"),
     (&ShareValues, "equal subexpressions are visible as equal nodes now"),
