@@ -128,7 +128,7 @@ const FAULTS: [Fault; 25] = [
         let count = out.buffers.len();
         match call(&mut out, b, n) {
             Call::Kernel(Kernel { inputs, .. }) => {
-                inputs[0].buffer = (inputs[0].buffer + 1) % count
+                inputs[0].buffer = (inputs[0].buffer + 1) % count;
             }
             Call::Local { args, .. } => {
                 let arg = args.first_mut()?;
@@ -145,7 +145,7 @@ const FAULTS: [Fault; 25] = [
         let count = out.buffers.len();
         match call(&mut out, b, n) {
             Call::Kernel(Kernel { outputs, .. }) => {
-                outputs[0].buffer = (outputs[0].buffer + 1) % count
+                outputs[0].buffer = (outputs[0].buffer + 1) % count;
             }
             Call::Local { out, .. } => out.buffer = (out.buffer + 1) % count,
             Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } | Call::Region { .. } => {
