@@ -19,6 +19,7 @@ use crate::ir::{Applied, Block, MEANING, Op, Plan, Region, Return, Target, TermI
 use crate::machine::Machine;
 use crate::meaning::without_meaning;
 use crate::merge_dots::MergeDots;
+use crate::merge_halos::MergeHalos;
 use crate::merge_sums::MergeSums;
 use crate::merge_vectors::MergeVectors;
 use crate::mesh::Mesh;
@@ -90,6 +91,7 @@ pub static PIPELINE: &[Stage] = &[
     (&InsertCollectives, "decides and writes placements; the passes below never change one"),
     (&ShareValues, "redistributions of one value may have become equal"),
     (&MergeSums, "fewer reductions, before they are merged into calls"),
+    (&MergeHalos, "once equal halos are one"),
     (&DropReplicatedDots, "a reduction that is not needed must not hold up others"),
     (&MergeVectors, "vectors that share a call are one for the numbers to ride on"),
     (&RideReductions, "before numbers look for each other: a ride costs no call at all"),
