@@ -8,9 +8,16 @@
 use crate::dtype::Dtype;
 use crate::mesh::{Axis, Mesh};
 use crate::placement::{Split, Type};
-use crate::signature::Signature;
+use crate::signature::{Factor, Signature};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// The name of a block that nobody runs: its results are the variables of the state that the source
+/// has, made of those that this plan has, and it sets the latter to what they can be.
+pub const MEANING: &str = "meaning";
+
+/// The name of the block that runs once, before all others.
+pub const SETUP: &str = "setup";
 
 /// Index of a value of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -224,6 +231,8 @@ pub enum Op {
     Axpy,
     /// The complex conjugate.
     Conj,
+    /// The projection onto the range of a product of leaves.
+    Project(Projection),
     /// Another element type; complex to real keeps the real part.
     Cast,
     /// The same elements in another shape.
@@ -279,6 +288,18 @@ pub enum Op {
     Copy,
 }
 
+/// The projection onto the range of a product of leaves that drops imaginary parts and nothing else
+/// (see [`crate::spectrum`]).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Projection {
+    /// The leaves of the product, of which the last is applied first.
+    pub onto: Vec<LeafId>,
+    /// The dim along which elements differ.
+    pub dim: usize,
+    /// The indices of that dim where elements are real, ascending.
+    pub real: Vec<usize>,
+}
+
 /// An operator at an `apply`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Applied {
@@ -328,6 +349,44 @@ pub enum Reduction {
     ArgMax,
 }
 
+impl Leaf {
+    /// How far beyond what it owns a rank works on each factor, if the parts of the range are held
+    /// with these ghosts.
+    pub fn extension(&self, range: &[&Type]) -> Vec<(usize, usize)> {
+        let mut out = self.no_extension();
+        for (ty, bindings) in range.iter().zip(&self.signature.rule.range) {
+            for (&(lo, hi), binding) in ty.placement.ghosts.iter().zip(bindings) {
+                let known = &mut out[binding.factor];
+                *known = (known.0.max(lo), known.1.max(hi));
+            }
+        }
+        out
+    }
+
+    /// The extension of a rank that works on what it owns.
+    pub fn no_extension(&self) -> Vec<(usize, usize)> {
+        vec![(0, 0); self.signature.rule.factors.len()]
+    }
+
+    /// The indices of each factor on which a rank at these coordinates works.
+    pub fn tile_at(
+        &self,
+        mesh: &Mesh,
+        at: &[usize],
+        extension: &[(usize, usize)],
+    ) -> Vec<std::ops::Range<usize>> {
+        let factors = self.signature.rule.factors.iter().zip(&self.tile).zip(extension);
+        let piece = |((factor, split), &(lo, hi)): ((&Factor, &Split), &(usize, usize))| {
+            let own = split.interval(factor.size, mesh, at);
+            if own.is_empty() {
+                return own;
+            }
+            own.start.saturating_sub(lo)..(own.end + hi).min(factor.size)
+        };
+        factors.map(piece).collect()
+    }
+}
+
 impl Region {
     /// The indices of its nodes.
     pub fn nodes(&self) -> std::ops::Range<usize> {
@@ -362,6 +421,11 @@ impl Plan {
             self.terms.len() - 1
         });
         TermId(at as u32)
+    }
+
+    /// The block that says what the state means, if that is not what the expression says.
+    pub fn meaning(&self) -> Option<&Block> {
+        self.block(MEANING)
     }
 
     /// The block of this name.

@@ -6,15 +6,20 @@
 
 use crate::associate_products::AssociateProducts;
 use crate::cancel_identities::CancelIdentities;
+use crate::certify::{Verdict, certify, simulates};
 use crate::contest::winner;
 use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
 use crate::fold_scalars::FoldScalars;
 use crate::fuse_updates::FuseUpdates;
+use crate::hoist_invariants::HoistInvariants;
+use crate::hoist_isometries::HoistIsometries;
 use crate::insert_collectives::InsertCollectives;
-use crate::ir::{Applied, Block, Op, Plan, Region, Return, Target, TermId, Value};
+use crate::ir::{Applied, Block, MEANING, Op, Plan, Region, Return, Target, TermId, Value};
 use crate::machine::Machine;
+use crate::meaning::without_meaning;
 use crate::merge_dots::MergeDots;
+use crate::merge_halos::MergeHalos;
 use crate::merge_sums::MergeSums;
 use crate::merge_vectors::MergeVectors;
 use crate::mesh::Mesh;
@@ -22,6 +27,7 @@ use crate::one_pass_normal::OnePassNormal;
 use crate::placement::{Cut, Split};
 use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
+use crate::recognise_normal::RecogniseNormal;
 use crate::ride_reductions::RideReductions;
 use crate::search::Decisions;
 use crate::share_values::ShareValues;
@@ -76,12 +82,17 @@ pub type Stage = (&'static dyn Pass, &'static str);
 pub static PIPELINE: &[Stage] = &[
     (&PushAdjoints, "all that follows knows leaves and their adjoints only"),
     (&FoldScalars, "scalars between factors hide what cancels"),
+    (&RecogniseNormal, "no scalar stands between stacks that meet"),
+    (&FoldScalars, "blocks that met may have had scalars of their own"),
     (&CancelIdentities, "on flat products without scalars, before they become nodes"),
     (&AssociateProducts, "from terms to nodes: the last pass that sees composite operators"),
     (&ShareValues, "equal subexpressions are visible as equal nodes now"),
+    (&HoistIsometries, "applications are nodes, of which equal ones are one"),
+    (&HoistInvariants, "a new basis may leave vectors that do not change any more"),
     (&InsertCollectives, "decides and writes placements; the passes below never change one"),
     (&ShareValues, "redistributions of one value may have become equal"),
     (&MergeSums, "fewer reductions, before they are merged into calls"),
+    (&MergeHalos, "once equal halos are one"),
     (&DropReplicatedDots, "a reduction that is not needed must not hold up others"),
     (&MergeVectors, "vectors that share a call are one for the numbers to ride on"),
     (&RideReductions, "before numbers look for each other: a ride costs no call at all"),
@@ -97,6 +108,8 @@ pub static PIPELINE: &[Stage] = &[
 pub struct Compiled {
     /// The plan before any pass.
     pub source: Plan,
+    /// The plan that is placed, with what its state means, if that is not the source's.
+    pub meant: Option<Plan>,
     /// The finished plan.
     pub plan: Plan,
     /// Each pass that changed something, with the plan after it.
@@ -121,12 +134,17 @@ pub fn compile_prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Comp
         plan: source.clone(),
         source,
         decisions: cx.decisions.clone(),
+        meant: None,
         trace: Vec::new(),
     };
-    let before = finish(before, first.iter(), cx)?;
+    let mut before = finish(before, first.iter(), cx)?;
     let Some(rest) = passes.checked_sub(algebra.len()).filter(|&rest| rest > 0) else {
         return Ok(before);
     };
+    if before.plan.meaning().is_some() {
+        let placed = without_meaning(&before.plan);
+        before.meant = Some(std::mem::replace(&mut before.plan, placed));
+    }
     let allowed = |(pass, _): &&Stage| {
         pass.name() == InsertCollectives.name() || pass.numerics() <= cx.numerics
     };
@@ -184,10 +202,32 @@ fn check(pass: &'static str, plan: &Plan) -> Result<(), PlanError> {
     })
 }
 
+impl Compiled {
+    /// Certifies the finished plan against its source: at once, or by way of what the changed
+    /// state means.
+    pub fn certify(&self) -> Verdict {
+        let Some(meant) = &self.meant else { return certify(&self.source, &self.plan) };
+        match simulates(&self.source, meant) {
+            Verdict::Refuted(reason) => Verdict::Refuted(reason),
+            Verdict::Proven => certify(&without_meaning(meant), &self.plan),
+            Verdict::Assumed(mut names) => match certify(&without_meaning(meant), &self.plan) {
+                Verdict::Proven => Verdict::Assumed(names),
+                Verdict::Refuted(reason) => Verdict::Refuted(reason),
+                Verdict::Assumed(more) => {
+                    names.extend(more);
+                    names.sort();
+                    names.dedup();
+                    Verdict::Assumed(names)
+                }
+            },
+        }
+    }
+}
+
 /// Inputs and results with shapes and types: what no pass may change.
 fn face(plan: &Plan) -> Vec<(String, Vec<usize>, crate::Dtype)> {
     let mut out = Vec::new();
-    for block in &plan.blocks {
+    for block in plan.blocks.iter().filter(|b| b.name != MEANING) {
         for node in &block.nodes {
             if let Op::Input(name) = &node.op {
                 let ty = block.ty(node.results[0]);
@@ -198,7 +238,8 @@ fn face(plan: &Plan) -> Vec<(String, Vec<usize>, crate::Dtype)> {
         for r in &block.returns {
             let ty = block.ty(r.value);
             let target = match &r.target {
-                Target::State(s) => format!("state {s}"),
+                // A pass may change the state, if it says what it means.
+                Target::State(_) => continue,
                 Target::Output => "output".into(),
                 Target::Control(name) => name.clone(),
             };

@@ -62,6 +62,8 @@ pub mod poststack;
 pub mod avo;
 pub mod prestack;
 
+pub mod kirchhoff;
+
 pub mod custom;
 pub mod function;
 
@@ -82,6 +84,7 @@ pub use function::function;
 pub use gradient::gradient;
 pub use identity::identity;
 pub use imag::imag;
+pub use kirchhoff::{Mode, kirchhoff};
 pub use laplacian::laplacian;
 pub use matrix_mult::matrix_mult;
 pub use mdc::mdc;
@@ -187,6 +190,12 @@ pub trait LocalOperator: Send {
         x: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError>;
+
+    /// Whether patches of the domain may hold other elements than the tile reaches: more than
+    /// `forward` reads, or not all that `adjoint` contributes to.
+    fn takes_windows(&self, _adjoint: bool) -> bool {
+        false
+    }
 
     /// Whether each element of a result follows from the same element of the argument, and the
     /// tile can be applied to some of them by [`LocalOperator::elements`].

@@ -38,6 +38,8 @@ pub mod integral;
 
 pub mod fft;
 
+pub mod spray;
+
 pub mod index;
 
 pub mod boxes;

@@ -168,6 +168,12 @@ pub static RULES: &[Rule] = &[
     ),
     rule(
         Stage::Shape,
+        "projection-leaves",
+        "a projection is one that laws of its operators make one of elements",
+        Check::Node(&[Elementwise], shapes::projection),
+    ),
+    rule(
+        Stage::Shape,
         "scale-types",
         "factors are double scalars, or have the trailing dims of what they scale",
         Check::Node(&[Scale], shapes::scale),
@@ -314,7 +320,7 @@ pub static RULES: &[Rule] = &[
     rule(
         Stage::Place,
         "apply-ghosts",
-        "a split stencil reads its halo, and its adjoint gives the dual of it",
+        "a split stencil reads its halo; its adjoint gathers from as far, or gives dual ghosts",
         Check::Node(&[Leaf], apply::ghosts),
     ),
     rule(
@@ -362,7 +368,7 @@ pub static RULES: &[Rule] = &[
     rule(
         Stage::Place,
         "halo",
-        "the result has ghost cells, nothing else changes",
+        "a result has ghost cells, nothing else changes",
         Check::Node(&[Halo], collective::halo),
     ),
     rule(
