@@ -62,7 +62,10 @@ fn every_call_of_a_solve_is_noted_with_what_was_foreseen() {
     assert!(calls.iter().filter(foreseen).count() > 4 * steps.len());
     let wire: Vec<_> = calls.iter().filter(|e| e["cat"] == "wire").collect();
     assert!(wire.iter().any(|e| e["args"]["bytes"].as_f64() > Some(0.0)), "{text}");
-    assert!(wire.iter().all(|e| e["args"]["predicted_us"].as_f64() > Some(0.0)), "{text}");
+    // What takes time passes while it is waited for.
+    let starts = |e: &Json| e["name"].as_str().unwrap().starts_with("start ");
+    let foreseen = |e: &Json| e["args"]["predicted_us"].as_f64() > Some(0.0);
+    assert!(wire.iter().all(|e| starts(e) || foreseen(e)), "{text}");
 
     let table: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("2 ranks")).collect();
     let row = |name: &str| table.iter().find(|line| line.trim_start().starts_with(name));

@@ -28,6 +28,7 @@ pub mod share_values;
 pub mod meaning;
 pub mod hoist_isometries;
 pub mod hoist_invariants;
+pub mod flight;
 pub mod machine;
 pub mod cost;
 pub mod route;
@@ -44,6 +45,7 @@ pub mod merge_dots;
 pub mod merge_halos;
 pub mod one_pass_normal;
 pub mod fuse_updates;
+pub mod start_early;
 pub mod plan_buffers;
 pub mod origins;
 

@@ -3,13 +3,17 @@
 //! Everything that depends on the rank is computed here, from mesh coordinates.
 //! A transfer is derived from boxes alone: what each rank owns before, and what it holds after.
 
+mod scope;
+
 use crate::calls::{
     Buffer, Call, CallBlock, Calls, Kernel, Kind, Packet, Port, Slab, Transfer, View,
 };
 use crate::dtype::Dtype;
+use crate::flight::waits;
 use crate::ir::{Applied, Block, Leaf, LeafId, Node, Op, Plan, Reduction, Target, Value};
 use crate::mesh::Axis;
 use crate::placement::{Region, Type, intersect, volume};
+use scope::Scope;
 use std::ops::Range;
 
 /// The calls of one rank.
@@ -71,13 +75,6 @@ struct Lowering<'a> {
 /// The types of a node's arguments and results.
 type Types<'a> = (Vec<&'a Type>, Vec<&'a Type>);
 
-/// One block while it is lowered: the buffer of each value.
-struct Scope<'a> {
-    block: &'a Block,
-    buffers: Vec<usize>,
-    out: CallBlock,
-}
-
 impl<'a> Lowering<'a> {
     fn new(plan: &'a Plan, rank: usize) -> Self {
         let at = plan.mesh.coordinates(rank);
@@ -117,23 +114,23 @@ impl<'a> Lowering<'a> {
             self.unplanned += block.types.len();
         }
         let out = CallBlock { name: block.name.clone(), ..CallBlock::default() };
-        let mut scope = Scope { block, buffers, out };
-        let mut nodes: Vec<Range<usize>> = Vec::new();
+        let mut scope = Scope::new(block, buffers, out);
+        let waits = waits(block);
         for (tag, node) in block.nodes.iter().enumerate() {
+            scope.land(tag);
             let begin = scope.out.calls.len();
             self.node(&mut scope, node, tag as u32);
+            if let Some(until) = waits[tag] {
+                scope.fly(begin, tag, until);
+            }
             if let Some(region) = block.regions.iter().find(|r| r.nodes().contains(&tag)) {
                 let calls = scope.out.calls.split_off(begin);
-                if tag == region.first as usize {
-                    scope.out.calls.push(Call::Region { over: region.over, calls });
-                } else if let Some(Call::Region { calls: known, .. }) = scope.out.calls.last_mut() {
-                    known.extend(calls);
-                    nodes.iter_mut().last().into_iter().for_each(|made| made.end = tag + 1);
-                }
+                scope.join(calls, region, tag);
             }
-            nodes.resize(scope.out.calls.len(), tag..tag + 1);
+            scope.came_from(tag..tag + 1);
         }
-        self.nodes.push(nodes);
+        scope.land(block.nodes.len());
+        self.nodes.push(std::mem::take(&mut scope.nodes));
         for r in &block.returns {
             self.give(&mut scope, &r.target, r.value);
         }

@@ -30,6 +30,9 @@ pub struct Machine {
     pub flops: Flops,
     /// Memory bandwidths, from the smallest working set to the largest.
     pub memory: Vec<Memory>,
+    /// The share of a communication's time that passes beside work while nobody waits for it.
+    #[serde(default)]
+    pub overlap: f64,
     /// Connections, from those within the smallest group of ranks to those between all.
     pub links: Vec<Link>,
 }
@@ -80,6 +83,7 @@ impl Default for Machine {
             capacity: None,
             flops: Flops { single: 2e10, double: 2e10 },
             memory: vec![Memory { within: None, bandwidth: 2.5e10 }],
+            overlap: 0.0,
             links: vec![Link { ranks: None, start: 0.0, latency: 2e-6, bandwidth: 5e9 }],
         }
     }
@@ -114,6 +118,21 @@ impl Machine {
         self
     }
 
+    /// With another share of communication that passes beside work.
+    #[must_use]
+    pub fn with_overlap(mut self, share: f64) -> Self {
+        self.overlap = share;
+        self
+    }
+
+    /// When something that is on from `begin` to `end` if all wait for it is over for a rank that
+    /// works until `clock` and then waits.
+    pub fn landing(&self, (begin, end): (f64, f64), clock: f64) -> f64 {
+        let beside = (clock - begin).max(0.0);
+        let rest = (end - begin - self.overlap * beside).max(0.0);
+        clock.max(begin) + rest
+    }
+
     /// Whether costs can be computed from it; the message names the number that is at fault.
     pub fn check(&self) -> Result<(), String> {
         let positive = |what: &str, x: f64| {
@@ -130,6 +149,9 @@ impl Machine {
         positive("flops.single", self.flops.single)?;
         positive("flops.double", self.flops.double)?;
         self.capacity.map_or(Ok(()), |c| positive("capacity", c))?;
+        if !(0.0..=1.0).contains(&self.overlap) {
+            return Err(format!("overlap = {} is no share", self.overlap));
+        }
         for memory in &self.memory {
             positive("memory.bandwidth", memory.bandwidth)?;
         }

@@ -31,6 +31,7 @@ use crate::recognise_normal::RecogniseNormal;
 use crate::ride_reductions::RideReductions;
 use crate::search::Decisions;
 use crate::share_values::ShareValues;
+use crate::start_early::StartEarly;
 use crate::verify::verify;
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,7 @@ pub static PIPELINE: &[Stage] = &[
     (&MergeDots, "the numbers that found no vector share calls"),
     (&OnePassNormal, "once no reduction moves between an operator and its adjoint"),
     (&FuseUpdates, "updates gather around what is left between them"),
+    (&StartEarly, "on whole regions: nobody moves a node after it"),
     (&PlanBuffers, "liveness is final once no node moves any more"),
 ];
 

@@ -31,9 +31,11 @@
 //! old one is not needed any more.
 //! A region is one node: what it uses is there until its end.
 //! Only values of its panels or elements are overwritten inside it, and by nodes of single ones.
+//! What a communication sends stays as it is until the communication is waited for.
 //! Numerics class: E.
 
 use crate::error::PlanError;
+use crate::flight::waits;
 use crate::ir::{Applied, Block, Node, Op, Over, Plan, Target, Value};
 use crate::lower::works_in_place;
 use crate::pipeline::{Context, Numerics, Pass};
@@ -108,9 +110,14 @@ fn last_uses(block: &Block) -> Vec<usize> {
     last
 }
 
-/// The last uses, those in a region at its end.
+/// The last uses: those in a region at its end, and what leaves when it has left.
 fn held_until(block: &Block) -> Vec<usize> {
     let mut last = last_uses(block);
+    for (n, until) in flights(block) {
+        for v in &block.nodes[n].args {
+            last[v.index()] = last[v.index()].max(until - 1);
+        }
+    }
     for region in &block.regions {
         let nodes = region.nodes();
         last.iter_mut().filter(|n| nodes.contains(*n)).for_each(|n| *n = nodes.end - 1);
@@ -118,9 +125,22 @@ fn held_until(block: &Block) -> Vec<usize> {
     last
 }
 
-/// The last uses, but for values of which a region needs more than the rows of a panel.
+/// Each communication, and the node before which it is waited for, wherever values will lie.
+fn flights(block: &Block) -> Vec<(usize, usize)> {
+    let waits = waits(&Block { buffers: None, ..block.clone() });
+    waits.into_iter().enumerate().filter_map(|(n, until)| Some((n, until?))).collect()
+}
+
+/// The last uses, but for values of which a region needs more than the rows of a panel, and for
+/// those that leave meanwhile.
 fn overwritten_by(block: &Block) -> Vec<Option<usize>> {
     let mut over: Vec<_> = last_uses(block).into_iter().map(Some).collect();
+    for (n, until) in flights(block) {
+        for v in &block.nodes[n].args {
+            let over = &mut over[v.index()];
+            *over = over.filter(|last| !(n + 1..until).contains(last));
+        }
+    }
     let panels = block.regions.iter().filter(|r| matches!(r.over, Over::Panels(_)));
     for node in panels.flat_map(|r| &block.nodes[r.nodes()]) {
         if matches!(node.op, Op::Apply(Applied::Leaf(_)) | Op::Dot { .. }) {
@@ -396,6 +416,39 @@ mod tests {
         assert_snapshot!(stored, @"
         store 0 = %0 %2 %4
         store 1 = %1 %3
+        ");
+    }
+
+    #[test]
+    fn what_leaves_stays_until_it_has_left() {
+        let plan = "mesh p=2 (2 ranks)
+            let B = (i) <- (j) : f64[8, 8]
+            %0 = input x : f64[8/p]
+            %1 = input y : f64[8]
+            %2 = neg %0 : f64[8/p]
+            %3 = halo %2 : f64[8/p~1:1]
+            %4 = neg %2 : f64[8/p]
+            %5 = apply B %1 : f64[8]
+            %6 = slice %3 : f64[8/p]
+            return %4 %5 %6";
+        // The halo is on until %6: nobody may write over %2.
+        assert_snapshot!(stores(plan), @"
+        store 0 = %0 %2 %6
+        store 1 = %1
+        store 2 = %3
+        store 3 = %4
+        store 4 = %5
+        ");
+        // It has ended before %5 if somebody needs it at once.
+        let at_once = plan
+            .replace("%6 = slice %3 : f64[8/p]", "%6 = apply B %1 : f64[8]")
+            .replace("%5 = apply B %1 : f64[8]\n", "%5 = neg %2 : f64[8/p]\n")
+            .replace("%4 = neg %2", "%4 = slice %3");
+        assert_snapshot!(stores(&at_once), @"
+        store 0 = %0 %2 %5
+        store 1 = %1
+        store 2 = %3 %6
+        store 3 = %4
         ");
     }
 }

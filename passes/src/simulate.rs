@@ -4,6 +4,7 @@
 //! Local calls take the time of their nodes on that rank's tiles, so that uneven and empty ranks
 //! differ.
 //! A collective begins when the last member has started it, and takes the time of the model.
+//! Communications of a rank that are on at once share its connection: one goes after the other.
 //! An exchange goes message by message: a rank sends one after the other, each takes a latency and
 //! the time of its bytes on the connection between the two.
 //! Who waits for somebody that has not started yet is idle; afterwards it communicates.
@@ -152,6 +153,22 @@ mod tests {
         %2 = apply D %1 : f64[4096/p]
         return %2";
 
+    /// A sum of megabytes and a halo beside a product.
+    const BESIDE: &str = "mesh p=4 (4 ranks)
+        let A = (i) <- (j) : f64[100000, 16/p]
+        let B = (i) <- (j) : f64[100000, 8]
+        let D = (i) <- (i~1:1) : f64[100000/p]
+        %0 = input x : f64[16/p]
+        %1 = input y : f64[8]
+        %2 = input z : f64[100000/p]
+        %3 = halo %2 : f64[100000/p~1:1]
+        %4 = apply A %0 : f64[100000] +p
+        %5 = all_reduce p %4 : f64[100000]
+        %6 = apply B %1 : f64[100000]
+        %7 = apply D %3 : f64[100000/p]
+        %8 = add %5 %6 : f64[100000]
+        return %7 %8";
+
     fn near(a: f64, b: f64) -> bool {
         (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
     }
@@ -171,6 +188,28 @@ mod tests {
             let three = simulate(&plan, &machine, 0, 3).unwrap();
             assert!(three.seconds <= 3.0 * account * (1.0 + 1e-9));
             assert!(one.ranks.iter().all(|r| near(r.end(), r.work + r.send + r.wait)));
+        }
+    }
+
+    #[test]
+    fn work_beside_communication_hides_it() {
+        let plan = crate::examples::read(BESIDE);
+        let machine = Machine::default().with_overlap(1.0);
+        let account = Account::of(&plan, &machine);
+        let block = &account.blocks[0];
+        let run = simulate(&plan, &machine, 0, 1).unwrap();
+        assert!(block.hidden > 2e-4, "{block:?}");
+        // The first rank has one neighbour; those between wait for two messages.
+        assert!(near(run.seconds, block.seconds()), "{} for {}", run.seconds, block.seconds());
+        let alone = block.nodes.iter().map(|node| node.seconds).sum::<f64>();
+        assert!(near(block.seconds() + block.hidden, alone));
+        for share in [0.0, 0.3, 1.0] {
+            let slow = machine.clone().with_link(2e-6, 1e9).with_overlap(share);
+            let account = Account::of(&plan, &slow);
+            let run = simulate(&plan, &slow, 0, 1).unwrap();
+            assert_eq!(account.blocks[0].hidden > 0.0, share > 0.0, "{account:?}");
+            let all = account.iteration();
+            assert!(account.blocks[0].wire > 1e-4 && near(run.seconds, all), "{run:?} {all}");
         }
     }
 

@@ -76,9 +76,11 @@ fn explain_block(
 ) {
     let name = if block.name.is_empty() { "expression" } else { &block.name };
     let (traffic, floor) = (cost.calls, cost.floor);
+    let beside = |time: f64| format!(", {} more beside work", seconds(time));
+    let hidden = Some(cost.hidden).filter(|time| *time > 0.0).map_or_else(String::new, beside);
     let _ = write!(
         text,
-        "\n{name}: {traffic}, {}, {}\n  predicted  {} = {} local + {} communication\n",
+        "\n{name}: {traffic}, {}, {}\n  predicted  {} = {} local + {} communication{hidden}\n",
         counted(traffic.reductions, "reduction"),
         counted(traffic.halos, "halo"),
         seconds(cost.seconds()),

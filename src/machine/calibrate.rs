@@ -53,6 +53,7 @@ fn measure(comm: &dyn Comm, name: &str) -> Result<Machine, RunError> {
             double: rounded(1.0 / largest.of(flop::<f64>())?),
         },
         memory: levels(&largest)?,
+        overlap: overlap(comm, &largest)?,
         links: vec![link(comm, &largest)?],
     })
 }
@@ -142,6 +143,33 @@ fn launch(comm: &dyn Comm) -> Result<f64, RunError> {
     let alone: Arc<dyn Comm> = comm.split(comm.rank(), 0)?;
     let mut program = Program::of(&plan).bind(alone)?;
     Ok(median(|| program.run(""))? / NODES as f64)
+}
+
+/// The share of a large sum that passes while ranks work and nobody waits for it.
+fn overlap(comm: &dyn Comm, largest: &Largest<'_>) -> Result<f64, RunError> {
+    let (count, elem, op) = (LARGE / size_of::<f64>(), Elem::F64, ReduceOp::Sum);
+    let mut sum = comm.prepare(Operation::AllReduce { count, elem, op })?;
+    let x = vec![1.0_f64; SETS[1] / size_of::<f64>()];
+    let mut y = x.clone();
+    let mut time = |sums: bool, sweeps: usize| {
+        let seconds = median(|| {
+            if sums {
+                sum.send_as::<f64>().fill(1.0);
+                sum.start()?;
+            }
+            (0..sweeps).for_each(|_| linear(&[1e-9], &[black_box(&x)], &mut y, Acc::Add));
+            black_box(&y);
+            if sums { Ok(sum.wait()?) } else { Ok(()) }
+        })?;
+        largest.of(seconds)
+    };
+    let wire = time(true, 0)?;
+    // Twice as much work as the sum takes, the same on all ranks.
+    let sweeps = (2.0 * wire / (time(false, 64)? / 64.0)).ceil() as usize;
+    let (work, both) = (time(false, sweeps)?, time(true, sweeps)?);
+    let share = ((wire + work - both) / wire).clamp(0.0, 1.0);
+    // Less is noise.
+    Ok(if comm.size() > 1 && share > 0.2 { rounded(share) } else { 0.0 })
 }
 
 /// What lies between the ranks.

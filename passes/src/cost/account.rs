@@ -1,6 +1,7 @@
 //! The account of a placed plan.
 
 use super::{Floor, Whose, Work, elementwise, floor, leaf_of, precision, share};
+use crate::flight::hidden;
 use crate::ir::{Block, LeafId, Node, Op, Plan, Region, Target, Value};
 use crate::machine::{Machine, bytes, ghost_bytes};
 use crate::placement::Type;
@@ -36,8 +37,10 @@ pub struct BlockCost {
     pub traffic: f64,
     /// Seconds of local work.
     pub local: f64,
-    /// Seconds of communication.
+    /// Seconds of communication that no work hides.
     pub wire: f64,
+    /// Seconds of communication beside work.
+    pub hidden: f64,
     /// Calls and their payload.
     pub calls: Traffic,
     /// What no plan of this block can beat.
@@ -147,12 +150,14 @@ fn account(plan: &Plan, block: &Block, machine: &Machine) -> BlockCost {
         let mine = nodes.iter().enumerate().filter(|(n, _)| communicates(*n) == wire);
         mine.fold(0.0, |all, (_, c)| all + c.seconds)
     };
+    let hidden = hidden(block, machine, |n| nodes[n].seconds);
     BlockCost {
         name: block.name.clone(),
         flops: nodes.iter().map(|c| c.flops).sum(),
         traffic: nodes.iter().map(|c| c.traffic).sum(),
         local: seconds(false),
-        wire: seconds(true),
+        wire: (seconds(true) - hidden).max(0.0),
+        hidden,
         calls: Traffic::of(&plan.mesh, block),
         floor: floor(plan, block, machine),
         nodes,

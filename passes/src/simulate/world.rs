@@ -49,10 +49,12 @@ struct Rank {
     clock: f64,
     turn: usize,
     next: usize,
-    /// When the last message has left.
+    /// When the last communication is over, as far as is known, or its last message has left.
     port: f64,
-    /// Where the transfers that it has started are waited for, by tag.
-    started: BTreeMap<u32, Key>,
+    /// When the last that it has waited for was over.
+    over: f64,
+    /// Where the transfers that it has started are waited for, by tag; none if they are over.
+    started: BTreeMap<u32, Option<Key>>,
     line: Timeline,
 }
 
@@ -68,6 +70,9 @@ struct Meeting {
     /// When the last of those who came has started.
     ready: f64,
     end: f64,
+    /// Those who came to a collective, and when the connections of all of them are free.
+    members: Vec<usize>,
+    free: f64,
     waiting: Vec<usize>,
 }
 
@@ -119,12 +124,23 @@ impl World<'_> {
     fn join(&mut self, rank: usize, (tag, first): (u32, usize), members: usize, seconds: f64) {
         let key = (self.ranks[rank].turn, tag, first);
         let begin = self.ranks[rank].clock;
-        self.ranks[rank].started.insert(tag, key);
+        self.ranks[rank].started.insert(tag, Some(key));
+        // The sum cannot begin before its last term is there, and a rank's communications share
+        // its connection.
+        let free = self.ranks[rank].port.max(begin);
         let meeting = self.meetings.entry(key).or_default();
         (meeting.needed, meeting.leavers) = (Some(members), members);
-        // The sum cannot begin before its last term is there.
-        let ready = meeting.ready.max(begin);
-        self.come(key, begin, ready + seconds);
+        meeting.members.push(rank);
+        meeting.free = meeting.free.max(free);
+        let end = meeting.free + seconds;
+        self.come(key, begin, end);
+        let meeting = &self.meetings[&key];
+        if meeting.complete() {
+            for &member in &meeting.members {
+                let port = &mut self.ranks[member].port;
+                *port = port.max(meeting.end);
+            }
+        }
     }
 
     fn send(&mut self, rank: usize, tag: u32, messages: &[(usize, f64)], expected: usize) {
@@ -141,7 +157,7 @@ impl World<'_> {
             self.ranks[rank].port = free;
         }
         let key = (turn, tag, rank);
-        self.ranks[rank].started.insert(tag, key);
+        self.ranks[rank].started.insert(tag, Some(key));
         let meeting = self.meetings.entry(key).or_default();
         (meeting.needed, meeting.leavers) = (Some(expected + 1), 1);
         let sent = if messages.is_empty() { begin } else { free };
@@ -160,22 +176,41 @@ impl World<'_> {
     }
 
     /// Whether what a rank waits for is on its way; its clock is then at the end of it.
+    ///
+    /// What it has started before goes first, so that the rank waits for that as well.
     fn wait(&mut self, rank: usize, step: &Step, tag: u32) -> bool {
-        let Some(&key) = self.ranks[rank].started.get(&tag) else { return false };
+        let started = &self.ranks[rank].started;
+        if !started.contains_key(&tag) {
+            return false;
+        }
+        let before = started.range(..=tag).filter_map(|(tag, key)| Some((*tag, (*key)?)));
+        let before: Vec<_> = before.collect();
+        before.into_iter().all(|(tag, key)| self.land(rank, step, tag, key))
+    }
+
+    fn land(&mut self, rank: usize, step: &Step, tag: u32, key: Key) -> bool {
         let Some(meeting) = self.meetings.get_mut(&key) else { return false };
         if !meeting.complete() {
             meeting.waiting.push(rank);
             return false;
         }
         let (ready, end) = (meeting.ready, meeting.end);
+        // A collective begins when the connections are free, an exchange with its messages.
+        let begin = ready.max(meeting.free);
         meeting.left += 1;
         if meeting.left == meeting.leavers {
             self.meetings.remove(&key);
         }
+        self.ranks[rank].started.insert(tag, None);
         let idle = (ready - self.ranks[rank].clock).max(0.0);
         self.span(rank, step, Kind::Wait, idle);
-        let rest = (end - self.ranks[rank].clock).max(0.0);
+        let clock = self.ranks[rank].clock;
+        let late = (self.ranks[rank].over - begin).max(0.0);
+        let rest = self.machine.landing((begin + late, end + late), clock) - clock;
         self.span(rank, step, Kind::Send, rest);
+        let state = &mut self.ranks[rank];
+        state.over = if rest > 0.0 { clock + rest } else { end + late };
+        state.port = state.port.max(state.over);
         true
     }
 }

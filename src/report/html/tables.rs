@@ -50,9 +50,11 @@ fn bounds(out: &mut String, cost: &BlockCost) {
     } else {
         String::new()
     };
+    let beside = |time: f64| format!(" (and {} beside work)", seconds(time));
+    let hidden = Some(cost.hidden).filter(|time| *time > 0.0).map_or_else(String::new, beside);
     let _ = writeln!(
         out,
-        "<p>{} = {} local + {} communication{gap}. No plan takes less than {}: {} of memory \
+        "<p>{} = {} local + {} communication{hidden}{gap}. No plan takes less than {}: {} of memory \
          traffic, {} sent. {}, {} a rank, {}.</p>",
         seconds(time),
         seconds(cost.local),
