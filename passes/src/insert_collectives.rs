@@ -48,7 +48,7 @@ impl Pass for InsertCollectives {
         }
         match &cx.decisions {
             Some(decisions) => write(plan, cx, decisions),
-            None => write(plan, cx, &decide(plan, cx)),
+            None => write(plan, cx, &decide(plan, cx)?),
         }
     }
 }
