@@ -9,12 +9,14 @@ pub mod solve;
 pub mod planned;
 pub mod problem;
 pub mod runtime;
+pub mod trace;
 pub mod run;
 pub mod check;
 pub mod report;
 pub mod cli;
 
 pub use adjoin_passes::{Dtype, Mesh};
+pub use trace::{Trace, mark};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

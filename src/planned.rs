@@ -5,10 +5,11 @@
 use crate::expr::{ExprError, LowerContext, Output, Vector, lower};
 use crate::ops::Operator;
 use crate::solve::{Settings, Solver, System};
-use adjoin_passes::certify::{Verdict, certify};
+use adjoin_passes::certify::Verdict;
 use adjoin_passes::cost::Account;
 use adjoin_passes::error::PlanError;
 use adjoin_passes::machine::Machine;
+use adjoin_passes::meaning::without_meaning;
 use adjoin_passes::pipeline::Numerics;
 use adjoin_passes::search::{Pin, Reviewed, review};
 use adjoin_passes::shape::{Tried, compile_for};
@@ -178,7 +179,7 @@ impl Planner {
             }
             Arrangement::Ranks(ranks) => compile_for(*ranks, plan, &self.context)?,
         };
-        let verdict = certify(&compiled.source, &compiled.plan);
+        let verdict = compiled.certify();
         if let Verdict::Refuted(reason) = &verdict {
             return Err(PlanError::Refuted(reason.clone()).into());
         }
@@ -210,7 +211,7 @@ impl Planned {
         }
         let before = self.trace().iter().take_while(|(pass, _)| *pass != "insert-collectives");
         let source = before.last().map_or(self.source(), |(_, plan)| plan);
-        review(source, &self.context)
+        review(&without_meaning(source), &self.context)
     }
 
     /// The shapes of the mesh that were tried, the chosen one first; none if only one was.

@@ -55,6 +55,7 @@ fn operators_of_this_crate_are_as_declared() {
         laplacian([9, 11]).build().unwrap(),
         fft([16]).build().unwrap(),
         fft([3, 10]).real(true).build().unwrap(),
+        fft([11, 3]).axis(0).real(true).ifftshift_before(true).build().unwrap(),
         identity([8]).m([5]).build().unwrap(),
         restriction([9], vec![1, 3, 8]).build().unwrap(),
         dense(|j, i| entry(i, j).conj()),
@@ -137,8 +138,16 @@ fn false_laws() {
             names.push(name);
         }
     }
-    let false_ones =
-        ["isometry", "co_isometry", "permutation", "projection", "zero", "identity", "fourier"];
+    let false_ones = [
+        "isometry",
+        "co_isometry",
+        "permutation",
+        "projection",
+        "zero",
+        "identity",
+        "fourier",
+        "half_spectrum",
+    ];
     assert_eq!(names, false_ones);
     let claim = Laws { isometry: true, ..Laws::default() };
     assert!(only(&twice(claim)).1.contains("it claims `isometry` and is not"));

@@ -110,6 +110,24 @@ fn solving_on_a_grid_and_by_a_reviewed_plan_writes_what_threads_write() {
 }
 
 #[test]
+fn the_traces_of_all_ranks_are_one_file() {
+    let folder = problem("mpi-trace");
+    let solve = ["solve", "p.toml", "-q", "--trace", "t.json", "--log-view"];
+    let said = good(3, &folder, &solve);
+    assert!(said.starts_with("3 ranks, "), "{said}");
+    let text = std::fs::read_to_string(folder.0.join("t.json")).unwrap();
+    let json: Json = serde_json::from_str(&text).unwrap();
+    let events = json["traceEvents"].as_array().unwrap();
+    let steps = |rank: u64| events.iter().filter(move |e| e["name"] == "step" && e["tid"] == rank);
+    assert_eq!([0, 1, 2].map(|rank| steps(rank).count()), [8; 3], "{text}");
+    let calls = |rank: u64| {
+        let of = events.iter().filter(|e| e["ph"] == "X" && e["tid"] == rank);
+        of.filter(|e| e["cat"] == "wire").count()
+    };
+    assert!(calls(0) >= 16 && (calls(0), calls(0)) == (calls(1), calls(2)), "{text}");
+}
+
+#[test]
 fn one_rank_may_be_asked_to_use_mpi() {
     let folder = Folder::new("mpi-one");
     good(1, &folder, &["solve", "p.toml", "--backend", "mpi", "--report", "r.json"]);

@@ -5,7 +5,7 @@
 //! `ADJOIN_UPDATE=1` writes the table.
 
 use adjoin::Dtype;
-use adjoin::data::{Array, Source};
+use adjoin::data::{Array, Region, Source};
 use adjoin::expr::{Op, Vector, hstack, vstack};
 use adjoin::ops::{self, Handle, Kind, OperatorError};
 use adjoin::planned::{Planned, Planner, Ranks};
@@ -13,6 +13,7 @@ use adjoin::runtime::{Host, Program, World};
 use adjoin::solve::{Cgls, Settings, System};
 use adjoin_passes::ir::Op as Node;
 use adjoin_passes::traffic::{Traffic, payload};
+use num_complex::Complex64;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -70,6 +71,29 @@ fn matrix(dims: &[usize]) -> Source {
     let n: usize = dims.iter().product();
     let values: Vec<f64> = (0..n).map(|k| ((k * 7919 % 1013) as f64 / 500.0) - 1.0).collect();
     Source::array(Array::from(values).reshape(dims.to_vec()).unwrap())
+}
+
+/// Times, sources, receivers and frequencies of a convolution in many dims.
+const TIMES: usize = 127;
+const BAND: [usize; 3] = [48, 36, 24];
+
+fn convolution() -> Op {
+    let g = Source::function(BAND, |r: &Region| {
+        let value = |k: usize| Complex64::new((1.0 + k as f64).sin(), (3.0 * k as f64).cos());
+        (0..r.len()).map(|k| value(k + r.start()[0])).collect::<Vec<_>>()
+    });
+    ops::mdc(g, TIMES, 1).build().unwrap()
+}
+
+/// What its parts gather and broadcast, and ten vectors that are broadcast when they are assigned.
+fn peer_convolution() -> f64 {
+    let share = (RANKS - 1) as f64 / RANKS as f64;
+    let [band, sources, receivers] = BAND.map(|n| n as f64);
+    let (times, all) = (TIMES as f64, (TIMES / 2 + 1) as f64);
+    let side = |n: f64| (share * band * n, n * (all + 2.0 * band));
+    let ((d, data), (n, model)) = (side(sources), side(receivers));
+    let assigned = times * (7.0 * receivers + 3.0 * sources);
+    d + n + 2.0 * (data + model) + assigned
 }
 
 fn rows() -> Vec<Row> {
@@ -132,6 +156,7 @@ fn rows() -> Vec<Row> {
         real("HStack of dense blocks", &side_by_side, 2.0 * model * share + model, model * share),
         real("Fredholm1", &fredholm, data * share + data, 0.0),
         real("its adjoint", &fredholm.h(), unknowns * share + unknowns, 0.0),
+        iteration("CGLS on MDC", &convolution(), peer_convolution(), 8.0),
         applied(
             "FFT over the first of two axes",
             &fourier,

@@ -11,6 +11,9 @@ use adjoin::runtime::sim::{self, Given};
 use adjoin::runtime::{Functions, World};
 use adjoin::solve::{Cg, Cgls, Controls, Lsqr, Next, Outcome, Settings, Solver, System};
 use adjoin::{Dtype, Mesh};
+use adjoin_passes::Plan;
+use adjoin_passes::certify::Verdict;
+use adjoin_passes::pipeline::Numerics;
 use num_complex::Complex64;
 use std::sync::Arc;
 use support::systems::{self, solvers};
@@ -266,5 +269,73 @@ fn a_parameter_with_the_name_of_a_solvers_number_is_refused() {
         let slots = planned.plan().slots.iter().map(|slot| slot.name.as_str());
         let slots: Vec<_> = slots.zip(planned.slots().iter().map(|value| value.re)).collect();
         assert!(slots.contains(&("damp", 0.25)) && slots.contains(&("damping", default)));
+    }
+}
+
+/// An integral over receivers for each of some frequencies, between transforms over time.
+fn convolution(nt: usize, frequencies: usize, twosided: bool) -> Op {
+    let dims = [frequencies, 5, 4];
+    let n: usize = dims.iter().product();
+    let entry = |k: usize| Complex64::new((1.0 + k as f64).sin(), (2.0 + 3.0 * k as f64).cos());
+    let g: Array = (0..n).map(entry).collect::<Vec<_>>().into();
+    let g = Source::array(g.reshape(dims).unwrap());
+    ops::mdc(g, nt, 2).twosided(twosided).build().unwrap()
+}
+
+fn wave(n: usize, speed: f64) -> Source {
+    Source::array((0..n).map(|k| (speed * k as f64).sin() + 0.1).collect::<Vec<f64>>())
+}
+
+/// What a solver makes of noisy data: its solution and what it says of it.
+fn convolved(
+    solver: &Arc<dyn Solver>,
+    op: &Op,
+    start: bool,
+    (mesh, numerics): (&str, Numerics),
+) -> (Vec<Complex64>, Outcome, String) {
+    let mut system = System::new(op, &[Dtype::F64]).unwrap();
+    let mut given = inputs().data(wave(op.range().size(), 0.7));
+    if start {
+        system = system.from(&[Dtype::F64]);
+        given = given.start(wave(op.domain().size(), 0.3));
+    }
+    let settings = Settings { niter: 6, tol: 0.0, damp: 0.2 };
+    let mesh = Mesh::parse(mesh).unwrap();
+    let planner = Planner::new(mesh.clone()).numerics(numerics);
+    let planned = planner.solve(solver.clone(), &system, settings).unwrap();
+    assert_eq!(*planned.verdict(), Verdict::Proven, "{planned}");
+    let solution = planned.run(&World::threads(mesh.ranks()), &given).unwrap();
+    let step = planned.plan().block("step").unwrap().clone();
+    let step = Plan { blocks: vec![step], ..planned.plan().clone() }.to_string();
+    (values(solution.gather_flat().unwrap()), solution.outcome.unwrap(), step)
+}
+
+/// Transforms at both ends of an operator leave the loop, and nothing that is reported changes.
+#[test]
+fn what_leaves_the_loop_changes_no_number() {
+    let lsqr = |calc_var| Lsqr { calc_var, ..Lsqr::default() };
+    let methods: [(Arc<dyn Solver>, usize); 3] =
+        [(Arc::new(Cgls), 0), (Arc::new(lsqr(false)), 0), (Arc::new(lsqr(true)), 2)];
+    for op in [convolution(8, 5, false), convolution(9, 3, true)] {
+        for (solver, transforms) in &methods {
+            for start in [false, true] {
+                let (x, outcome, step) = convolved(solver, &op, start, ("p=1", Numerics::Exact));
+                assert_eq!(step.matches("apply FFT").count(), 4, "{step}");
+                for mesh in ["p=1", "p=3", "r=2,c=2"] {
+                    let (found, told, step) =
+                        convolved(solver, &op, start, (mesh, Numerics::Reassociate));
+                    assert_eq!(step.matches("apply FFT").count(), *transforms, "{step}");
+                    assert!(close(&found, &x, 1e-9), "{} on {mesh}", solver.name());
+                    let numbers = |o: &Outcome| {
+                        let all = o.cost.iter().chain([&o.r1norm, &o.r2norm]);
+                        all.map(|&c| Complex64::new(c, 0.0)).collect::<Vec<_>>()
+                    };
+                    assert!(
+                        close(&numbers(&told), &numbers(&outcome), 1e-9),
+                        "{told:?} {outcome:?}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -1,8 +1,9 @@
-//! What the benchmarks share: medians of alternating runs, and the bandwidth of memory.
+//! What the benchmarks share: medians of alternating runs, the bandwidth of memory, and the rate of
+//! arithmetic.
 
 #![allow(dead_code)] // Each benchmark uses some of it.
 
-use adjoin_kernels::host::stream;
+use adjoin_kernels::host::{Real, stream};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -49,4 +50,14 @@ impl Bandwidth {
         let bytes = bytes as f64;
         Bandwidth { read: bytes / read, update: 1.5 * bytes / update }
     }
+}
+
+/// Multiplications and additions a second on one thread, with nothing from memory.
+pub fn flops<R: Real>() -> f64 {
+    const TIMES: usize = 100_000;
+    let mut x = [R::nearest(1.0); stream::CHAINS];
+    let (a, b) = (R::nearest(0.5), R::nearest(0.25));
+    let mut work = || stream::chain(black_box(a), black_box(b), TIMES, black_box(&mut x));
+    let times = medians(21, &mut [&mut work]);
+    (2 * TIMES * stream::CHAINS) as f64 / times[0]
 }

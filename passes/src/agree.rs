@@ -4,7 +4,7 @@
 //! One that is not placed yet is evaluated as the expression is ([`crate::reference`]), and both
 //! must give the same elements for random vectors and leaves.
 
-use crate::certify::{Verdict, certify};
+use crate::certify::{Verdict, certify, simulates};
 use crate::exact::{Exact, random_array};
 use crate::field::Gf;
 use crate::ir::Plan;
@@ -14,6 +14,9 @@ use crate::reference::{Given, Outcome, evaluate};
 pub fn agree(source: &Plan, plan: &Plan) -> Verdict {
     if !plan.mesh.axes.is_empty() {
         return certify(source, plan);
+    }
+    if plan.meaning().is_some() {
+        return simulates(source, plan);
     }
     for (index, block) in source.blocks.iter().enumerate() {
         match (outcome(source, index), outcome(plan, index)) {

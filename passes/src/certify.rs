@@ -11,6 +11,9 @@
 
 mod effort;
 mod ranks;
+mod simulation;
+
+pub use simulation::simulates;
 
 use crate::calls::{Calls, Port};
 use crate::exact::{Exact, random_array};

@@ -227,6 +227,10 @@ impl Exact<'_> {
             Op::Scale => each(&|i| args[0].at(i) * args[1].data[i]),
             Op::Axpy => each(&|i| args[0].at(i) * args[1].data[i] + args[2].data[i]),
             Op::Conj => each(&|i| args[0].data[i].conj()),
+            Op::Project(p) => each(&|i| {
+                let z = args[0].data[i];
+                if p.is_real(&out.dims, out.global(i)) { z.re() } else { z }
+            }),
             Op::Cast => each(&|i| args[0].data[i]),
             Op::Dot { .. } => each(&|c| inner(args[0].data, args[1].data, c, n)),
             Op::Map(map) => {
@@ -277,7 +281,7 @@ fn fits(op: &Op, args: &[Operand], out: &View) -> Result<(), String> {
         Op::Slot(_) | Op::Zero | Op::Call(_) | Op::Reduce(_) => true,
         Op::Add => (0..args.len()).all(|k| is(k, n)),
         Op::Sub => is(0, n) && is(1, n),
-        Op::Neg | Op::Conj | Op::Cast => is(0, n),
+        Op::Neg | Op::Conj | Op::Cast | Op::Project(_) => is(0, n),
         Op::Scale => args.first().is_some_and(repeats) && is(1, n),
         Op::Axpy => args.first().is_some_and(repeats) && is(1, n) && is(2, n),
         Op::Map(_) => args.iter().all(repeats),

@@ -24,6 +24,7 @@
 
 use crate::error::PlanError;
 use crate::ir::{Block, Op, Plan, Return, Value};
+use crate::meaning::without_meaning;
 use crate::pipeline::{Context, Numerics, Pass};
 use crate::placement::{Placement, Type};
 use crate::route::Router;
@@ -46,6 +47,7 @@ impl Pass for InsertCollectives {
         if plan.mesh == cx.mesh {
             return Ok(plan.clone());
         }
+        let plan = &without_meaning(plan);
         match &cx.decisions {
             Some(decisions) => write(plan, cx, decisions),
             None => write(plan, cx, &decide(plan, cx)?),

@@ -12,6 +12,13 @@ use crate::signature::Signature;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// The name of a block that nobody runs: its results are the variables of the state that the source
+/// has, made of those that this plan has, and it sets the latter to what they can be.
+pub const MEANING: &str = "meaning";
+
+/// The name of the block that runs once, before all others.
+pub const SETUP: &str = "setup";
+
 /// Index of a value of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Value(pub u32);
@@ -224,6 +231,8 @@ pub enum Op {
     Axpy,
     /// The complex conjugate.
     Conj,
+    /// The projection onto the range of a product of leaves.
+    Project(Projection),
     /// Another element type; complex to real keeps the real part.
     Cast,
     /// The same elements in another shape.
@@ -277,6 +286,18 @@ pub enum Op {
     Partial(Vec<Axis>),
     /// To another memory.
     Copy,
+}
+
+/// The projection onto the range of a product of leaves that drops imaginary parts and nothing else
+/// (see [`crate::spectrum`]).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Projection {
+    /// The leaves of the product, of which the last is applied first.
+    pub onto: Vec<LeafId>,
+    /// The dim along which elements differ.
+    pub dim: usize,
+    /// The indices of that dim where elements are real, ascending.
+    pub real: Vec<usize>,
 }
 
 /// An operator at an `apply`.
@@ -362,6 +383,11 @@ impl Plan {
             self.terms.len() - 1
         });
         TermId(at as u32)
+    }
+
+    /// The block that says what the state means, if that is not what the expression says.
+    pub fn meaning(&self) -> Option<&Block> {
+        self.block(MEANING)
     }
 
     /// The block of this name.

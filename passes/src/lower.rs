@@ -46,6 +46,7 @@ pub fn works_in_place(op: &Op) -> bool {
             | Op::Scale
             | Op::Axpy
             | Op::Conj
+            | Op::Project(_)
             | Op::Map(_)
             | Op::Reshape
             | Op::AllReduce(_)
@@ -254,6 +255,7 @@ impl<'a> Lowering<'a> {
             | Op::Scale
             | Op::Axpy
             | Op::Conj
+            | Op::Project(_)
             | Op::Cast
             | Op::Dot { .. }
             | Op::Map(_)

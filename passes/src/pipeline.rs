@@ -6,14 +6,18 @@
 
 use crate::associate_products::AssociateProducts;
 use crate::cancel_identities::CancelIdentities;
+use crate::certify::{Verdict, certify, simulates};
 use crate::contest::winner;
 use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
 use crate::fold_scalars::FoldScalars;
 use crate::fuse_updates::FuseUpdates;
+use crate::hoist_invariants::HoistInvariants;
+use crate::hoist_isometries::HoistIsometries;
 use crate::insert_collectives::InsertCollectives;
-use crate::ir::{Applied, Block, Op, Plan, Region, Return, Target, TermId, Value};
+use crate::ir::{Applied, Block, MEANING, Op, Plan, Region, Return, Target, TermId, Value};
 use crate::machine::Machine;
+use crate::meaning::without_meaning;
 use crate::merge_dots::MergeDots;
 use crate::merge_sums::MergeSums;
 use crate::merge_vectors::MergeVectors;
@@ -80,6 +84,8 @@ pub static PIPELINE: &[Stage] = &[
     (&CancelIdentities, "on flat products without scalars, before they become nodes"),
     (&AssociateProducts, "from terms to nodes: the last pass that sees composite operators"),
     (&ShareValues, "equal subexpressions are visible as equal nodes now"),
+    (&HoistIsometries, "applications are nodes, of which equal ones are one"),
+    (&HoistInvariants, "a new basis may leave vectors that do not change any more"),
     (&InsertCollectives, "decides and writes placements; the passes below never change one"),
     (&ShareValues, "redistributions of one value may have become equal"),
     (&MergeSums, "fewer reductions, before they are merged into calls"),
@@ -97,6 +103,8 @@ pub static PIPELINE: &[Stage] = &[
 pub struct Compiled {
     /// The plan before any pass.
     pub source: Plan,
+    /// The plan that is placed, with what its state means, if that is not the source's.
+    pub meant: Option<Plan>,
     /// The finished plan.
     pub plan: Plan,
     /// Each pass that changed something, with the plan after it.
@@ -112,7 +120,7 @@ pub fn compile(source: &Plan, cx: &Context) -> Result<Compiled, PlanError> {
 
 /// Runs the passes that know nothing of ranks yet: what the search is asked about.
 pub fn compile_algebra(source: &Plan, cx: &Context) -> Result<Plan, PlanError> {
-    Ok(compile_prefix(source, cx, insertion())?.plan)
+    Ok(without_meaning(&compile_prefix(source, cx, insertion())?.plan))
 }
 
 /// How many passes run before placements are written.
@@ -131,12 +139,17 @@ pub fn compile_prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Comp
         plan: source.clone(),
         source,
         decisions: cx.decisions.clone(),
+        meant: None,
         trace: Vec::new(),
     };
-    let before = finish(before, first.iter(), cx)?;
+    let mut before = finish(before, first.iter(), cx)?;
     let Some(rest) = passes.checked_sub(algebra.len()).filter(|&rest| rest > 0) else {
         return Ok(before);
     };
+    if before.plan.meaning().is_some() {
+        let placed = without_meaning(&before.plan);
+        before.meant = Some(std::mem::replace(&mut before.plan, placed));
+    }
     let allowed = |(pass, _): &&Stage| {
         pass.name() == InsertCollectives.name() || pass.numerics() <= cx.numerics
     };
@@ -194,10 +207,32 @@ fn check(pass: &'static str, plan: &Plan) -> Result<(), PlanError> {
     })
 }
 
+impl Compiled {
+    /// Certifies the finished plan against its source: at once, or by way of what the changed
+    /// state means.
+    pub fn certify(&self) -> Verdict {
+        let Some(meant) = &self.meant else { return certify(&self.source, &self.plan) };
+        match simulates(&self.source, meant) {
+            Verdict::Refuted(reason) => Verdict::Refuted(reason),
+            Verdict::Proven => certify(&without_meaning(meant), &self.plan),
+            Verdict::Assumed(mut names) => match certify(&without_meaning(meant), &self.plan) {
+                Verdict::Proven => Verdict::Assumed(names),
+                Verdict::Refuted(reason) => Verdict::Refuted(reason),
+                Verdict::Assumed(more) => {
+                    names.extend(more);
+                    names.sort();
+                    names.dedup();
+                    Verdict::Assumed(names)
+                }
+            },
+        }
+    }
+}
+
 /// Inputs and results with shapes and types: what no pass may change.
 fn face(plan: &Plan) -> Vec<(String, Vec<usize>, crate::Dtype)> {
     let mut out = Vec::new();
-    for block in &plan.blocks {
+    for block in plan.blocks.iter().filter(|b| b.name != MEANING) {
         for node in &block.nodes {
             if let Op::Input(name) = &node.op {
                 let ty = block.ty(node.results[0]);
@@ -208,7 +243,8 @@ fn face(plan: &Plan) -> Vec<(String, Vec<usize>, crate::Dtype)> {
         for r in &block.returns {
             let ty = block.ty(r.value);
             let target = match &r.target {
-                Target::State(s) => format!("state {s}"),
+                // A pass may change the state, if it says what it means.
+                Target::State(_) => continue,
                 Target::Output => "output".into(),
                 Target::Control(name) => name.clone(),
             };

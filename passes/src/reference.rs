@@ -154,6 +154,7 @@ impl<F: Number> Machine<'_, F> {
                 .map(|i| scalar(&args[0], i).times(args[1].data[i]).plus(args[2].data[i]))
                 .collect()),
             Op::Conj => one(args[0].data.iter().map(|x| x.conjugate()).collect()),
+            Op::Project(p) => self.project(&p.onto, args),
             Op::Cast | Op::Reshape | Op::Slice | Op::Copy => one(args[0].data.clone()),
             Op::Concat => one(args.iter().flat_map(|a| a.data.clone()).collect()),
             Op::Part(begin) => one(args[0].data[*begin..*begin + len].to_vec()),
@@ -226,6 +227,12 @@ impl<F: Number> Machine<'_, F> {
         );
         let y = self.leaves.apply(leaf, adjoint, &x)?;
         Ok(if gives_reals { each(y, F::real) } else { y })
+    }
+
+    /// The adjoints of a product of leaves, then the leaves.
+    fn project(&mut self, onto: &[LeafId], x: Vec<Array<F>>) -> Result<Vec<Array<F>>, String> {
+        let x = onto.iter().try_fold(x, |x, &leaf| self.leaf(leaf, true, x))?;
+        onto.iter().rev().try_fold(x, |x, &leaf| self.leaf(leaf, false, x))
     }
 
     fn coefficient(&self, c: &Coefficient) -> F {

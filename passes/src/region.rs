@@ -133,6 +133,7 @@ impl<'a> Panels<'a> {
             | Op::Slice
             | Op::Pad(_)
             | Op::Partial(_)
+            | Op::Project(_)
             | Op::Copy => Err("cannot run panel by panel".into()),
         }
     }

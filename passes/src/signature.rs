@@ -66,7 +66,7 @@ pub enum Linearity {
 /// Known facts of an operator's products.
 /// A user's claims are tested on the real kernels when they are bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(clippy::struct_excessive_bools)] // Eight independent facts, not a state machine.
+#[allow(clippy::struct_excessive_bools)] // Ten independent facts, not a state machine.
 pub struct Laws {
     /// `Aᴴ = A`
     pub self_adjoint: bool,
@@ -86,12 +86,15 @@ pub struct Laws {
     pub identity: bool,
     /// A discrete Fourier transform, orthonormal, of the one factor pair that is whole.
     pub fourier: bool,
+    /// The frequencies of real samples that are not redundant, orthonormal: `A Aᴴ` drops the
+    /// imaginary parts of those that are always real, and nothing else (see [`crate::spectrum`]).
+    pub half_spectrum: bool,
 }
 
 impl Laws {
     /// The names, in the order in which plans print them, with access to each.
     #[allow(clippy::type_complexity)]
-    pub const NAMES: [(&'static str, fn(&mut Laws) -> &mut bool); 9] = [
+    pub const NAMES: [(&'static str, fn(&mut Laws) -> &mut bool); 10] = [
         ("self_adjoint", |l| &mut l.self_adjoint),
         ("isometry", |l| &mut l.isometry),
         ("co_isometry", |l| &mut l.co_isometry),
@@ -101,6 +104,7 @@ impl Laws {
         ("zero", |l| &mut l.zero),
         ("identity", |l| &mut l.identity),
         ("fourier", |l| &mut l.fourier),
+        ("half_spectrum", |l| &mut l.half_spectrum),
     ];
 
     /// The laws that hold, by name.

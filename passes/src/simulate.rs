@@ -8,10 +8,12 @@
 //! the time of its bytes on the connection between the two.
 //! Who waits for somebody that has not started yet is idle; afterwards it communicates.
 
+mod expect;
 mod flows;
 mod scripts;
 mod world;
 
+pub use expect::{Expected, expect};
 pub use flows::{Flows, flows};
 
 use crate::interpret::CallError;
@@ -81,6 +83,14 @@ pub fn simulate(
 ) -> Result<Simulation, CallError> {
     let scripts = scripts::all(plan, machine, block);
     world::run(machine, &scripts, turns)
+}
+
+/// The nodes for which a call pays: those that it came from, unless an earlier call has paid.
+fn due(sources: &[Range<usize>], call: usize, paid: &mut usize) -> Range<usize> {
+    let nodes = sources.get(call).cloned().unwrap_or(0..0);
+    let due = (*paid).clamp(nodes.start, nodes.end)..nodes.end;
+    *paid = (*paid).max(nodes.end);
+    due
 }
 
 impl Timeline {

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | none | random entries |
 //! | isometry, co-isometry | a Householder reflection with random phases, rows or columns dropped |
+//! | half spectrum | a real reflection, two rows of which make a complex one but for real frequencies |
 //! | fourier | the discrete Fourier transform, orthonormal, if its size is a power of two |
 //! | projection | onto a random vector; of a diagonal operator random zeros and ones |
 //! | permutation | a rotation by a random distance, turned over if it is self-adjoint |
@@ -203,6 +204,24 @@ mod tests {
         let there = apply(&a, false, &x, 5);
         assert!(there.iter().any(|y| y.im != 0));
         assert_eq!(apply(&a, true, &there, 8), x);
+    }
+
+    #[test]
+    fn half_spectra_lose_imaginary_parts_of_real_frequencies_only() {
+        for (m, n) in [(1, 1), (2, 2), (2, 3), (4, 6), (4, 7)] {
+            let laws = Laws { isometry: true, half_spectrum: true, ..Laws::default() };
+            let mut a = leaf(m, n, Dtype::F64, laws);
+            let signature = Arc::make_mut(&mut a.signature);
+            signature.typing = Typing::RealToComplex;
+            signature.rule.factors.iter_mut().for_each(|f| f.whole = true);
+            let x: Vec<_> = (0..n as u64).map(|k| random(&[k], false)).collect();
+            assert_eq!(apply(&a, true, &apply(&a, false, &x, m), n), x, "F.H F of {n}");
+            let y: Vec<_> = (0..m as u64).map(|k| random(&[k], true)).collect();
+            let real = |k: usize| k == 0 || 2 * k == n;
+            let kept = |(k, z): (usize, &Gf)| if real(k) { z.re() } else { *z };
+            let wanted: Vec<_> = y.iter().enumerate().map(kept).collect();
+            assert_eq!(apply(&a, false, &apply(&a, true, &y, n), m), wanted, "F F.H of {n}");
+        }
     }
 
     #[test]

@@ -113,6 +113,7 @@ impl<'a> Sizes<'a> {
             | Op::Scale
             | Op::Axpy
             | Op::Conj
+            | Op::Project(_)
             | Op::Cast
             | Op::Reshape
             | Op::Concat

@@ -7,6 +7,7 @@
 use adjoin_passes::agree::agree;
 use adjoin_passes::certify::Verdict;
 use adjoin_passes::machine::Machine;
+use adjoin_passes::meaning::without_meaning;
 use adjoin_passes::pipeline::{Numerics, PIPELINE, compile_prefix, run, tidy};
 use adjoin_passes::{Context, Mesh, Plan, compile, text};
 use std::fmt::Write as _;
@@ -59,9 +60,12 @@ fn proof(source: &Plan, plan: &Plan) -> Result<(), String> {
 /// Runs every pass twice, and proves what it made.
 fn through(source: &Plan, cx: &Context) -> Result<Plan, String> {
     let source = tidy(source);
-    let mut plan = source.clone();
+    let (mut source, mut plan) = (source.clone(), source);
     for (pass, _) in PIPELINE {
         let name = pass.name();
+        if name == "insert-collectives" && plan.meaning().is_some() {
+            source = without_meaning(&plan);
+        }
         let next = run(*pass, &plan, cx).map_err(|e| format!("{name}: {e}\n{plan}"))?;
         let again = run(*pass, &next, cx).map_err(|e| format!("{name}, again: {e}"))?;
         if next != again {
@@ -160,7 +164,7 @@ fn the_strict_contract_keeps_the_order_of_sums_that_insert_collectives_wrote() {
             PIPELINE[insertion + 1..].iter().filter(|(p, _)| p.numerics() == Numerics::Exact);
         let expected = exact.fold(inserted.plan, |plan, (p, _)| run(*p, &plan, &strict).unwrap());
         assert_eq!(compiled.plan, expected, "{name}");
-        proof(&compiled.source, &compiled.plan).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(compiled.certify(), Verdict::Proven, "{name}");
         kept += usize::from(compiled.plan != compile(&source, &relaxed).unwrap().plan);
     }
     assert!(kept > 0, "no plan tells the contracts apart");

@@ -4,6 +4,7 @@ use super::fault::{Kind, Place};
 use super::numbers::{Vector, differing, map, zip};
 use super::unit::{Unit, Way};
 use crate::ops::OperatorError;
+use adjoin_passes::spectrum::HalfSpectrum;
 use num_complex::Complex64;
 
 type Broken = Result<Option<Place>, OperatorError>;
@@ -22,6 +23,7 @@ pub fn faults(unit: &Unit<'_>) -> Result<Vec<(Kind, Place)>, OperatorError> {
             "zero" => zero(unit)?,
             "identity" => identity(unit)?,
             "fourier" => fourier(unit)?,
+            "half_spectrum" => half_spectrum(unit)?,
             _ => None,
         };
         found.extend(broken.map(|place| (Kind::Law(law), place)));
@@ -128,4 +130,24 @@ fn fourier(unit: &Unit<'_>) -> Broken {
     let top = super::numbers::top(&y);
     let flat = map(&y, |v| if v.norm() > 0.5 * top { top.into() } else { Complex64::ZERO });
     Ok(compared(unit, true, &y, &flat))
+}
+
+/// `A Aᴴ` drops the imaginary parts of the frequencies that are real, and nothing else.
+fn half_spectrum(unit: &Unit<'_>) -> Broken {
+    let signature = unit.signature();
+    let Some(spectrum) = HalfSpectrum::of(signature) else {
+        return Ok(Some(Place { range: true, ..Place::default() }));
+    };
+    let real = spectrum.real();
+    let dims: Vec<_> = unit.range[0].iter().map(std::ops::Range::len).collect();
+    let stride: usize = dims[spectrum.dim + 1..].iter().product();
+    let y = unit.input(Way::Adjoint, 49);
+    let is_real = |at: usize| real.contains(&(at / stride % dims[spectrum.dim]));
+    let kept = |part: &Vec<Complex64>| {
+        let each = part.iter().enumerate();
+        each.map(|(at, z)| if is_real(at) { z.re.into() } else { *z }).collect()
+    };
+    let wanted: Vector = y.iter().map(kept).collect();
+    let x = unit.apply(Way::Adjoint, &y)?;
+    Ok(compared(unit, true, &unit.apply(Way::Forward, &x)?, &wanted))
 }

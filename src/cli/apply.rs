@@ -3,6 +3,7 @@
 use super::Failure;
 use super::args::Apply;
 use super::job::{Job, Solved, bound, expression, solution_labels, start, task_inputs, together};
+use super::noted::Noted;
 use super::{text, write};
 use crate::planned::{Planned, Planner};
 use crate::problem::Model;
@@ -15,18 +16,21 @@ pub(super) fn run(args: &Apply) -> Result<(), Failure> {
     let mut model = together(&world, job.model())?;
     let planner = job.planner(job.arrangement(&world));
     let prepared = together(&world, prepared(&job, &mut model, &planner))?;
+    let noted = Noted::new(&args.noting);
     let mut more = Vec::new();
     if let Some((task, plan)) = &prepared.solved {
-        let solution = together(&world, plan.run(&world, &task_inputs(task)).map_err(Into::into))?;
+        let run = noted.run("solve", task_inputs(task), |inputs| plan.run(&world, inputs));
+        let solution = together(&world, run.map_err(Into::into))?;
         more = together(&world, write::gathered(&solution, &solution_labels(plan)))?;
     }
     let inputs = bound(&prepared.planned, &model, &more);
-    let result = together(&world, prepared.planned.run(&world, &inputs).map_err(Into::into))?;
+    let run = noted.run("expression", inputs, |inputs| prepared.planned.run(&world, inputs));
+    let result = together(&world, run.map_err(Into::into))?;
     write::vector(&world, &result, &args.output)?;
-    if job.quiet {
-        return Ok(());
+    if !job.quiet {
+        write::once(&world, || text::print(&format!("wrote {}\n", args.output.display())))?;
     }
-    write::once(&world, || text::print(&format!("wrote {}\n", args.output.display())))
+    noted.finish(&world)
 }
 
 /// The plan of the expression, and the task before it if it uses the solution.

@@ -51,6 +51,17 @@ pub(super) struct Common {
     pub quiet: bool,
 }
 
+/// What is noted while ranks run.
+#[derive(Arguments, Debug)]
+pub(super) struct Noting {
+    /// Where to write every call of every rank with its time, for Perfetto or Chrome
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Prints at the end how often and how long each kind of call ran
+    #[arg(long)]
+    pub log_view: bool,
+}
+
 #[derive(Arguments, Debug)]
 pub(super) struct Plan {
     #[command(flatten)]
@@ -105,6 +116,8 @@ pub(super) struct Apply {
     /// Where to write the result
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
+    #[command(flatten)]
+    pub noting: Noting,
 }
 
 #[derive(Arguments, Debug)]
@@ -123,6 +136,8 @@ pub(super) struct Solve {
     /// Where to write a report, as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    #[command(flatten)]
+    pub noting: Noting,
 }
 
 #[derive(Arguments, Debug)]

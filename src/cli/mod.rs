@@ -7,6 +7,7 @@
 mod args;
 mod failure;
 mod job;
+mod noted;
 mod table;
 mod text;
 

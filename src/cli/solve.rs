@@ -5,6 +5,7 @@ use super::args::Solve;
 use super::job::{
     Job, bound, plan_task, solution_labels, solution_vector, start, task_inputs, together,
 };
+use super::noted::Noted;
 use super::saved::Saved;
 use super::{text, write};
 use crate::data::Array;
@@ -25,6 +26,7 @@ struct Work<'a> {
     job: &'a Job,
     world: World,
     planned: PlannedTask,
+    noted: Noted<'a>,
 }
 
 /// A task with its plan, and the plans of what is written after it.
@@ -43,10 +45,11 @@ pub(super) fn run(args: &Solve) -> Result<(), Failure> {
     let planner = job.planner(job.arrangement(&world));
     let planned = together(&world, planned(&mut model, &planner, saved.as_ref()))?;
     let planning = begin.elapsed().as_secs_f64();
-    let work = Work { job: &job, world, planned };
+    let noted = Noted::new(&args.noting);
+    let work = Work { job: &job, world, planned, noted };
     together(&work.world, work.check_folders(args))?;
     let inputs = work.with_progress(task_inputs(&work.planned.task));
-    let run = work.planned.plan.run(&work.world, &inputs);
+    let run = work.noted.run("solve", inputs, |inputs| work.planned.plan.run(&work.world, inputs));
     work.clear_progress();
     let solution = together(&work.world, run.map_err(Into::into))?;
     let mut written = Vec::new();
@@ -60,7 +63,8 @@ pub(super) fn run(args: &Solve) -> Result<(), Failure> {
         write::once(&work.world, || text::write(path, &report))?;
         written.push(path.clone());
     }
-    write::once(&work.world, || work.say(&solution, &written))
+    write::once(&work.world, || work.say(&solution, &written))?;
+    work.noted.finish(&work.world)
 }
 
 /// The file and the plan that was reviewed, whose mesh is the one that runs.
@@ -117,7 +121,7 @@ impl Work<'_> {
     /// Folders that are missing are found before anything runs.
     fn check_folders(&self, args: &Solve) -> Result<(), Failure> {
         let files = self.planned.outputs.iter().map(|(wanted, _)| self.path(wanted));
-        let named = args.output.iter().chain(&args.report).cloned();
+        let named = args.output.iter().chain(&args.report).chain(&args.noting.trace).cloned();
         for path in files.chain(named) {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
@@ -171,7 +175,9 @@ impl Work<'_> {
             let path = self.path(wanted);
             match (&wanted.content, planned) {
                 (Content::Expression(_), Some(planned)) => {
-                    let value = planned.run(&self.world, &bound(planned, model, &x));
+                    let inputs = bound(planned, model, &x);
+                    let run = |inputs: &Inputs| planned.run(&self.world, inputs);
+                    let value = self.noted.run("outputs", inputs, run);
                     let value = together(&self.world, value.map_err(Into::into))?;
                     write::vector(&self.world, &value, &path)?;
                 }

@@ -12,17 +12,19 @@
 use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
-use super::star::Star;
 use super::tile::{self, Kernel, View, ViewMut, real_typed};
 use super::{Handle, OperatorError};
 use adjoin_kernels::host::derivative::{self, Order};
+use adjoin_kernels::host::star::Star;
 use adjoin_kernels::host::stencil::Stencil;
 use adjoin_kernels::host::{Acc, Real};
 use adjoin_passes::signature::{Binding, Cost, Laws, Linearity, Rule, Typing};
 use adjoin_passes::{Dtype, Signature};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 pub use adjoin_kernels::host::derivative::Kind;
+pub(super) use adjoin_kernels::host::star::Arm;
 
 /// Which derivative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,15 +164,13 @@ impl<D> Derivative<D> {
         dims::check(name, &dims)?;
         let axis = dims::axis(name, self.axis, &dims)?;
         let (kind, edge, sampling) = (self.kind, self.edge, self.sampling);
-        let arm = Arm {
-            axis,
-            reach: degree.stencil::<f64>(name, dims[axis], kind, edge, sampling)?.reach(),
-        };
         let n = dims[axis];
-        leaf(signature(name, self.dtype, dims, &[arm]), move |signature, tile| {
+        let reach = degree.stencil::<f64>(name, n, kind, edge, sampling)?.reach();
+        leaf(signature(name, self.dtype, dims, &[(axis, reach)]), move |signature, tile| {
             real_typed!(tile.domain, T => {
                 let stencil = degree.stencil::<T>(name, n, kind, edge, sampling)?;
-                Ok(tile::local(signature, tile, Sweep(Star::new(vec![(axis, stencil)]))))
+                let arm = Arm { part: 0, axis, stencil };
+                Ok(tile::local(signature, tile, Sweep::new(1, vec![arm])))
             })
         })
     }
@@ -186,18 +186,15 @@ impl<D> Derivative<D> {
 }
 
 /// An axis with a stencil, and how far that reads.
-pub(super) struct Arm {
-    pub axis: usize,
-    pub reach: (usize, usize),
-}
+pub(super) type Reach = (usize, (usize, usize));
 
 /// The signature of a sum of stencils.
-pub(super) fn signature(name: &str, dtype: Dtype, dims: Vec<usize>, arms: &[Arm]) -> Signature {
+pub(super) fn signature(name: &str, dtype: Dtype, dims: Vec<usize>, arms: &[Reach]) -> Signature {
     let mut rule = Rule::elementwise(&dims);
-    for arm in arms {
-        rule.domain[0][arm.axis] = Binding::halo(arm.axis, arm.reach.0, arm.reach.1);
+    for &(axis, (low, high)) in arms {
+        rule.domain[0][axis] = Binding::halo(axis, low, high);
     }
-    let terms: usize = arms.iter().map(|arm| arm.reach.0 + arm.reach.1 + 1).sum();
+    let terms: usize = arms.iter().map(|(_, (low, high))| low + high + 1).sum();
     Signature {
         kind: name.into(),
         dtype,
@@ -211,19 +208,34 @@ pub(super) fn signature(name: &str, dtype: Dtype, dims: Vec<usize>, arms: &[Arm]
     }
 }
 
-/// A star as the whole arithmetic of a tile.
-pub(super) struct Sweep<R>(pub Star<R>);
+/// A star as the whole arithmetic of a tile; several parts are a first dim of the range.
+pub(super) struct Sweep<R> {
+    star: Star<R>,
+}
+
+impl<R: Real> Sweep<R> {
+    pub fn new(parts: usize, arms: Vec<Arm<R>>) -> Self {
+        Sweep { star: Star::new(parts, arms) }
+    }
+}
+
+/// The last dims of `held`, as many as the domain has.
+fn space<'a>(held: &'a [Range<usize>], domain: &[Range<usize>]) -> &'a [Range<usize>] {
+    &held[held.len() - domain.len()..]
+}
 
 impl<R: Real + crate::elements::Element> Kernel for Sweep<R> {
     type X = R;
     type Y = R;
 
-    fn forward(&mut self, _panel: usize, x: View<R>, mut y: ViewMut<R>, acc: Acc) {
-        self.0.forward(&x, &mut y, acc);
+    fn forward(&mut self, _panel: usize, x: View<R>, y: ViewMut<R>, acc: Acc) {
+        let to = (space(y.held, x.held), y.data);
+        self.star.forward((x.held, x.data), to, x.group, acc);
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<R>, mut x: ViewMut<R>, acc: Acc) {
-        self.0.adjoint(&y, &mut x, acc);
+    fn adjoint(&mut self, _panel: usize, y: View<R>, x: ViewMut<R>, acc: Acc) {
+        let from = (space(y.held, x.held), y.data);
+        self.star.adjoint(from, (x.held, x.data), y.group, acc);
     }
 }
 

@@ -190,6 +190,10 @@ fn laws(spec: Spec, samples: Samples) -> Laws {
         isometry: ortho && spec.nfft >= spec.n,
         co_isometry: ortho && complex && spec.nfft <= spec.n,
         fourier: ortho && complex && spec.nfft == spec.n && !shifted,
+        half_spectrum: ortho
+            && samples == Samples::Half
+            && spec.nfft == spec.n
+            && !spec.fftshift_after,
         ..Laws::default()
     }
 }

@@ -5,59 +5,30 @@
 //! ```
 
 use super::dims::Dims;
-use super::indexed;
-use super::registry::{Arguments, Entry, RegistryError};
-use super::{Handle, OperatorError};
-use adjoin_passes::Dtype;
-
-const KIND: &str = "Flip";
+use super::indexed::{Pick, Picked};
+use super::registry::Entry;
 
 /// A reversal to be built.
-#[derive(Clone, Debug)]
-pub struct Flip {
-    dims: Dims,
-    axis: isize,
-    dtype: Dtype,
-}
+pub type Flip = Picked<Reversal>;
+
+/// The last index first.
+#[derive(Clone, Copy, Debug)]
+pub struct Reversal;
 
 /// A reversal of arrays of `dims`.
 pub fn flip(dims: impl Into<Dims>) -> Flip {
-    Flip { dims: dims.into(), axis: -1, dtype: Dtype::F64 }
+    Picked::new(dims.into(), Reversal)
 }
 
-impl Flip {
-    /// The axis, the last one otherwise.
-    pub fn axis(mut self, axis: isize) -> Self {
-        self.axis = axis;
-        self
-    }
+impl Pick for Reversal {
+    const KIND: &'static str = "Flip";
 
-    /// The type of the operator, `f64` otherwise.
-    pub fn dtype(mut self, dtype: Dtype) -> Self {
-        self.dtype = dtype;
-        self
-    }
-
-    /// The operator.
-    pub fn build(self) -> Result<Handle, OperatorError> {
-        let dims = self.dims.0;
-        let axis = indexed::axis(KIND, self.axis, &dims)?;
-        let n = dims[axis];
-        let table = (0..n).rev().collect();
-        indexed::indexed(KIND, self.dtype, dims, axis, table)
+    fn table(&self, n: usize) -> Vec<usize> {
+        (0..n).rev().collect()
     }
 }
 
-pub(super) const ENTRY: Entry = Entry {
-    name: KIND,
-    parameters: &["dims", "axis", "dtype"],
-    ignored: &["name"],
-    build: from_arguments,
-};
-
-fn from_arguments(given: &Arguments) -> Result<Handle, RegistryError> {
-    let mut operator = flip(given.need::<Dims>("dims")?);
-    given.set("axis", &mut operator.axis)?;
-    given.set("dtype", &mut operator.dtype)?;
-    Ok(operator.build()?)
-}
+pub(super) const ENTRY: Entry = Flip::entry(&["dims", "axis", "dtype"], |given| {
+    let operator = flip(given.need::<Dims>("dims")?);
+    operator.with(given)
+});

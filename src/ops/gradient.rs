@@ -5,15 +5,12 @@
 //! ```
 //! The components are the first dim of the range, of which every rank has all.
 
-use super::derivative::{self, Arm, Degree, Kind};
+use super::derivative::{self, Arm, Degree, Kind, Reach, Sweep};
 use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
-use super::star::Star;
-use super::tile::{self, Kernel, View, ViewMut, real_typed};
+use super::tile::{self, real_typed};
 use super::{Handle, OperatorError};
-use crate::elements::Element;
-use adjoin_kernels::host::{Acc, Real};
 use adjoin_passes::signature::{Binding, Factor, letter};
 use adjoin_passes::{Dtype, Signature};
 
@@ -73,22 +70,22 @@ impl Gradient {
         let mut arms = vec![];
         for (axis, (&n, &sampling)) in dims.iter().zip(&sampling).enumerate() {
             let stencil = Degree::First(3).stencil::<f64>(KIND, n, kind, edge, sampling)?;
-            arms.push(Arm { axis, reach: stencil.reach() });
+            arms.push((axis, stencil.reach()));
         }
         leaf(signature(self.dtype, dims.clone(), &arms), move |signature, tile| {
             real_typed!(tile.domain, T => {
-                let mut components = Vec::<Star<T>>::new();
+                let mut arms = Vec::<Arm<T>>::new();
                 for (axis, (&n, &sampling)) in dims.iter().zip(&sampling).enumerate() {
                     let stencil = Degree::First(3).stencil(KIND, n, kind, edge, sampling)?;
-                    components.push(Star::new(vec![(axis, stencil)]));
+                    arms.push(Arm { part: axis, axis, stencil });
                 }
-                Ok(tile::local(signature, tile, Components(components)))
+                Ok(tile::local(signature, tile, Sweep::new(dims.len(), arms)))
             })
         })
     }
 }
 
-fn signature(dtype: Dtype, dims: Vec<usize>, arms: &[Arm]) -> Signature {
+fn signature(dtype: Dtype, dims: Vec<usize>, arms: &[Reach]) -> Signature {
     let components = dims.len();
     let mut signature = derivative::signature(KIND, dtype, dims, arms);
     let rule = &mut signature.rule;
@@ -99,32 +96,6 @@ fn signature(dtype: Dtype, dims: Vec<usize>, arms: &[Arm]) -> Signature {
     rule.range[0].insert(0, Binding::plain(0));
     signature.range[0].insert(0, components);
     signature
-}
-
-struct Components<R>(Vec<Star<R>>);
-
-impl<R: Real + Element> Kernel for Components<R> {
-    type X = R;
-    type Y = R;
-
-    fn forward(&mut self, _panel: usize, x: View<R>, y: ViewMut<R>, acc: Acc) {
-        let (size, held, group) = (y.inner(1), &y.held[1..], y.group);
-        let parts = y.data.chunks_exact_mut(size.max(1));
-        for (component, data) in self.0.iter_mut().zip(parts) {
-            component.forward(&x, &mut ViewMut { data, held, group }, acc);
-        }
-    }
-
-    fn adjoint(&mut self, _panel: usize, y: View<R>, mut x: ViewMut<R>, acc: Acc) {
-        let (size, held, group) = (y.inner(1), &y.held[1..], y.group);
-        if size == 0 {
-            return acc.prepare(x.data);
-        }
-        for (a, (component, data)) in self.0.iter_mut().zip(y.data.chunks_exact(size)).enumerate() {
-            let acc = if a == 0 { acc } else { Acc::Add };
-            component.adjoint(&View { data, held, group }, &mut x, acc);
-        }
-    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -7,8 +7,9 @@
 //! ```
 //! The laws follow from the table.
 
-use super::dims;
+use super::dims::{self, Dims};
 use super::leaf::leaf;
+use super::registry::{Arguments, Entry, RegistryError};
 use super::tile::{self, Kernel, View, ViewMut, real_typed};
 use super::{Handle, OperatorError};
 use crate::elements::Element;
@@ -18,6 +19,65 @@ use adjoin_passes::signature::{
 };
 use adjoin_passes::{Dtype, Signature};
 use std::marker::PhantomData;
+
+/// Which indices of an axis are picked.
+pub trait Pick {
+    /// The operator's name.
+    const KIND: &'static str;
+
+    /// The indices of an axis of `n`.
+    fn table(&self, n: usize) -> Vec<usize>;
+}
+
+/// An operator to be built that picks along one axis.
+#[derive(Clone, Debug)]
+pub struct Picked<P> {
+    dims: Dims,
+    axis: isize,
+    dtype: Dtype,
+    pub(super) pick: P,
+}
+
+impl<P: Pick> Picked<P> {
+    pub(super) fn new(dims: Dims, pick: P) -> Self {
+        Picked { dims, axis: -1, dtype: Dtype::F64, pick }
+    }
+
+    /// The axis, the last one otherwise.
+    pub fn axis(mut self, axis: isize) -> Self {
+        self.axis = axis;
+        self
+    }
+
+    /// The type of the operator, `f64` otherwise.
+    pub fn dtype(mut self, dtype: Dtype) -> Self {
+        self.dtype = dtype;
+        self
+    }
+
+    /// The operator.
+    pub fn build(self) -> Result<Handle, OperatorError> {
+        let dims = self.dims.0;
+        let axis = axis(P::KIND, self.axis, &dims)?;
+        let table = self.pick.table(dims[axis]);
+        indexed(P::KIND, self.dtype, dims, axis, table)
+    }
+
+    /// The line of the registry.
+    pub(super) const fn entry(
+        parameters: &'static [&'static str],
+        build: fn(&Arguments) -> Result<Handle, RegistryError>,
+    ) -> Entry {
+        Entry { name: P::KIND, parameters, ignored: &["name"], build }
+    }
+
+    /// With what was given besides dims and what is picked.
+    pub(super) fn with(mut self, given: &Arguments) -> Result<Handle, RegistryError> {
+        given.set("axis", &mut self.axis)?;
+        given.set("dtype", &mut self.dtype)?;
+        Ok(self.build()?)
+    }
+}
 
 /// The axis of an operator that picks along one, checked.
 pub(super) fn axis(kind: &str, axis: isize, dims: &[usize]) -> Result<usize, OperatorError> {

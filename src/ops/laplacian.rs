@@ -9,7 +9,6 @@ use super::derivative::{self, Arm, Degree, Kind, Sweep};
 use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
-use super::star::{Star, scaled};
 use super::tile::{self, real_typed};
 use super::{Handle, OperatorError};
 use adjoin_kernels::host::Real;
@@ -89,13 +88,15 @@ impl Laplacian {
         }
         let mut arms = vec![];
         for term in &terms {
-            arms.push(Arm { axis: term.axis, reach: term.stencil::<f64>()?.reach() });
+            arms.push((term.axis, term.stencil::<f64>()?.reach()));
         }
         leaf(derivative::signature(KIND, dtype, dims, &arms), move |signature, tile| {
             real_typed!(tile.domain, T => {
-                let arm = |term: &Term| Ok((term.axis, term.stencil::<T>()?));
+                let arm = |term: &Term| {
+                    Ok(Arm { part: 0, axis: term.axis, stencil: term.stencil::<T>()? })
+                };
                 let arms = terms.iter().map(arm).collect::<Result<_, OperatorError>>()?;
-                Ok(tile::local(signature, tile, Sweep(Star::new(arms))))
+                Ok(tile::local(signature, tile, Sweep::new(1, arms)))
             })
         })
     }
@@ -129,7 +130,7 @@ struct Term {
 impl Term {
     fn stencil<R: Real>(&self) -> Result<adjoin_kernels::host::stencil::Stencil<R>, OperatorError> {
         let Term { n, kind, edge, sampling, .. } = *self;
-        Ok(scaled(&Degree::Second.stencil(KIND, n, kind, edge, sampling)?, self.weight))
+        Ok(Degree::Second.stencil(KIND, n, kind, edge, sampling)?.scaled(self.weight))
     }
 }
 

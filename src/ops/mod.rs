@@ -32,8 +32,6 @@ pub mod imag;
 pub mod transpose;
 pub mod zero;
 
-mod star;
-
 pub mod derivative;
 pub mod gradient;
 pub mod laplacian;
@@ -64,6 +62,8 @@ pub mod poststack;
 pub mod avo;
 pub mod prestack;
 
+pub mod kirchhoff;
+
 pub mod custom;
 pub mod function;
 
@@ -84,6 +84,7 @@ pub use function::function;
 pub use gradient::gradient;
 pub use identity::identity;
 pub use imag::imag;
+pub use kirchhoff::{Mode, kirchhoff};
 pub use laplacian::laplacian;
 pub use matrix_mult::matrix_mult;
 pub use mdc::mdc;

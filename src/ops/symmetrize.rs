@@ -6,59 +6,30 @@
 //! ```
 
 use super::dims::Dims;
-use super::indexed;
-use super::registry::{Arguments, Entry, RegistryError};
-use super::{Handle, OperatorError};
-use adjoin_passes::Dtype;
-
-const KIND: &str = "Symmetrize";
+use super::indexed::{Pick, Picked};
+use super::registry::Entry;
 
 /// A reflection to be built.
-#[derive(Clone, Debug)]
-pub struct Symmetrize {
-    dims: Dims,
-    axis: isize,
-    dtype: Dtype,
-}
+pub type Symmetrize = Picked<Reflection>;
+
+/// Down to the first index and up again.
+#[derive(Clone, Copy, Debug)]
+pub struct Reflection;
 
 /// A reflection of arrays of `dims`.
 pub fn symmetrize(dims: impl Into<Dims>) -> Symmetrize {
-    Symmetrize { dims: dims.into(), axis: -1, dtype: Dtype::F64 }
+    Picked::new(dims.into(), Reflection)
 }
 
-impl Symmetrize {
-    /// The axis, the last one otherwise.
-    pub fn axis(mut self, axis: isize) -> Self {
-        self.axis = axis;
-        self
-    }
+impl Pick for Reflection {
+    const KIND: &'static str = "Symmetrize";
 
-    /// The type of the operator, `f64` otherwise.
-    pub fn dtype(mut self, dtype: Dtype) -> Self {
-        self.dtype = dtype;
-        self
-    }
-
-    /// The operator.
-    pub fn build(self) -> Result<Handle, OperatorError> {
-        let dims = self.dims.0;
-        let axis = indexed::axis(KIND, self.axis, &dims)?;
-        let n = dims[axis];
-        let table = (1..n).rev().chain(0..n).collect();
-        indexed::indexed(KIND, self.dtype, dims, axis, table)
+    fn table(&self, n: usize) -> Vec<usize> {
+        (1..n).rev().chain(0..n).collect()
     }
 }
 
-pub(super) const ENTRY: Entry = Entry {
-    name: KIND,
-    parameters: &["dims", "axis", "dtype"],
-    ignored: &["name"],
-    build: from_arguments,
-};
-
-fn from_arguments(given: &Arguments) -> Result<Handle, RegistryError> {
-    let mut operator = symmetrize(given.need::<Dims>("dims")?);
-    given.set("axis", &mut operator.axis)?;
-    given.set("dtype", &mut operator.dtype)?;
-    Ok(operator.build()?)
-}
+pub(super) const ENTRY: Entry = Symmetrize::entry(&["dims", "axis", "dtype"], |given| {
+    let operator = symmetrize(given.need::<Dims>("dims")?);
+    operator.with(given)
+});

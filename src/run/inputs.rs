@@ -4,6 +4,7 @@ use super::{Watching, unfit};
 use crate::data::Source;
 use crate::runtime::{Program, RunError};
 use crate::solve::{Outcome, Settings};
+use crate::trace::Trace;
 use adjoin_passes::Block;
 use adjoin_passes::ir::Op;
 use num_complex::Complex64;
@@ -17,6 +18,7 @@ pub struct Inputs {
     pub(super) settings: Option<Settings>,
     pub(super) watch: Option<Arc<Watch>>,
     pub(super) progress: Option<Arc<Progress>>,
+    pub(super) trace: Option<Trace>,
 }
 
 /// Called on every rank after each iteration; the loop ends when rank 0 returns false.
@@ -83,6 +85,12 @@ impl Inputs {
     /// Reports after each iteration, on rank 0.
     pub fn progress(mut self, progress: impl Fn(&Outcome) + Send + Sync + 'static) -> Self {
         self.progress = Some(Arc::new(progress));
+        self
+    }
+
+    /// Notes what every rank does, beside what the machine that was planned for should take.
+    pub fn trace(mut self, trace: &Trace) -> Self {
+        self.trace = Some(trace.clone());
         self
     }
 

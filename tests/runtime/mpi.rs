@@ -5,7 +5,8 @@ use crate::cases::{cases, placed};
 use crate::failures::{How, plan};
 use crate::mpiexec::{is_rank, job, succeeds};
 use adjoin::runtime::sim::simulate;
-use adjoin::runtime::{Functions, Program, World};
+use adjoin::runtime::{Functions, Program, RankContext, World};
+use adjoin::{Trace, mark};
 use std::time::Duration;
 
 /// Each rank compares its tiles with those of simulated ranks.
@@ -67,6 +68,30 @@ fn three_ranks_agree() {
 #[test]
 fn a_grid_agrees() {
     agrees("r=2,c=2", 4, "mpi::a_grid_agrees");
+}
+
+/// Between two barriers all ranks are at the same place, whenever their traces began.
+#[test]
+fn traces_have_one_clock() {
+    succeeds(3, "mpi::traces_have_one_clock", |comm| {
+        std::thread::sleep(Duration::from_millis(40 * (3 - comm.rank() as u64)));
+        let (world, trace) = (World::attach(comm), Trace::new());
+        let meet = |rank: &RankContext| {
+            rank.comm().barrier()?;
+            let _meeting = mark("meeting");
+            std::thread::sleep(Duration::from_millis(10));
+            Ok(rank.comm().barrier()?)
+        };
+        world.traced(&trace, meet).unwrap();
+        let record = trace.collect(&world).unwrap();
+        assert_eq!(record.is_some(), world.is_root());
+        let Some(record) = record else { return };
+        let json: serde_json::Value = serde_json::from_str(&record.chrome()).unwrap();
+        let all = json["traceEvents"].as_array().unwrap().iter();
+        let begins: Vec<_> = all.filter_map(|event| event["ts"].as_f64()).collect();
+        let [least, most] = [f64::min, f64::max].map(|f| begins.iter().copied().reduce(f).unwrap());
+        assert!(begins.len() == 3 && most - least < 10e3, "{begins:?}");
+    });
 }
 
 #[test]

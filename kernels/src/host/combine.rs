@@ -60,11 +60,6 @@ fn group<S: Scalar, const K: usize>(
     K
 }
 
-/// `y (+)= Σ c[k] x[k]` of reals; each of `x` is at least as long as `y`.
-pub(crate) fn real_terms<R: Real, const K: usize>(c: [R; K], x: [&[R]; K], y: &mut [R], set: bool) {
-    terms_ahead(c, x, 0, y, set);
-}
-
 versions! {
     fn terms_ahead {R: Real, const K: usize} {R, K}
     (c: [R; K], x: [&[R]; K], ahead: usize, y: &mut [R], set: bool) {

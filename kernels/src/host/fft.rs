@@ -84,7 +84,7 @@ impl<R: Real> ComplexFft<R> {
             spec,
             forward,
             inverse,
-            columns: vec![Scalar::ZERO; block_width(spec.nfft) * spec.nfft],
+            columns: vec![Scalar::ZERO; block_width(spec.nfft) * apart::<Complex<R>>(spec.nfft)],
             scratch: vec![Scalar::ZERO; scratch.unwrap_or(0)],
         }
     }
@@ -133,11 +133,12 @@ impl<R: Real> ComplexFft<R> {
         for (x, y) in x.chunks_exact(from.n * inner).zip(y.chunks_exact_mut(to.n * inner)) {
             for start in (0..inner).step_by(block_width(nfft)) {
                 let width = block_width(nfft).min(inner - start);
-                let columns = Columns { inner, start, width };
-                let block = &mut self.columns[..width * nfft];
-                from.load(columns, x, block, |_, v| v);
-                fft.process_with_scratch(block, &mut self.scratch);
-                to.store(columns, block, y, acc, |_, v| v.mul_real(scale));
+                let columns = Columns { inner, start, width, len: nfft };
+                from.load(columns, x, &mut self.columns, |_, v| v);
+                for column in columns.each_mut(&mut self.columns) {
+                    fft.process_with_scratch(column, &mut self.scratch);
+                }
+                to.store(columns, &self.columns, y, acc, |_, v| v.mul_real(scale));
             }
         }
     }
@@ -166,8 +167,8 @@ impl<R: Real> RealFft<R> {
             spec,
             forward,
             inverse,
-            samples: vec![R::ZERO; width * spec.nfft],
-            frequencies: vec![Scalar::ZERO; width * (spec.nfft / 2 + 1)],
+            samples: vec![R::ZERO; width * apart::<R>(spec.nfft)],
+            frequencies: vec![Scalar::ZERO; width * apart::<Complex<R>>(spec.nfft / 2 + 1)],
             scratch: vec![Scalar::ZERO; scratch],
         }
     }
@@ -194,16 +195,15 @@ impl<R: Real> RealFft<R> {
         for (x, y) in x.chunks_exact(from.n * inner).zip(y.chunks_exact_mut(to.n * inner)) {
             for start in (0..inner).step_by(block_width(nfft)) {
                 let width = block_width(nfft).min(inner - start);
-                let columns = Columns { inner, start, width };
-                let samples = &mut self.samples[..width * nfft];
-                let frequencies = &mut self.frequencies[..width * half];
-                from.load(columns, x, samples, |_, v| v);
-                for (x, y) in samples.chunks_exact_mut(nfft).zip(frequencies.chunks_exact_mut(half))
-                {
+                let columns = |len| Columns { inner, start, width, len };
+                let (samples, frequencies) = (columns(nfft), columns(half));
+                from.load(samples, x, &mut self.samples, |_, v| v);
+                let both = samples.each_mut(&mut self.samples);
+                for (x, y) in both.zip(frequencies.each_mut(&mut self.frequencies)) {
                     let done = self.forward.process_with_scratch(x, y, &mut self.scratch);
                     done.expect("the buffers have the lengths of the plan");
                 }
-                to.store(columns, frequencies, y, acc, |f, v| {
+                to.store(frequencies, &self.frequencies, y, acc, |f, v| {
                     v.mul_real(if is_double(f, nfft) { double } else { scale })
                 });
             }
@@ -221,24 +221,23 @@ impl<R: Real> RealFft<R> {
         for (y, z) in y.chunks_exact(from.n * inner).zip(z.chunks_exact_mut(to.n * inner)) {
             for start in (0..inner).step_by(block_width(nfft)) {
                 let width = block_width(nfft).min(inner - start);
-                let columns = Columns { inner, start, width };
-                let samples = &mut self.samples[..width * nfft];
-                let frequencies = &mut self.frequencies[..width * half];
+                let columns = |len| Columns { inner, start, width, len };
+                let (samples, frequencies) = (columns(nfft), columns(half));
                 // The inverse counts a frequency twice that stands for two, and the imaginary
                 // parts of the others do not matter.
-                from.load(columns, y, frequencies, |f, v| {
+                from.load(frequencies, y, &mut self.frequencies, |f, v| {
                     if is_double(f, nfft) {
                         v.mul_real(double)
                     } else {
                         Complex::new(v.re, R::ZERO)
                     }
                 });
-                for (y, z) in frequencies.chunks_exact_mut(half).zip(samples.chunks_exact_mut(nfft))
-                {
+                let both = frequencies.each_mut(&mut self.frequencies);
+                for (y, z) in both.zip(samples.each_mut(&mut self.samples)) {
                     let done = self.inverse.process_with_scratch(y, z, &mut self.scratch);
                     done.expect("the buffers have the lengths of the plan");
                 }
-                to.store(columns, samples, z, acc, |_, v| v * scale);
+                to.store(samples, &self.samples, z, acc, |_, v| v * scale);
             }
         }
     }
@@ -252,6 +251,14 @@ fn is_double(f: usize, nfft: usize) -> bool {
 /// Columns that are transformed together, so that a cache line is used as a whole.
 fn block_width(nfft: usize) -> usize {
     if nfft <= 1 << 16 { 16 } else { 4 }
+}
+
+/// How far apart the columns of a block lie: an odd number of cache lines, so that samples of one
+/// time do not all want the same place in a cache.
+fn apart<S>(len: usize) -> usize {
+    const LINE: usize = 64;
+    let lines = (len * size_of::<S>()).div_ceil(LINE) | 1;
+    lines * LINE / size_of::<S>()
 }
 
 fn scale_all<R: Real>(scale: R, y: &mut [Complex<R>]) {
@@ -270,13 +277,25 @@ fn check(inner: usize, from: Shifted, x: usize, to: Shifted, y: usize) -> bool {
     x > 0 && y > 0
 }
 
-/// Some columns of an array `[n, inner]`.
+/// Some columns of an array `[n, inner]`, in a block each of so many samples.
 #[derive(Clone, Copy)]
 struct Columns {
     inner: usize,
     start: usize,
     width: usize,
+    len: usize,
 }
+
+impl Columns {
+    /// The columns of a block.
+    fn each_mut<S>(self, block: &mut [S]) -> impl Iterator<Item = &mut [S]> {
+        let columns = block.chunks_exact_mut(apart::<S>(self.len)).take(self.width);
+        columns.map(move |column| &mut column[..self.len])
+    }
+}
+
+/// Samples that are moved between rows and columns together: whole cache lines of columns.
+const ROWS: usize = 8;
 
 /// An axis of `n` samples whose sample `t` lies at `(t + shift) mod n`.
 #[derive(Clone, Copy)]
@@ -300,17 +319,29 @@ impl Shifted {
         if at < self.n { at } else { at - self.n }
     }
 
-    /// Fills `block`, column by column, with samples of `x`, cut or padded with zeros.
+    /// Where so many samples from `t` on lie in columns of an array.
+    fn rows(self, at: Columns, t: usize, count: usize) -> [usize; ROWS] {
+        let mut rows = [0; ROWS];
+        for (k, row) in rows[..count].iter_mut().enumerate() {
+            *row = self.place(t + k) * at.inner + at.start;
+        }
+        rows
+    }
+
+    /// Fills the columns of `block` with samples of `x`, cut or padded with zeros.
     fn load<S: Scalar>(self, at: Columns, x: &[S], block: &mut [S], f: impl Fn(usize, S) -> S) {
-        let nfft = block.len() / at.width;
-        let kept = nfft.min(self.n);
-        for t in 0..kept {
-            let row = &x[self.place(t) * at.inner + at.start..][..at.width];
-            row.iter().enumerate().for_each(|(c, &v)| block[c * nfft + t] = f(t, v));
+        let (kept, apart) = (at.len.min(self.n), apart::<S>(at.len));
+        for t in (0..kept).step_by(ROWS) {
+            let count = ROWS.min(kept - t);
+            let rows = self.rows(at, t, count);
+            for c in 0..at.width {
+                let column = &mut block[c * apart + t..][..count];
+                for (k, (slot, row)) in column.iter_mut().zip(rows).enumerate() {
+                    *slot = f(t + k, x[row + c]);
+                }
+            }
         }
-        for column in block.chunks_exact_mut(nfft) {
-            column[kept..].fill(S::ZERO);
-        }
+        at.each_mut(block).for_each(|column| column[kept..].fill(S::ZERO));
     }
 
     /// Writes the columns of `block` to `y`, the inverse of [`Shifted::load`].
@@ -322,12 +353,16 @@ impl Shifted {
         acc: Acc,
         f: impl Fn(usize, S) -> S,
     ) {
-        let nfft = block.len() / at.width;
-        let kept = nfft.min(self.n);
-        for t in 0..kept {
-            let row = &mut y[self.place(t) * at.inner + at.start..][..at.width];
-            let values = block[t..].iter().step_by(nfft);
-            row.iter_mut().zip(values).for_each(|(slot, &v)| acc.put(slot, f(t, v)));
+        let (kept, apart) = (at.len.min(self.n), apart::<S>(at.len));
+        for t in (0..kept).step_by(ROWS) {
+            let count = ROWS.min(kept - t);
+            let rows = self.rows(at, t, count);
+            for c in 0..at.width {
+                let column = &block[c * apart + t..][..count];
+                for (k, (&v, row)) in column.iter().zip(rows).enumerate() {
+                    acc.put(&mut y[row + c], f(t + k, v));
+                }
+            }
         }
         for t in kept..self.n {
             acc.prepare(&mut y[self.place(t) * at.inner + at.start..][..at.width]);

@@ -24,6 +24,8 @@ pub mod batched;
 
 pub mod diagonal;
 
+pub mod star;
+
 pub mod stencil;
 
 pub mod derivative;
@@ -35,6 +37,8 @@ pub mod sums;
 pub mod integral;
 
 pub mod fft;
+
+pub mod spray;
 
 pub mod index;
 

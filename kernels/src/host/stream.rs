@@ -1,4 +1,5 @@
-//! Sweeps over memory that do next to nothing else: what every other kernel is measured by.
+//! Sweeps over memory that do next to nothing else, and arithmetic without memory: what every
+//! other kernel is measured by.
 
 use super::Real;
 use super::simd::multiversion;
@@ -32,6 +33,23 @@ multiversion! {
     }
 }
 
+/// How many numbers [`chain`] works on: enough to hide the latency of an operation, few enough for
+/// registers.
+pub const CHAINS: usize = 128;
+
+multiversion! {
+    /// `x ← a x + b` so many times: two operations each and no memory.
+    pub fn chain {R: Real} {R} (a: R, b: R, times: usize, x: &mut [R; CHAINS]) {
+        let mut sums = *x;
+        for _ in 0..times {
+            for x in &mut sums {
+                *x = a.fused::<FMA>(*x, b);
+            }
+        }
+        *x = sums;
+    }
+}
+
 #[cfg(test)]
 mod checks {
     use super::*;
@@ -48,6 +66,13 @@ mod checks {
             assert_close(&y, &want);
         }
     }
+
+    pub fn chains_are_repeated<R: Real>() {
+        let (half, one) = (R::nearest(0.5), R::nearest(1.0));
+        let mut x = [R::nearest(8.0); CHAINS];
+        chain(half, one, 3, &mut x);
+        assert_close(&x, &[R::nearest(2.75); CHAINS]);
+    }
 }
 
 #[cfg(test)]
@@ -56,5 +81,11 @@ mod tests {
     fn sweeps_are_sums_and_updates() {
         super::checks::sweeps_are_sums_and_updates::<f32>();
         super::checks::sweeps_are_sums_and_updates::<f64>();
+    }
+
+    #[test]
+    fn chains_are_repeated() {
+        super::checks::chains_are_repeated::<f32>();
+        super::checks::chains_are_repeated::<f64>();
     }
 }

@@ -81,6 +81,7 @@ impl<'a> Elements<'a> {
             | Op::Slice
             | Op::Pad(_)
             | Op::Partial(_)
+            | Op::Project(_)
             | Op::Copy => Err("cannot run element by element".into()),
         }
     }

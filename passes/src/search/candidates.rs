@@ -171,7 +171,7 @@ impl Search<'_> {
             Op::Input(_) | Op::Zero | Op::Axpy | Op::Map(_) | Op::OneHot | Op::Get(_) => {
                 settled(&dims(node.results[0]))
             }
-            Op::Add | Op::Sub | Op::Neg | Op::Scale | Op::Conj | Op::Cast => {
+            Op::Add | Op::Sub | Op::Neg | Op::Scale | Op::Conj | Op::Project(_) | Op::Cast => {
                 pool[&dims(node.results[0])].iter().cloned().collect()
             }
             Op::Dot { .. } | Op::Reduce(_) => settled(&dims(node.args[0])),

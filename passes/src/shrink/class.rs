@@ -55,6 +55,7 @@ struct Uses {
     /// The axes of each split, with the ghosts in either direction.
     splits: BTreeSet<(Vec<Axis>, Vec<usize>)>,
     fourier: bool,
+    spectral: bool,
 }
 
 /// The classes of all extents of a plan.
@@ -81,11 +82,15 @@ pub(super) fn classes<'a>(
                 let root = symbols.extents.root(of.factors[f]);
                 classes.uses.entry(root).or_default().fourier = true;
             }
+            if leaf.signature.laws.half_spectrum && factor.whole {
+                let root = symbols.extents.root(of.factors[f]);
+                classes.uses.entry(root).or_default().spectral = true;
+            }
         }
     }
     let blocks = placed.blocks.iter().zip(&symbols.plans[1].values);
     let values = blocks.flat_map(|(b, dims)| b.types.iter().zip(dims));
-    let states = placed.states.iter().zip(&symbols.states).map(|(s, dims)| (&s.ty, dims));
+    let states = placed.states.iter().zip(&symbols.states[1]).map(|(s, dims)| (&s.ty, dims));
     for (ty, dims) in values.chain(states) {
         let p = &ty.placement;
         for ((&dim, split), &ghosts) in dims.iter().zip(&p.splits).zip(&p.ghosts) {
@@ -131,6 +136,10 @@ fn class(uses: &Uses, n: usize, mesh: &Mesh, width: &dyn Fn(usize) -> usize) -> 
     let mut out = vec![n.min(2)];
     if uses.fourier {
         out.extend([n.min(4), usize::from(n.is_power_of_two())]);
+    }
+    // So that not all frequencies are real.
+    if uses.spectral {
+        out.push(n.min(4));
     }
     for (axes, ghosts) in &uses.splits {
         let mut pieces = BTreeSet::from([n]);

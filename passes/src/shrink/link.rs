@@ -5,9 +5,10 @@
 
 use super::extents::{Equation, Extents, Relation, Sum, Symbol};
 use super::nodes::Linker;
-use crate::ir::{Leaf, Plan, Term};
+use crate::ir::{Block, Leaf, MEANING, Plan, Return, Target, Term};
 use crate::placement::Cut;
 use crate::signature::{Binding, Laws, Signature, Spread, Typing};
+use crate::spectrum::HalfSpectrum;
 use crate::terms;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,8 +19,8 @@ pub(super) struct Symbols {
     pub extents: Extents,
     /// For each leaf.
     pub leaves: Vec<LeafSymbols>,
-    /// The dims of each state.
-    pub states: Vec<Vec<Symbol>>,
+    /// The dims of each state, of the unplaced and of the placed plan.
+    pub states: [Vec<Vec<Symbol>>; 2],
     /// Cuts by what they say, without names.
     pub cuts: BTreeMap<Cut, SpreadSymbols>,
     /// Which operators must stay tall.
@@ -76,7 +77,8 @@ pub(super) type Outcome = Result<(), String>;
 /// Finds the symbols of a pair.
 pub(super) fn link(source: &Plan, placed: &Plan) -> Result<Symbols, String> {
     let mut extents = Extents::default();
-    if source.leaves.len() != placed.leaves.len() || source.states.len() != placed.states.len() {
+    let states = source.states.len() == placed.states.len() || placed.meaning().is_some();
+    if source.leaves.len() != placed.leaves.len() || !states {
         return Err("leaves or states of the two plans differ".into());
     }
     let leaves: Vec<_> =
@@ -85,7 +87,11 @@ pub(super) fn link(source: &Plan, placed: &Plan) -> Result<Symbols, String> {
     for (leaf, of) in source.leaves.iter().zip(&leaves) {
         laws(&mut extents, &mut tall, leaf, of)?;
     }
-    let states = source.states.iter().map(|s| extents.fresh_all(&s.ty.dims)).collect();
+    let mut dims =
+        |p: &Plan| p.states.iter().map(|s| extents.fresh_all(&s.ty.dims)).collect::<Vec<_>>();
+    let was = dims(source);
+    let states = if placed.meaning().is_some() { dims(placed) } else { was.clone() };
+    let states = [was, states];
     let plans = [PlanSymbols::default(), PlanSymbols::default()];
     let mut symbols = Symbols { extents, leaves, states, cuts: BTreeMap::new(), tall, plans };
     let mut inputs = BTreeMap::new();
@@ -94,6 +100,7 @@ pub(super) fn link(source: &Plan, placed: &Plan) -> Result<Symbols, String> {
         let mut linker = Linker {
             symbols: &mut symbols,
             plan,
+            at,
             of: PlanSymbols { symbolic, ..PlanSymbols::default() },
             inputs: &mut inputs,
             segments: BTreeMap::new(),
@@ -102,8 +109,14 @@ pub(super) fn link(source: &Plan, placed: &Plan) -> Result<Symbols, String> {
         let of = linker.of;
         symbols.plans[at] = of;
     }
+    meaning(&mut symbols, placed)?;
     for (b, (block, other)) in source.blocks.iter().zip(&placed.blocks).enumerate() {
-        for (r, q) in block.returns.iter().zip(&other.returns) {
+        let given = |block: &Block| -> Vec<Return> {
+            let changed = placed.meaning().is_some();
+            let state = |r: &&Return| matches!(r.target, Target::State(_));
+            block.returns.iter().filter(|r| !(changed && state(r))).cloned().collect()
+        };
+        for (r, q) in given(block).iter().zip(&given(other)) {
             let (a, b) = (
                 &symbols.plans[0].values[b][r.value.index()],
                 &symbols.plans[1].values[b][q.value.index()],
@@ -112,6 +125,17 @@ pub(super) fn link(source: &Plan, placed: &Plan) -> Result<Symbols, String> {
         }
     }
     Ok(symbols)
+}
+
+/// What the state means has the dims of the source's state.
+fn meaning(symbols: &mut Symbols, placed: &Plan) -> Outcome {
+    let Some(at) = placed.blocks.iter().position(|b| b.name == MEANING) else { return Ok(()) };
+    let results = placed.blocks[at].returns.iter().filter(|r| r.target == Target::Output);
+    for (r, state) in results.zip(symbols.states[0].clone()) {
+        let dims = &symbols.plans[1].values[at][r.value.index()];
+        symbols.extents.equal_all(dims, &state)?;
+    }
+    Ok(())
 }
 
 fn leaf_symbols(extents: &mut Extents, leaf: &Leaf) -> LeafSymbols {
@@ -166,6 +190,12 @@ fn laws(
     if s.laws.isometry {
         let (more, less) = (rows.clone(), columns.clone());
         tall.push(Tall { more, less, node: node.clone() });
+    }
+    if let Some(spectrum) = HalfSpectrum::of(s) {
+        // Two numbers for each frequency, but one where it is real.
+        let one = extents.fresh(1);
+        let lost = vec![vec![one]; spectrum.real().len()];
+        extents.balance(rows.clone(), [columns.clone(), lost].concat(), &node);
     }
     if s.laws.co_isometry {
         tall.push(Tall { more: columns, less: rows, node });

@@ -14,6 +14,8 @@ pub(super) struct Linker<'a> {
     pub symbols: &'a mut Symbols,
     /// The plan.
     pub plan: &'a Plan,
+    /// Which of the two it is.
+    pub at: usize,
     /// Its symbols.
     pub of: PlanSymbols,
     /// Inputs by block and name, of both plans.
@@ -26,7 +28,7 @@ impl Linker<'_> {
     /// All nodes, cuts and returns.
     pub fn blocks(&mut self) -> Outcome {
         for (s, state) in self.plan.states.iter().enumerate() {
-            let dims = self.symbols.states[s].clone();
+            let dims = self.symbols.states[self.at][s].clone();
             self.splits(&dims, &state.ty.placement.splits)?;
         }
         for leaf in 0..self.plan.leaves.len() {
@@ -46,7 +48,7 @@ impl Linker<'_> {
             }
             for r in &block.returns {
                 if let Target::State(s) = r.target {
-                    let state = self.symbols.states[s as usize].clone();
+                    let state = self.symbols.states[self.at][s as usize].clone();
                     self.alike(&self.dims(b, r.value), &state)?;
                 }
             }
@@ -93,12 +95,13 @@ impl Linker<'_> {
                 let known = self.inputs.entry(key).or_insert_with(|| outs[0].clone()).clone();
                 self.alike(&outs[0], &known)
             }
-            Op::Get(s) => self.alike(&outs[0], &self.symbols.states[*s as usize].clone()),
+            Op::Get(s) => self.alike(&outs[0], &self.symbols.states[self.at][*s as usize].clone()),
             Op::Apply(applied) => self.apply(b, node, *applied, &args, &outs),
             Op::Add
             | Op::Sub
             | Op::Neg
             | Op::Conj
+            | Op::Project(_)
             | Op::Cast
             | Op::ReduceScatter(_)
             | Op::AllGather(_)

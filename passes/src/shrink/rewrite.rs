@@ -7,6 +7,7 @@ use crate::ir::{Block, Leaf, Op, Plan, State, Term};
 use crate::mesh::Mesh;
 use crate::placement::{Cut, Placement, Split, Type};
 use crate::signature::{Binding, Factor, Rule, Signature, Spread};
+use crate::spectrum;
 use std::sync::Arc;
 
 /// Writes plans with the sizes that were found.
@@ -20,19 +21,22 @@ impl Writer<'_> {
     /// The unplaced plan (0) or the placed one (1) on a small mesh.
     pub fn plan(&self, plan: &Plan, at: usize, mesh: Mesh) -> Plan {
         let leaves = plan.leaves.iter().zip(&self.symbols.leaves);
-        let states = plan.states.iter().zip(&self.symbols.states);
+        let states = plan.states.iter().zip(&self.symbols.states[at]);
         let state = |(s, dims): (&State, &Vec<Symbol>)| State {
             name: s.name.clone(),
             ty: self.ty(&s.ty, dims),
         };
-        Plan {
+        let mut out = Plan {
             mesh,
             leaves: leaves.map(|(leaf, of)| self.leaf(leaf, of)).collect(),
             terms: self.symbols.plans[at].symbolic.terms.iter().map(|t| self.term(t)).collect(),
             slots: plan.slots.clone(),
             states: states.map(state).collect(),
-            blocks: (0..plan.blocks.len()).map(|b| self.block(&plan.blocks[b], at, b)).collect(),
-        }
+            blocks: Vec::new(),
+        };
+        let blocks = plan.blocks.iter().enumerate();
+        out.blocks = blocks.map(|(b, block)| self.block(&out, block, at, b)).collect();
+        out
     }
 
     fn dims(&self, symbols: &[Symbol]) -> Vec<usize> {
@@ -43,7 +47,7 @@ impl Writer<'_> {
         shapes.iter().map(|s| self.dims(s)).collect()
     }
 
-    fn block(&self, block: &Block, at: usize, b: usize) -> Block {
+    fn block(&self, small: &Plan, block: &Block, at: usize, b: usize) -> Block {
         let of = &self.symbols.plans[at];
         let mut out = block.clone();
         for (ty, dims) in out.types.iter_mut().zip(&of.values[b]) {
@@ -52,6 +56,11 @@ impl Writer<'_> {
         for (n, node) in out.nodes.iter_mut().enumerate() {
             if let (Op::Part(begin), Some(before)) = (&mut node.op, of.before.get(&(b, n))) {
                 *begin = before.iter().map(|&s| self.sizes[s]).sum();
+            }
+            if let Op::Project(projection) = &mut node.op
+                && let Some(small) = spectrum::projection(small, &projection.onto)
+            {
+                *projection = small;
             }
         }
         out

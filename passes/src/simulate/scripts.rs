@@ -57,9 +57,7 @@ impl Writer<'_> {
         let list = calls.blocks[block].calls.iter().enumerate();
         list.map(|(k, call)| {
             let nodes = sources[block].get(k).cloned().unwrap_or(0..0);
-            // The first call of a node takes all of its time.
-            let due = paid.clamp(nodes.start, nodes.end)..nodes.end;
-            paid = paid.max(nodes.end);
+            let due = super::due(&sources[block], k, &mut paid);
             let act = self.act(&calls, call, &nodes, &mine[due]);
             Step { nodes, act }
         })

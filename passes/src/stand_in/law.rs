@@ -6,6 +6,7 @@
 use super::dims::{Part, Place};
 use crate::field::{Gf, P, hash, random};
 use crate::signature::{Laws, Linearity, Rule, Signature, Typing};
+use crate::spectrum::HalfSpectrum;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -26,6 +27,8 @@ pub(super) enum Law {
     Isometry(Reflectors, Phases),
     /// A real reflection of each block, two rows of which make a complex one.
     RealToComplex(Reflectors),
+    /// The same, but the rows of frequencies that are real have no second one.
+    HalfSpectrum(Reflectors, HalfSpectrum),
     /// A real reflection of each block, two columns of which make a complex one.
     ComplexToReal(Reflectors),
     /// The projection of each block onto a vector.
@@ -61,6 +64,8 @@ impl Law {
             Law::Mask
         } else if let Some(n) = fourier(signature) {
             Law::Fourier(roots(n))
+        } else if let Some(spectrum) = HalfSpectrum::of(signature) {
+            Law::HalfSpectrum(Reflectors::default(), spectrum)
         } else if laws.isometry || laws.co_isometry {
             match signature.typing {
                 Typing::Same => Law::Isometry(Reflectors::default(), phases(laws)),
@@ -114,6 +119,16 @@ impl Law {
                 let vector = block.reflector(known, n, false);
                 let part = |k: usize| reflected(&vector, 2 * block.row + k, block.column).re;
                 Gf { re: part(0), im: part(1) }
+            }
+            Law::HalfSpectrum(known, spectrum) => {
+                let block = Block::of(seed, (range, domain), row, column);
+                let vector = block.reflector(known, spectrum.samples, false);
+                let part = |k: usize| reflected(&vector, k, block.column).re;
+                match block.row {
+                    0 => Gf::real(part(0)),
+                    row if 2 * row == spectrum.samples => Gf::real(part(2 * row - 1)),
+                    row => Gf { re: part(2 * row - 1), im: part(2 * row) },
+                }
             }
             Law::ComplexToReal(known) => {
                 let block = Block::of(seed, (range, domain), row, column);
@@ -170,6 +185,7 @@ impl Law {
             | Law::Involution
             | Law::Isometry(..)
             | Law::RealToComplex(_)
+            | Law::HalfSpectrum(..)
             | Law::ComplexToReal(_)
             | Law::Projection(_)
             | Law::Fourier(_) => (entry, Gf::ZERO),
@@ -180,8 +196,12 @@ impl Law {
 /// Why the stand-in lacks a law of a signature, or has more of them than it says.
 pub(super) fn weakness(signature: &Signature) -> Option<&'static str> {
     let (laws, rule) = (signature.laws, &signature.rule);
-    let structured =
-        laws.isometry || laws.co_isometry || laws.permutation || laws.projection || laws.fourier;
+    let structured = laws.isometry
+        || laws.co_isometry
+        || laws.permutation
+        || laws.projection
+        || laws.fourier
+        || laws.half_spectrum;
     if !structured || laws.zero || laws.identity {
         return None;
     }
@@ -194,6 +214,9 @@ pub(super) fn weakness(signature: &Signature) -> Option<&'static str> {
     let real = signature.linearity == Linearity::Real && signature.typing == Typing::Same;
     if real && !(laws.projection && laws.diagonal) {
         return Some("a law of a real-linear operator");
+    }
+    if laws.half_spectrum && HalfSpectrum::of(signature).is_none() {
+        return Some("a half spectrum of another rule");
     }
     if laws.projection && (laws.isometry || laws.co_isometry) {
         return Some("a projection that is an isometry");

@@ -145,6 +145,10 @@ impl<'a> Printer<'a> {
             Op::Slot(id) => format!("{word} {}", self.slot(*id)),
             Op::Get(state) => format!("{word} {}", self.state(*state)),
             Op::Apply(applied) => format!("{word} {}", self.applied(*applied)),
+            Op::Project(p) => {
+                let onto: Vec<_> = p.onto.iter().map(|&leaf| self.leaf_name(leaf)).collect();
+                format!("{word} {}", onto.join(" "))
+            }
             Op::Part(start) => format!("{word} {start}"),
             Op::Dot { columns, real } => {
                 let real = if *real { " real" } else { "" };

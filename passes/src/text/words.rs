@@ -75,6 +75,7 @@ pub fn op(op: &Op) -> &'static str {
         Op::Scale => "scale",
         Op::Axpy => "axpy",
         Op::Conj => "conj",
+        Op::Project(_) => "project",
         Op::Cast => "cast",
         Op::Reshape => "reshape",
         Op::Concat => "concat",

@@ -79,6 +79,7 @@ fn op_ids(plan: &Plan, op: &Op) -> Outcome {
     match op {
         Op::Slot(s) => slot(plan, *s),
         Op::Get(s) => state(plan, *s),
+        Op::Project(p) => p.onto.iter().try_for_each(|&l| leaf(plan, l)),
         Op::Apply(Applied::Term(t)) => term(plan, *t),
         Op::Apply(Applied::Leaf(l) | Applied::Adjoint(l)) => leaf(plan, *l),
         Op::AllToAll(a) => axis(plan, *a),

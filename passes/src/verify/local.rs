@@ -25,7 +25,7 @@ pub(super) fn elementwise(at: &At) -> Outcome {
     for k in 1..at.node.args.len() {
         alike(at, 0, k)?;
     }
-    if matches!(at.node.op, Op::Conj | Op::Cast) {
+    if matches!(at.node.op, Op::Conj | Op::Cast | Op::Project(_)) {
         no_dual(at, 0)?;
     }
     expect(at, 0, &at.arg(0).placement)

@@ -32,6 +32,7 @@
 //! | shape | `slot-types` | a slot is a replicated double scalar of its own type |
 //! | shape | `get-types` | a state is read with exactly its type |
 //! | shape | `elementwise-types` | linear maps of elements keep dims, and element types but for cast |
+//! | shape | `projection-leaves` | a projection is one that laws of its operators make one of elements |
 //! | shape | `scale-types` | factors are double scalars, or have the trailing dims of what they scale |
 //! | shape | `apply-types` | parts have the shapes and element types of the signature, and one batch |
 //! | shape | `term-types` | parts have the shapes and element types that the term takes and gives |

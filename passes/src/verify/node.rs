@@ -86,7 +86,9 @@ impl Family {
             Op::Zero => Family::Zero,
             Op::Apply(Applied::Term(_)) => Family::Term,
             Op::Apply(Applied::Leaf(_) | Applied::Adjoint(_)) => Family::Leaf,
-            Op::Add | Op::Sub | Op::Neg | Op::Conj | Op::Cast => Family::Elementwise,
+            Op::Add | Op::Sub | Op::Neg | Op::Conj | Op::Cast | Op::Project(_) => {
+                Family::Elementwise
+            }
             Op::Scale | Op::Axpy => Family::Scale,
             Op::Map(_) => Family::Map,
             Op::Call(_) => Family::Call,

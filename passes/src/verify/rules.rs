@@ -168,6 +168,12 @@ pub static RULES: &[Rule] = &[
     ),
     rule(
         Stage::Shape,
+        "projection-leaves",
+        "a projection is one that laws of its operators make one of elements",
+        Check::Node(&[Elementwise], shapes::projection),
+    ),
+    rule(
+        Stage::Shape,
         "scale-types",
         "factors are double scalars, or have the trailing dims of what they scale",
         Check::Node(&[Scale], shapes::scale),

@@ -7,6 +7,7 @@ use super::node::{At, ensure};
 use crate::dtype::Dtype;
 use crate::ir::{Applied, Op};
 use crate::placement::Type;
+use crate::spectrum;
 use crate::terms;
 
 /// `slot-types`
@@ -41,6 +42,19 @@ pub(super) fn elementwise(at: &At) -> Outcome {
         })?;
     }
     Ok(())
+}
+
+/// `projection-leaves`
+pub(super) fn projection(at: &At) -> Outcome {
+    let Op::Project(projection) = &at.node.op else { return Ok(()) };
+    let known = spectrum::projection(at.plan, &projection.onto);
+    ensure(known.as_ref() == Some(projection), || {
+        "it projects onto what its operators have no law for".into()
+    })?;
+    let out = at.result(0);
+    let range = projection.onto.first().map(|&l| &at.plan[l].signature.range[0]);
+    let fits = out.dtype.is_complex() && range.is_some_and(|dims| out.dims.starts_with(dims));
+    ensure(fits, || format!("{} should be complex, of the range", at.say_result(0)))
 }
 
 /// `scale-types`

@@ -85,6 +85,7 @@ fn counts(plan: &Plan, op: &Op, args: usize) -> (Count, Count) {
         Op::AllReduce(_) => (MANY, args..=args),
         Op::Neg
         | Op::Conj
+        | Op::Project(_)
         | Op::Cast
         | Op::Reshape
         | Op::Part(_)

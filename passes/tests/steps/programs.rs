@@ -1,6 +1,6 @@
 //! The programs, and the operators on which they are tried.
 
-use adjoin_passes::certify::{Verdict, certify};
+use adjoin_passes::certify::Verdict;
 use adjoin_passes::machine::Machine;
 use adjoin_passes::search::Decisions;
 use adjoin_passes::{Compiled, Context, Mesh, Plan, compile, text};
@@ -65,6 +65,28 @@ term t3 = t2.H
 term t0 = t3 @ t2
 ";
 
+/// A convolution in many dims: an integral for each of some frequencies, between transforms of
+/// real samples of 6 times and 2 places, and of 7 times and 3 places.
+pub const CONVOLUTION: &str = "
+cut band = 4 spread 1 1 0 1
+cut low = 4 spread 1 1 1 0
+let F = (k!, j) <- (i!, j) isometry half_spectrum real r2c : f64[4, 2, 6]
+let I = (k@band, j) <- (k, j) co_isometry : f64[4, 2]
+let G = (k, j) <- (k, i) : c128[3, 3, 2]
+let I1 = (k@low, j) <- (k, j) co_isometry : f64[4, 3]
+let F1 = (k!, j) <- (i!, j) isometry half_spectrum real r2c : f64[4, 3, 7]
+term t2 = F1.H
+term t3 = I1.H
+term t0 = t2 @ t3 @ G @ I @ F
+term t1 = t0.H
+";
+
+/// A program of flat complex vectors on the convolution.
+pub fn on_convolution(program: &str) -> String {
+    let program = with_operator(program, CONVOLUTION);
+    program.replace("c128[7]", "f64[6, 2]").replace("c128[9]", "f64[7, 3]")
+}
+
 /// The program on another operator: the lines that declare the old one give way.
 pub fn with_operator(program: &str, head: &str) -> String {
     let declares = |line: &&str| {
@@ -102,9 +124,9 @@ pub fn finished(program: &str, mesh: &str, machine: Machine) -> Plan {
 
 /// The finished plan of a program, proven.
 pub fn proven(program: &str, mesh: &str, machine: Machine) -> Plan {
-    let Compiled { source, plan, .. } = compiled(program, mesh, machine);
-    assert_eq!(certify(&source, &plan), Verdict::Proven, "{mesh}\n{plan}");
-    plan
+    let made = compiled(program, mesh, machine);
+    assert_eq!(made.certify(), Verdict::Proven, "{mesh}\n{}", made.plan);
+    made.plan
 }
 
 /// The finished plan of a program that is placed as another, proven.
@@ -116,7 +138,7 @@ pub fn likewise(
 ) -> Plan {
     let cx = Context { mesh: Mesh::parse(mesh).unwrap(), machine, decisions, ..Context::default() };
     let made = compile(&parsed(program), &cx).unwrap_or_else(|e| panic!("{mesh}: {e}"));
-    assert_eq!(certify(&made.source, &made.plan), Verdict::Proven, "{mesh}\n{}", made.plan);
+    assert_eq!(made.certify(), Verdict::Proven, "{mesh}\n{}", made.plan);
     made.plan
 }
 

@@ -1,6 +1,7 @@
 //! Each program, real and complex, with each kind of operator, on each mesh.
 
 use crate::programs::*;
+use adjoin_passes::ir::{Applied, Op};
 use adjoin_passes::text;
 use adjoin_passes::traffic::Traffic;
 
@@ -91,6 +92,23 @@ fn single_precision() {
             let program = program.replace(": f64[7]", &format!(": {data}[7]"));
             for mesh in MESHES {
                 proven(&program, mesh, quick_network());
+            }
+        }
+    }
+}
+
+/// A step between transforms has none of them.
+#[test]
+fn isometries_leave_the_loop() {
+    let program = on_convolution(CGLS);
+    for mesh in MESHES {
+        for machine in [quick_network(), slow_memory()] {
+            let plan = proven(&program, mesh, machine);
+            let step = plan.block("step").unwrap();
+            for node in &step.nodes {
+                if let Op::Apply(Applied::Leaf(leaf) | Applied::Adjoint(leaf)) = node.op {
+                    assert_eq!(plan[leaf].name, "G", "{mesh}\n{plan}");
+                }
             }
         }
     }

@@ -14,8 +14,8 @@ pub use value::{FromValue, Value};
 
 use super::{
     Handle, avo, causal_integration, convolve1d, derivative, diagonal, fft, fftnd, flip, fredholm,
-    gradient, identity, imag, laplacian, matrix_mult, mdc, pad, poststack, prestack, regression,
-    restriction, roll, smoothing, sum, symmetrize, transpose, zero,
+    gradient, identity, imag, kirchhoff, laplacian, matrix_mult, mdc, pad, poststack, prestack,
+    regression, restriction, roll, smoothing, sum, symmetrize, transpose, zero,
 };
 use crate::expr::Op;
 
@@ -59,10 +59,11 @@ const LEAVES: [Entry; 23] = [
 ];
 
 /// The operators that are expressions of leaves, by name.
-const EXPRESSIONS: [Entry<Op>; 8] = [
+const EXPRESSIONS: [Entry<Op>; 9] = [
     fftnd::TWO,
     fftnd::SEVERAL,
     imag::ENTRY,
+    kirchhoff::ENTRY,
     mdc::ENTRY,
     poststack::ENTRY,
     prestack::ENTRY,

@@ -2,7 +2,7 @@
 
 use crate::Dtype;
 use crate::data::{Array, Source};
-use crate::ops::{Dims, Handle, Integration, Kind, Linearization, Norm, Pairs, Profile};
+use crate::ops::{Dims, Handle, Integration, Kind, Linearization, Mode, Norm, Pairs, Profile};
 
 /// The value of a parameter, as a problem file has it.
 #[derive(Clone)]
@@ -192,6 +192,16 @@ impl FromValue for Linearization {
             Value::Text(text) if text == "akirich" => Some(Linearization::AkiRichards),
             Value::Text(text) if text == "fatti" => Some(Linearization::Fatti),
             Value::Text(text) if text == "ps" => Some(Linearization::Ps),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for Mode {
+    const EXPECTED: &'static str = "analytic";
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(text) if text == "analytic" => Some(Mode::Analytic),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::hash::{global, waits_next};
 use super::steps::{Step, Transport};
-use super::{BoundBlock, BoundPort, BoundSlot, Controls, Program, fail};
+use super::{BoundBlock, BoundPort, BoundSlot, Controls, Program, Traced, fail};
 use crate::ops::Operator;
 use crate::runtime::comm::{Comm, Elem, LARGEST_TAG, Message, Operation, ReduceOp};
 use crate::runtime::device::{Device, Host, Task, Work};
@@ -10,10 +10,12 @@ use crate::runtime::error::RunError;
 use crate::runtime::local::{Functions, LocalNode};
 use crate::runtime::memory::Memory;
 use crate::runtime::tiles::{Application, SharedTile, Tiles};
+use crate::trace::{self, facts};
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::{Buffer, Call, CallBlock, Calls, Kind, Packet, Port, Transfer, View};
 use adjoin_passes::ir::{Applied, LeafId, Op, Over, Plan, Slot};
-use adjoin_passes::lower::lower;
+use adjoin_passes::lower::lower_with_nodes;
+use adjoin_passes::simulate::Expected;
 use adjoin_passes::text::operation;
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ pub struct Binding<'a> {
     operators: Vec<Arc<dyn Operator>>,
     functions: Functions,
     device: Box<dyn Device>,
+    expected: Option<&'a [Vec<Expected>]>,
 }
 
 impl<'a> Binding<'a> {
@@ -34,6 +37,7 @@ impl<'a> Binding<'a> {
             operators: Vec::new(),
             functions: Functions::new(),
             device: Box::new(Host::new()),
+            expected: None,
         }
     }
 
@@ -61,10 +65,17 @@ impl<'a> Binding<'a> {
         self
     }
 
+    /// What each call of each block of this rank should take, for traces.
+    pub fn expecting(mut self, expected: Option<&'a [Vec<Expected>]>) -> Self {
+        self.expected = expected;
+        self
+    }
+
     /// Makes the program of this rank; all ranks of the communicator do so.
     pub fn bind(self, comm: Arc<dyn Comm>) -> Result<Program, RunError> {
         check(self.plan, &self.operators, comm.size()).map_err(RunError::Unbindable)?;
-        let calls = self.calls.unwrap_or_else(|| lower(self.plan, comm.rank()));
+        let lowered = || lower_with_nodes(self.plan, comm.rank());
+        let (calls, nodes) = self.calls.map_or_else(lowered, |calls| (calls, Vec::new()));
         agree(self.plan, &calls, comm.as_ref())?;
         let mut comms = vec![comm.clone()];
         for group in &calls.groups[1..] {
@@ -93,7 +104,10 @@ impl<'a> Binding<'a> {
         let Parts { blocks, states, slots } = bound;
         let unset = slots.len();
         let mirror = Memory::default();
-        Ok(Program { comm, device, blocks, states, slots, unset, labels, mirror, staging })
+        let traced = trace::is_on().map(|id| {
+            Traced::register(id, facts(self.plan, &calls, &nodes, self.expected), &blocks)
+        });
+        Ok(Program { comm, device, blocks, states, slots, unset, labels, mirror, staging, traced })
     }
 }
 
@@ -243,6 +257,7 @@ impl Binder<'_> {
             inputs: self.ports("input", &block.inputs)?,
             outputs: self.ports("output", &block.outputs)?,
             steps: Vec::new(),
+            sources: Vec::new(),
             transports: Vec::new(),
             controls: self.controls(&block.controls)?,
         };
@@ -276,6 +291,7 @@ impl Binder<'_> {
                     bound.steps.extend(tasks.into_iter().map(Step::Launch));
                 }
             }
+            bound.sources.resize(bound.steps.len(), k);
         }
         if open.is_empty() {
             Ok(bound)

@@ -11,6 +11,7 @@ mod hash;
 mod ports;
 mod region;
 mod steps;
+mod traced;
 
 pub use bind::Binding;
 pub(crate) use bind::check;
@@ -41,6 +42,23 @@ pub struct Program {
     /// Room for a part on its way between the device and the host.
     mirror: Memory,
     staging: usize,
+    traced: Option<Traced>,
+}
+
+/// Where what a program does is noted.
+struct Traced {
+    /// The trace in which it is registered.
+    trace: u64,
+    /// The kinds of spans of each block.
+    blocks: Vec<TracedBlock>,
+}
+
+/// The kinds of spans of a block, by their numbers in the trace.
+struct TracedBlock {
+    block: usize,
+    /// That of each call, and its steps.
+    calls: Vec<(usize, std::ops::Range<usize>)>,
+    controls: usize,
 }
 
 struct BoundBlock {
@@ -48,6 +66,8 @@ struct BoundBlock {
     inputs: Vec<BoundPort>,
     outputs: Vec<BoundPort>,
     steps: Vec<Step>,
+    /// The call that each step belongs to.
+    sources: Vec<usize>,
     transports: Vec<Transport>,
     controls: Controls,
 }

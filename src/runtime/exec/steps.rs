@@ -4,6 +4,7 @@ use super::{Program, fail};
 use crate::runtime::comm::{CommError, Prepared};
 use crate::runtime::device::{Fault, Task};
 use crate::runtime::error::RunError;
+use crate::trace;
 
 /// One step of a block.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,7 @@ pub(super) struct Transport {
 }
 
 /// Why a step failed.
-enum Trouble {
+pub(super) enum Trouble {
     Work(Fault),
     Comm(CommError),
 }
@@ -50,29 +51,37 @@ impl Program {
         if self.unset > 0 {
             self.check_slots()?;
         }
-        self.steps(block).map_err(|trouble| self.stop(trouble))
+        let here = self.traced.as_ref().is_some_and(|t| trace::is_on() == Some(t.trace));
+        let done = if here { self.traced_steps(block) } else { self.steps(block) };
+        done.map_err(|trouble| self.stop(trouble))
     }
 
-    fn steps(&mut self, block: usize) -> Result<(), Trouble> {
+    pub(super) fn steps(&mut self, block: usize) -> Result<(), Trouble> {
         for k in 0..self.blocks[block].steps.len() {
-            match self.blocks[block].steps[k] {
-                Step::Launch(task) => self.device.launch(task)?,
-                Step::Start(transfer) => {
-                    self.pack(block, transfer)?;
-                    self.blocks[block].transports[transfer].call.start()?;
-                }
-                Step::Wait(transfer) => {
-                    self.blocks[block].transports[transfer].call.wait()?;
-                    self.unpack(block, transfer)?;
-                }
-                Step::Transfer(transfer) => {
-                    self.pack(block, transfer)?;
-                    self.blocks[block].transports[transfer].call.run()?;
-                    self.unpack(block, transfer)?;
-                }
-            }
+            self.step(block, k)?;
         }
         self.fetch_controls(block)
+    }
+
+    #[inline]
+    pub(super) fn step(&mut self, block: usize, k: usize) -> Result<(), Trouble> {
+        match self.blocks[block].steps[k] {
+            Step::Launch(task) => self.device.launch(task)?,
+            Step::Start(transfer) => {
+                self.pack(block, transfer)?;
+                self.blocks[block].transports[transfer].call.start()?;
+            }
+            Step::Wait(transfer) => {
+                self.blocks[block].transports[transfer].call.wait()?;
+                self.unpack(block, transfer)?;
+            }
+            Step::Transfer(transfer) => {
+                self.pack(block, transfer)?;
+                self.blocks[block].transports[transfer].call.run()?;
+                self.unpack(block, transfer)?;
+            }
+        }
+        Ok(())
     }
 
     fn pack(&mut self, block: usize, transfer: usize) -> Result<(), Trouble> {
@@ -89,7 +98,7 @@ impl Program {
         Ok(self.device.feed(*unpack, call.recv())?)
     }
 
-    fn fetch_controls(&mut self, block: usize) -> Result<(), Trouble> {
+    pub(super) fn fetch_controls(&mut self, block: usize) -> Result<(), Trouble> {
         let controls = &mut self.blocks[block].controls;
         let Some(read) = controls.read else { return Ok(()) };
         self.device.launch(read)?;
@@ -101,8 +110,12 @@ impl Program {
 
     /// Returns when all work of this rank is done.
     pub fn synchronise(&mut self) -> Result<(), RunError> {
+        self.finish_work().map_err(|trouble| self.stop(trouble))
+    }
+
+    pub(super) fn finish_work(&mut self) -> Result<(), Trouble> {
         let now = self.device.record();
-        self.device.wait(now).map_err(|fault| self.stop(Trouble::Work(fault)))
+        Ok(self.device.wait(now)?)
     }
 
     pub(super) fn launch(&mut self, task: Task) -> Result<(), RunError> {

@@ -8,6 +8,7 @@ mod elementwise;
 mod functions;
 mod index;
 mod map;
+mod project;
 mod sums;
 mod typed;
 
@@ -77,6 +78,7 @@ impl LocalNode {
             Op::Sub => elementwise::sub(args, y),
             Op::Neg => elementwise::neg(args, y),
             Op::Conj => elementwise::conj(args, y),
+            Op::Project(projection) => project::project(projection, out, args, y),
             Op::Scale => elementwise::scale(args, y),
             Op::Axpy => elementwise::axpy(args, y),
             Op::Cast => elementwise::cast(args, y),
@@ -148,7 +150,7 @@ fn not_local(op: &Op) -> String {
 fn arity(op: &Op) -> Result<Option<usize>, String> {
     Ok(Some(match op {
         Op::Zero => 0,
-        Op::Slot(_) | Op::Neg | Op::Conj | Op::Cast | Op::OneHot => 1,
+        Op::Slot(_) | Op::Neg | Op::Conj | Op::Project(_) | Op::Cast | Op::OneHot => 1,
         Op::Sub | Op::Scale | Op::Dot { .. } | Op::Take | Op::Combine | Op::Dots => 2,
         Op::Axpy | Op::Put => 3,
         Op::Map(map) => return map::arity(map),

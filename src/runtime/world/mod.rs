@@ -18,6 +18,7 @@ mod pool;
 use super::comm::{Comm, PANICKED};
 use super::error::RunError;
 use super::tiles::panic_text;
+use crate::trace::Trace;
 use launcher::Announced;
 use pool::Pool;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -142,6 +143,20 @@ impl World {
             }),
             Kind::Rank(comm) => guarded(comm, &body).map(|result| vec![result]),
         }
+    }
+
+    /// The same, and every rank notes what it does.
+    ///
+    /// Programs are noted that were bound in a run with the same trace.
+    pub fn traced<T: Send>(
+        &self,
+        trace: &Trace,
+        body: impl Fn(&RankContext) -> Result<T, RunError> + Sync,
+    ) -> Result<Vec<T>, RunError> {
+        self.run(|rank| {
+            let _recording = trace.record(rank.rank());
+            body(rank)
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use super::term::Reference;
 use super::{Cursor, Fault, Read, Reader};
 use crate::ir::{Applied, Block, Map, Node, Op, Over, Reduction, Region, Return, Target, Value};
 use crate::placement::Type;
+use crate::spectrum;
 use crate::text::words;
 use std::collections::BTreeMap;
 
@@ -160,6 +161,7 @@ impl Reader {
             "slot" => Op::Slot(self.slot_name(line)?),
             "get" => Op::Get(self.state_name(line)?),
             "apply" => Op::Apply(self.applied(line)?),
+            "project" => self.project(line)?,
             "part" => Op::Part(line.number("the first element")?),
             "dot" => dot(line)?,
             "map" => Op::Map(Map::Named(line.name("the name of a map")?)),
@@ -177,6 +179,17 @@ impl Reader {
                 map.or_else(plain).ok_or(fault)?
             }
         })
+    }
+
+    /// Takes the leaves onto whose range is projected.
+    fn project(&self, line: &mut Cursor) -> Read<Op> {
+        let fault = line.fault("operators, of which the last is a half spectrum");
+        let mut onto = Vec::new();
+        while !line.sees_value() {
+            let Reference::Leaf(leaf) = self.reference(line)? else { return Err(fault) };
+            onto.push(leaf);
+        }
+        spectrum::projection(&self.plan, &onto).map(Op::Project).ok_or(fault)
     }
 
     fn applied(&self, line: &mut Cursor) -> Read<Applied> {

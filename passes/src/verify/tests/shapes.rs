@@ -2,7 +2,7 @@
 
 use super::{Draft, dense, one, several};
 use crate::dtype::Dtype;
-use crate::ir::{Applied, Map, Op, Reduction, Term};
+use crate::ir::{Applied, Map, Op, Projection, Reduction, Term};
 use crate::signature::Typing;
 
 #[test]
@@ -32,6 +32,33 @@ fn elementwise_types() {
     one("elementwise-types", "", Op::Neg, "f64[4]", "f64[2, 2]");
     one("elementwise-types", "", Op::Conj, "c64[4]", "f32[4]");
     one("", "", Op::Cast, "c64[4]", "f64[4]");
+}
+
+#[test]
+fn projections_need_laws() {
+    let mut spectrum = dense(4, 6);
+    spectrum.typing = Typing::RealToComplex;
+    (spectrum.laws.isometry, spectrum.laws.half_spectrum) = (true, true);
+    spectrum.rule.factors.iter_mut().for_each(|f| f.whole = true);
+    for (real, ty, fits) in [
+        (&[0, 3][..], "c128[4]", true),
+        (&[0, 3], "c64[4, 2]", true),
+        (&[0], "c128[4]", false),
+        (&[0, 3], "f64[4]", false),
+        (&[0, 3], "c128[5]", false),
+    ] {
+        let mut d = Draft::new("");
+        let leaf = d.leaf("F", spectrum.clone(), &["", ""]);
+        let x = d.zero(ty);
+        let onto = Projection { onto: vec![leaf], dim: 0, real: real.to_vec() };
+        d.op(Op::Project(onto), &[x], ty);
+        if fits { d.passes() } else { d.breaks("projection-leaves") }
+    }
+    let mut d = Draft::new("");
+    let leaf = d.leaf("A", dense(4, 6), &["", ""]);
+    let x = d.zero("c128[4]");
+    d.op(Op::Project(Projection { onto: vec![leaf], dim: 0, real: vec![0] }), &[x], "c128[4]");
+    d.breaks("projection-leaves");
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! Kirchhoff in three dims against numbers of PyLops, what it refuses, and how a migration is split.
+
+use adjoin::Dtype;
+use adjoin::data::{Array, Source};
+use adjoin::expr::Op;
+use adjoin::ops::kirchhoff::{Kirchhoff, kirchhoff};
+use adjoin::planned::{Planner, Ranks};
+use adjoin::run::inputs;
+use adjoin::runtime::World;
+use adjoin::solve::{Cgls, Settings, System};
+use adjoin_passes::certify::Verdict;
+use std::sync::Arc;
+
+fn array<const N: usize>(dims: [usize; N], values: Vec<f64>) -> Source {
+    Source::array(Array::new(dims, values).unwrap())
+}
+
+fn steps(n: usize, step: f64, start: f64) -> Source {
+    array([n], (0..n).map(|k| start + step * k as f64).collect())
+}
+
+fn ramp(start: usize, n: usize) -> Vec<f64> {
+    (start..start + n).map(|k| (((k * 37) % 101) as f64 - 50.0) / 50.0).collect()
+}
+
+fn volume() -> Kirchhoff {
+    let srcs = array([3, 2], vec![2.0, 8.0, 3.0, 15.0, 0.0, 1.0]);
+    let recs = array([3, 3], vec![1.0, 9.0, 4.0, 2.0, 17.0, 11.0, 0.0, 0.5, 1.0]);
+    let wav = array([6], vec![0.5, -1.0, 2.0, -1.0, 0.25, 0.125]);
+    let image = [steps(5, 4.0, 2.0), steps(4, 6.0, 1.0)];
+    kirchhoff(image, steps(30, 0.004, 0.0), srcs, recs, 800.0, wav, 2).y(steps(3, 5.0, 0.0))
+}
+
+fn apply(op: &Op, x: Vec<f64>) -> Vec<f64> {
+    let planned = Planner::new(Ranks(2)).apply(&(op * op.input("x", Dtype::F64))).unwrap();
+    assert_eq!(*planned.verdict(), Verdict::Proven);
+    let x = Source::array(Array::new(op.dims(), x).unwrap());
+    let solution = planned.run(&World::threads(2), &inputs().part("x", x)).unwrap();
+    solution.gather_flat().unwrap().into_vec().unwrap()
+}
+
+fn norm(x: &[f64]) -> f64 {
+    x.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+#[track_caller]
+fn near(found: f64, wanted: f64) {
+    assert!((found - wanted).abs() <= 1e-10 * wanted.abs(), "{found} is not {wanted}");
+}
+
+#[test]
+fn three_dims_are_as_in_pylops() {
+    // The norm of the data, the product of the data with a ramp, the norm of the migrated ramp,
+    // and one of its elements.
+    let wanted = [
+        (
+            false,
+            false,
+            [15.92190897494485, -1.5390064104323373, 22.09942678176952, -2.0140839949622085],
+        ),
+        (
+            false,
+            true,
+            [5686.080557930787, -3434.9836620562264, 10666.440808681227, -199.55256726869862],
+        ),
+        (
+            true,
+            false,
+            [
+                0.0008025907423933436,
+                0.00011334813522852511,
+                0.0005439053317083946,
+                -1.687881662562067e-05,
+            ],
+        ),
+        (
+            true,
+            true,
+            [0.2559657035480701, -0.06378417650773524, 0.2346529771829676, -0.0005169501128101774],
+        ),
+    ];
+    for (dynamic, filter, [data, product, image, point]) in wanted {
+        let op = volume().dynamic(dynamic).wavfilter(filter).build().unwrap();
+        assert_eq!((op.dims(), op.dimsd()), (vec![12, 5], vec![2, 3, 30]));
+        let d = apply(&op, ramp(0, 60));
+        near(norm(&d), data);
+        near(d.iter().zip(ramp(7, 180)).map(|(d, w)| d * w).sum(), product);
+        let v = apply(&op.h(), ramp(0, 180));
+        near(norm(&v), image);
+        near(v[13], point);
+    }
+}
+
+#[test]
+fn a_migration_is_split_by_sources_with_one_reduction_of_the_image() {
+    let line = |n: usize| {
+        let places = (0..2 * n).map(|k| if k < n { 10.0 * k as f64 } else { 5.0 });
+        array([2, n], places.collect())
+    };
+    let image = [steps(60, 4.0, 0.0), steps(81, 4.0, 0.0)];
+    let (t, wav) = (steps(651, 0.004, 0.0), steps(81, 0.1, -4.0));
+    let op = kirchhoff(image, t, line(20), line(11), 1000.0, wav, 40).build().unwrap();
+    let system = System::new(&op, &[Dtype::F64]).unwrap();
+    let settings = Settings { niter: 3, ..Settings::default() };
+    let planned = Planner::new(Ranks(2)).solve(Arc::new(Cgls), &system, settings).unwrap();
+    let plan = planned.to_string();
+    assert!(
+        plan.contains("let Kirchhoff = (i, j, k!) <- (l, m) : f64[20/p, 11, 651, 81, 60]"),
+        "{plan}"
+    );
+    let step = &plan[plan.find("block step").unwrap()..];
+    assert_eq!(step.matches("= reduce_scatter p").count(), 1, "{plan}");
+    assert_eq!(step.matches("= all_gather p").count(), 1, "{plan}");
+    // The image once each way, and five numbers.
+    assert!(step.contains("comm 4 calls, 77800 B per rank"), "{plan}");
+}
+
+#[test]
+fn refusals_say_what_would_be_right() {
+    let refusal = |operator: Kirchhoff| operator.build().err().unwrap().to_string();
+    let flat = |wav: usize, rows: usize, vel: f64| {
+        let who = || array([rows, 2], vec![1.0; 2 * rows]);
+        let image = [steps(5, 1.0, 0.0), steps(4, 1.0, 0.0)];
+        kirchhoff(image, steps(9, 1.0, 0.0), who(), who(), vel, steps(wav, 1.0, 0.0), 0)
+    };
+    assert_eq!(
+        refusal(flat(3, 3, 1.0)),
+        "Kirchhoff: srcs has dims [3, 2], and must have a row for each of 2 axes"
+    );
+    assert_eq!(refusal(flat(10, 2, 1.0)), "Kirchhoff: wav has 10 samples, and t has only 9");
+    assert_eq!(refusal(flat(3, 2, 0.0)), "Kirchhoff: vel is 0, and must be positive");
+    assert_eq!(
+        refusal(flat(3, 2, 1.0).y(steps(1, 1.0, 0.0))),
+        "Kirchhoff: y has dims [1], and must be a list of two numbers or more"
+    );
+    assert!(flat(3, 2, 1.0).aperture(&[1.0, 2.0, 3.0]).is_err());
+}
