@@ -229,7 +229,7 @@ fn a_launcher_that_announces_others_is_refused_before_anything_is_written() {
     let launchers = [
         ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
         ("PMI_SIZE", "PMI_RANK"),
-        ("SLURM_NTASKS", "SLURM_PROCID"),
+        ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
     ];
     let commands: [&[&str]; 3] =
         [&["solve", "p.toml"], &["apply", "p.toml", "G.H @ d", "-o", "y.npy"], &["plan", "p.toml"]];

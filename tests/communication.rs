@@ -60,6 +60,7 @@ const LINE: usize = 1 << 18;
 const CUBE: [usize; 3] = [48, 64, 64];
 /// A plane of the first axis.
 const PLANE: f64 = 64.0 * 64.0;
+const SMALL: usize = 24;
 const TALL: [usize; 2] = [1024, 256];
 const SLICES: [usize; 3] = [16, 48, 40];
 
@@ -71,6 +72,23 @@ fn matrix(dims: &[usize]) -> Source {
     let n: usize = dims.iter().product();
     let values: Vec<f64> = (0..n).map(|k| ((k * 7919 % 1013) as f64 / 500.0) - 1.0).collect();
     Source::array(Array::from(values).reshape(dims.to_vec()).unwrap())
+}
+
+/// Operators of a cube so small that a message takes longer than a plane.
+fn small_rows() -> Vec<Row> {
+    let plane = (SMALL * SMALL) as f64;
+    let dims = [SMALL; 3];
+    let stencil = op(ops::laplacian(dims).axes([0, 1, 2]).weights([1.0; 3]).build());
+    let gradient = op(ops::gradient(dims).kind(Kind::Forward).build());
+    vec![
+        real("`L.H @ L` of a small cube", &(stencil.h() * &stencil), 8.0 * plane, 4.0 * plane),
+        real(
+            "Gradient of it, forward and adjoint",
+            &(gradient.h() * &gradient),
+            2.0 * plane,
+            2.0 * plane,
+        ),
+    ]
 }
 
 /// Times, sources, receivers and frequencies of a convolution in many dims.
@@ -228,7 +246,7 @@ impl Row {
 #[test]
 fn no_operator_sends_more_than_is_enough_and_runs_count_what_plans_say() {
     let mut table = String::from(HEAD);
-    for row in rows() {
+    for row in rows().into_iter().chain(small_rows()) {
         let (traffic, received) = (row.traffic(), row.received());
         let counted = row.counted();
         let most = counted.iter().map(|c| c.bytes).max().unwrap();

@@ -1,5 +1,7 @@
 //! Kirchhoff in three dims against numbers of PyLops, what it refuses, and how a migration is split.
 
+#![allow(clippy::unreadable_literal)] // Numbers as another program has printed them.
+
 use adjoin::Dtype;
 use adjoin::data::{Array, Source};
 use adjoin::expr::Op;

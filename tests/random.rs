@@ -8,8 +8,8 @@ mod support;
 use adjoin::Dtype::{C128, F64};
 use adjoin::Mesh;
 use adjoin::data::Array;
-use adjoin::expr::{Op, Parts, Vector, block, input, lower, stack};
-use adjoin::ops;
+use adjoin::expr::{Op, Parts, Vector, block, input, lower, stack, vstack};
+use adjoin::ops::{self, Kind};
 use adjoin::planned::Planner;
 use adjoin_passes::ir::Elementwise;
 use adjoin_passes::machine::Machine;
@@ -88,4 +88,92 @@ fn every_prefix_of_the_pipeline_agrees_with_the_reference() {
     if let Err(error) = outcome {
         panic!("{error}");
     }
+}
+
+/// Numbers that follow from a seed.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+
+    /// A stencil, a convolution or weights, or the adjoint of one.
+    fn near(&mut self, dims: &[usize]) -> Op {
+        let axis = self.below(dims.len()) as isize;
+        let kind = [Kind::Forward, Kind::Backward, Kind::Centered][self.below(3)];
+        let edge = self.below(2) == 0;
+        let values = |n: usize| (0..n).map(|k| 0.5 + (k * 7 % 5) as f64).collect::<Vec<f64>>();
+        let made = match self.below(6) {
+            0 => ops::first_derivative(dims).axis(axis).kind(kind).edge(edge).build(),
+            1 => ops::first_derivative(dims).axis(axis).order(5).edge(edge).build(),
+            2 => ops::second_derivative(dims).axis(axis).kind(kind).edge(edge).build(),
+            3 => ops::laplacian(dims).axes((0..dims.len() as isize).collect::<Vec<_>>()).build(),
+            4 => {
+                let weights = Array::new(dims.to_vec(), values(dims.iter().product())).unwrap();
+                ops::diagonal(weights).build()
+            }
+            _ => {
+                let (length, offset) = (1 + self.below(4), self.below(2));
+                let filter = Array::from(values(length));
+                ops::convolve1d(dims, filter).axis(axis).offset(offset.min(length - 1)).build()
+            }
+        };
+        let op = Op::new(made.unwrap());
+        if self.below(2) == 0 { op.h() } else { op }
+    }
+
+    /// A chain of products, normal operators and sums.
+    fn chain(&mut self, dims: &[usize]) -> Op {
+        let mut chain = self.near(dims);
+        for _ in 0..=self.below(3) {
+            chain = match self.below(4) {
+                0 => self.near(dims) * chain,
+                1 => {
+                    let near = self.near(dims);
+                    near.h() * (near * chain)
+                }
+                2 => self.near(dims) * (&chain + 0.5 * self.near(dims)),
+                _ => {
+                    let stack = vstack([self.near(dims), self.near(dims)]).unwrap();
+                    stack.h() * (&stack * chain)
+                }
+            };
+        }
+        chain
+    }
+}
+
+/// A machine on which work is dear enough to be split, and a message dearer than rows at a rim.
+fn slow_messages() -> Machine {
+    Machine::default().with_link(3e-4, 1e13).with_flops(1e5).with_launch(0.0)
+}
+
+/// Blocks are often thinner than ghosts, and some ranks own nothing.
+#[test]
+fn chains_of_stencils_agree_however_deep_their_ghosts_are() {
+    let mut draw = Draw(u64::from(number("ADJOIN_SEED", 0)));
+    let (mut split, mut widened, cases) = (0, 0, number("ADJOIN_CASES", 60));
+    for case in 0..cases {
+        let shapes: [&[usize]; 6] = [&[9], &[23], &[40], &[7, 5], &[16, 3], &[6, 12]];
+        let dims = shapes[draw.below(shapes.len())];
+        let mesh = ["p=2", "p=3", "p=4", "p=7", "r=2,c=2", "r=3,c=2"][draw.below(6)];
+        let dtype = [F64, C128][draw.below(2)];
+        let op = draw.chain(dims);
+        let vector = &op * input("x", dims, dtype);
+        let place = format!("case {case}: {vector}\non {mesh}");
+        let planner = Planner::new(Mesh::parse(mesh).unwrap()).machine(slow_messages());
+        let planned = planner.apply(&vector).unwrap_or_else(|e| panic!("{place}: {e}"));
+        check(&planned).unwrap_or_else(|e| panic!("{place}: {e}\n{planned}"));
+        let text = planned.to_string();
+        let count = |what: &str| text.matches(what).count();
+        let halos = count("= halo");
+        let made = text.lines().any(|line| line.contains("= apply") && line.contains('~'));
+        split += u32::from(halos > 0);
+        widened += u32::from(halos > 0 && made);
+    }
+    println!("{split} of {cases} are split, {widened} work on ghosts");
+    assert!(2 * split > cases && 4 * widened > cases, "{split} and {widened} of {cases}");
 }

@@ -3,7 +3,7 @@
 
 mod hazards;
 
-use crate::calls::{Call, Calls, Kind, Packet, Slab, Transfer, View};
+use crate::calls::{Call, Calls, Kernel, Kind, Packet, Slab, Transfer, View};
 use crate::interpret::CallError;
 use crate::placement::volume;
 
@@ -54,12 +54,12 @@ pub fn check(calls: &Calls) -> Result<(), CallError> {
                 }
             }
             Call::Region { calls: inner, .. } => {
-                let local = |call: &Call| matches!(call, Call::Kernel { .. } | Call::Local { .. });
+                let local = |call: &Call| matches!(call, Call::Kernel(_) | Call::Local { .. });
                 if !inner.iter().all(local) {
                     return broken("local region", "a region that is not local".into());
                 }
             }
-            Call::Kernel { .. } | Call::Local { .. } | Call::Wait { .. } => {}
+            Call::Kernel(_) | Call::Local { .. } | Call::Wait { .. } => {}
         }
     }
     Ok(())
@@ -67,7 +67,7 @@ pub fn check(calls: &Calls) -> Result<(), CallError> {
 
 fn views(call: &Call) -> Vec<&View> {
     match call {
-        Call::Kernel { inputs, outputs, .. } => inputs.iter().chain(outputs).collect(),
+        Call::Kernel(Kernel { inputs, outputs, .. }) => inputs.iter().chain(outputs).collect(),
         Call::Local { args, out, .. } => args.iter().chain([out]).collect(),
         Call::Region { calls, .. } => calls.iter().flat_map(views).collect(),
         Call::Copy { clear, .. } => clear.iter().collect(),
@@ -81,7 +81,7 @@ fn slabs(call: &Call) -> Vec<&Slab> {
         Call::Start { transfer, .. } => {
             transfer.sends.iter().chain(&transfer.recvs).flat_map(|p| &p.slabs).collect()
         }
-        Call::Kernel { .. } | Call::Local { .. } | Call::Region { .. } | Call::Wait { .. } => {
+        Call::Kernel(_) | Call::Local { .. } | Call::Region { .. } | Call::Wait { .. } => {
             Vec::new()
         }
     }

@@ -18,7 +18,8 @@ pub struct Calls {
     pub buffers: Vec<Buffer>,
     /// The groups of ranks within which it communicates; group 0 is everybody.
     pub groups: Vec<Vec<usize>>,
-    /// For each leaf the range of each factor that this rank's tile covers.
+    /// The range of each factor that a tile covers: for each leaf the tile that this rank owns, then
+    /// those that reach into its ghost cells.
     pub tiles: Vec<Vec<Range<usize>>>,
     /// The state variables.
     pub states: Vec<Port>,
@@ -128,20 +129,26 @@ pub struct Transfer {
     pub add: bool,
 }
 
+/// An application of a tile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kernel {
+    /// Of which leaf.
+    pub leaf: LeafId,
+    /// Which of its tiles: an index into [`Calls::tiles`].
+    pub tile: usize,
+    /// Whether the adjoint is applied.
+    pub adjoint: bool,
+    /// The parts that go in.
+    pub inputs: Vec<View>,
+    /// The parts that come out.
+    pub outputs: Vec<View>,
+}
+
 /// One step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Call {
     /// A leaf or its adjoint on its tile; the outputs are overwritten, ghosts included.
-    Kernel {
-        /// Which leaf.
-        leaf: LeafId,
-        /// Whether the adjoint is applied.
-        adjoint: bool,
-        /// The parts that go in.
-        inputs: Vec<View>,
-        /// The parts that come out.
-        outputs: Vec<View>,
-    },
+    Kernel(Kernel),
     /// A node that needs no communication; `out` may be one of the arguments.
     Local {
         /// What is done.
@@ -184,7 +191,7 @@ impl Call {
     pub fn inner(&self) -> &[Call] {
         match self {
             Call::Region { calls, .. } => calls,
-            Call::Kernel { .. }
+            Call::Kernel(_)
             | Call::Local { .. }
             | Call::Copy { .. }
             | Call::Start { .. }

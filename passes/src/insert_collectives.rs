@@ -99,11 +99,25 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// The value itself, or what it has become with ghosts that are deep enough already.
+    fn nearest(&self, value: Value, wanted: &Placement) -> Value {
+        if self.block.ty(value).placement.covers(wanted) {
+            return value;
+        }
+        let filled =
+            self.moved.iter().filter(|((from, op, _), _)| *from == value && *op == Op::Halo);
+        let mut deep = filled.filter(|((.., ty), _)| ty.placement.covers(wanted));
+        match deep.next() {
+            Some((_, &deep)) if wanted.has_ghosts() => deep,
+            _ => value,
+        }
+    }
+
     /// The values in the placements that are asked for.
     fn take(&mut self, values: &[Value], wanted: &[Placement]) -> Result<Vec<Value>, PlanError> {
         let mut out = Vec::new();
         for (v, placement) in values.iter().zip(wanted) {
-            let mut at = self.map[v.index()];
+            let mut at = self.nearest(self.map[v.index()], placement);
             let from = self.block.ty(at).clone();
             let path = self.router.path(&from, placement).ok_or_else(|| {
                 PlanError::Impossible("a value cannot be brought to where it is needed".into())
@@ -144,8 +158,8 @@ mod tests {
         %0 = input x                    : f64[6/p, 5]
         %1 = halo %0                    : f64[6/p~1:1, 5]
         %2 = apply S %1                 : f64[6/p, 5]
-        %3 = apply S.H %2               : f64[6/p~+1:1, 5]
-        %4 = halo_sum %3                : f64[6/p, 5]
+        %3 = halo %2                    : f64[6/p~1:1, 5]
+        %4 = apply S.H %3               : f64[6/p, 5]
         ");
     }
 

@@ -21,7 +21,7 @@
 
 mod world;
 
-use crate::calls::{Buffer, Call, Calls, Slab, View};
+use crate::calls::{Buffer, Call, Calls, Kernel, Slab, View};
 use crate::ir::{LeafId, Op};
 use std::ops::Range;
 use thiserror::Error;
@@ -78,9 +78,11 @@ pub struct Place<'a> {
     pub rank: usize,
     /// The leaf.
     pub leaf: LeafId,
+    /// Which of the rank's tiles.
+    pub index: usize,
     /// Whether the adjoint is applied.
     pub adjoint: bool,
-    /// For each factor the indices of the rank's tile.
+    /// For each factor the indices of that tile.
     pub tile: &'a [Range<usize>],
 }
 
@@ -159,9 +161,15 @@ fn local<A: Arithmetic>(
     memory: &mut [A::Memory],
 ) -> Result<(), String> {
     match call {
-        Call::Kernel { leaf, adjoint, inputs, outputs } => {
-            let tile = &calls.tiles[leaf.0 as usize];
-            let place = Place { rank: calls.rank, leaf: *leaf, adjoint: *adjoint, tile };
+        Call::Kernel(Kernel { leaf, tile, adjoint, inputs, outputs }) => {
+            let factors = &calls.tiles[*tile];
+            let place = Place {
+                rank: calls.rank,
+                leaf: *leaf,
+                index: *tile,
+                adjoint: *adjoint,
+                tile: factors,
+            };
             let mut results: Vec<_> =
                 outputs.iter().map(|v| (v, memory[v.buffer].clone())).collect();
             let inputs: Vec<_> = inputs.iter().map(|v| (v, &memory[v.buffer])).collect();

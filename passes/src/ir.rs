@@ -8,7 +8,7 @@
 use crate::dtype::Dtype;
 use crate::mesh::{Axis, Mesh};
 use crate::placement::{Split, Type};
-use crate::signature::Signature;
+use crate::signature::{Factor, Signature};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -347,6 +347,44 @@ pub enum Reduction {
     Max,
     /// The flat index of the largest absolute value; the first of equals.
     ArgMax,
+}
+
+impl Leaf {
+    /// How far beyond what it owns a rank works on each factor, if the parts of the range are held
+    /// with these ghosts.
+    pub fn extension(&self, range: &[&Type]) -> Vec<(usize, usize)> {
+        let mut out = self.no_extension();
+        for (ty, bindings) in range.iter().zip(&self.signature.rule.range) {
+            for (&(lo, hi), binding) in ty.placement.ghosts.iter().zip(bindings) {
+                let known = &mut out[binding.factor];
+                *known = (known.0.max(lo), known.1.max(hi));
+            }
+        }
+        out
+    }
+
+    /// The extension of a rank that works on what it owns.
+    pub fn no_extension(&self) -> Vec<(usize, usize)> {
+        vec![(0, 0); self.signature.rule.factors.len()]
+    }
+
+    /// The indices of each factor on which a rank at these coordinates works.
+    pub fn tile_at(
+        &self,
+        mesh: &Mesh,
+        at: &[usize],
+        extension: &[(usize, usize)],
+    ) -> Vec<std::ops::Range<usize>> {
+        let factors = self.signature.rule.factors.iter().zip(&self.tile).zip(extension);
+        let piece = |((factor, split), &(lo, hi)): ((&Factor, &Split), &(usize, usize))| {
+            let own = split.interval(factor.size, mesh, at);
+            if own.is_empty() {
+                return own;
+            }
+            own.start.saturating_sub(lo)..(own.end + hi).min(factor.size)
+        };
+        factors.map(piece).collect()
+    }
 }
 
 impl Region {

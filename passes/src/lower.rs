@@ -3,9 +3,11 @@
 //! Everything that depends on the rank is computed here, from mesh coordinates.
 //! A transfer is derived from boxes alone: what each rank owns before, and what it holds after.
 
-use crate::calls::{Buffer, Call, CallBlock, Calls, Kind, Packet, Port, Slab, Transfer, View};
+use crate::calls::{
+    Buffer, Call, CallBlock, Calls, Kernel, Kind, Packet, Port, Slab, Transfer, View,
+};
 use crate::dtype::Dtype;
-use crate::ir::{Applied, Block, Node, Op, Plan, Reduction, Target, Value};
+use crate::ir::{Applied, Block, Leaf, LeafId, Node, Op, Plan, Reduction, Target, Value};
 use crate::mesh::Axis;
 use crate::placement::{Region, Type, intersect, volume};
 use std::ops::Range;
@@ -60,9 +62,14 @@ struct Lowering<'a> {
     calls: Calls,
     /// The next buffer for a value of a block whose buffers are not planned.
     unplanned: usize,
+    /// The tiles beyond those that are owned: of which leaf, and how far each factor is extended.
+    extended: Vec<(LeafId, Vec<(usize, usize)>)>,
     /// For each block the nodes that its calls came from.
     nodes: Vec<Vec<Range<usize>>>,
 }
+
+/// The types of a node's arguments and results.
+type Types<'a> = (Vec<&'a Type>, Vec<&'a Type>);
 
 /// One block while it is lowered: the buffer of each value.
 struct Scope<'a> {
@@ -74,17 +81,15 @@ struct Scope<'a> {
 impl<'a> Lowering<'a> {
     fn new(plan: &'a Plan, rank: usize) -> Self {
         let at = plan.mesh.coordinates(rank);
-        let tile = |leaf: &crate::ir::Leaf| {
-            let factors = leaf.signature.rule.factors.iter().zip(&leaf.tile);
-            factors.map(|(f, split)| split.interval(f.size, &plan.mesh, &at)).collect()
-        };
+        let tile = |leaf: &Leaf| leaf.tile_at(&plan.mesh, &at, &leaf.no_extension());
         let calls = Calls {
             rank,
             groups: vec![(0..plan.mesh.ranks()).collect()],
             tiles: plan.leaves.iter().map(tile).collect(),
             ..Calls::default()
         };
-        Lowering { plan, at, calls, unplanned: plan.states.len(), nodes: Vec::new() }
+        let (unplanned, extended, nodes) = (plan.states.len(), Vec::new(), Vec::new());
+        Lowering { plan, at, calls, unplanned, extended, nodes }
     }
 
     /// Room for the buffers of all values, so that temporary ones come after them.
@@ -201,7 +206,18 @@ impl<'a> Lowering<'a> {
                     calls.push(copy(vec![(from.flat(), outs[0].flat())]));
                 }
             }
-            Op::Apply(applied) => calls.push(kernel(*applied, args, outs)),
+            Op::Apply(applied) => {
+                let (leaf, adjoint) = leaf_of(*applied);
+                let range = if adjoint { &types.0 } else { &types.1 };
+                let tile = self.tile(leaf, range);
+                calls.push(Call::Kernel(Kernel {
+                    leaf,
+                    tile,
+                    adjoint,
+                    inputs: args,
+                    outputs: outs,
+                }));
+            }
             Op::Reshape | Op::Copy => {
                 if args[0].buffer != outs[0].buffer {
                     calls.push(copy(vec![(args[0].flat(), outs[0].flat())]));
@@ -227,22 +243,13 @@ impl<'a> Lowering<'a> {
             }
             Op::AllGather(axes) => self.all_gather(calls, axes, &args, &outs, types.0[0], tag),
             Op::AllToAll(axis) => {
-                self.boxes(
-                    calls,
-                    Kind::AllToAll,
-                    &[*axis],
-                    &args,
-                    &outs,
-                    types.0[0],
-                    types.1[0],
-                    tag,
-                );
+                self.boxes(calls, Kind::AllToAll, &[*axis], (&args, &outs), &types, tag);
             }
             Op::Exchange | Op::Halo => {
                 let axes = types.1[0].placement.split_axes();
-                self.boxes(calls, Kind::Exchange, &axes, &args, &outs, types.0[0], types.1[0], tag);
+                self.boxes(calls, Kind::Exchange, &axes, (&args, &outs), &types, tag);
             }
-            Op::HaloSum => self.halo_sum(calls, &args, &outs, types.0[0], types.1[0], tag),
+            Op::HaloSum => self.halo_sum(calls, (&args, &outs), &types, tag),
             Op::Reduce(reduction) => {
                 let axes = types.0[0].placement.split_axes();
                 self.reduce(calls, *reduction, &axes, &args[0], &outs[0], tag);
@@ -268,6 +275,23 @@ impl<'a> Lowering<'a> {
                 calls.push(Call::Local { op: node.op.clone(), args, out: outs[0].clone() });
             }
         }
+    }
+
+    /// The tile for parts of a leaf's range that are held with these ghosts.
+    fn tile(&mut self, leaf: LeafId, range: &[&Type]) -> usize {
+        let extension = self.plan[leaf].extension(range);
+        if extension.iter().all(|&e| e == (0, 0)) {
+            return leaf.0 as usize;
+        }
+        let key = (leaf, extension);
+        let known = self.extended.iter().position(|e| *e == key);
+        let at = known.unwrap_or_else(|| {
+            let tile = self.plan[leaf].tile_at(&self.plan.mesh, &self.at, &key.1);
+            self.calls.tiles.push(tile);
+            self.extended.push(key);
+            self.extended.len() - 1
+        });
+        self.plan.leaves.len() + at
     }
 
     /// The ranks along some axes, their coordinates, and the index of the group.
@@ -337,62 +361,76 @@ impl<'a> Lowering<'a> {
     }
 
     /// Moves what each rank owns before to whoever holds it afterwards.
-    #[allow(clippy::too_many_arguments)] // The six kinds of facts are what a transfer is.
     fn boxes(
         &mut self,
         calls: &mut Vec<Call>,
         kind: Kind,
         axes: &[Axis],
-        args: &[View],
-        outs: &[View],
-        arg: &Type,
-        result: &Type,
+        views: (&[View], &[View]),
+        types: &Types,
         tag: u32,
     ) {
         let (group, members) = self.group(axes);
         let mesh = &self.plan.mesh;
-        let mine = arg.owned(mesh, &self.at);
-        let (mut sends, mut recvs) = (Vec::new(), Vec::new());
-        for (peer, at) in members.iter().enumerate() {
-            let outgoing = args[0].slab(&intersect(&mine, &result.held(mesh, at)));
-            let incoming = outs[0].slab(&intersect(&arg.owned(mesh, at), &outs[0].held));
-            if kind == Kind::Exchange && *at == self.at {
-                calls.push(copy(vec![(outgoing, incoming)]));
-                continue;
-            }
-            sends.push(Packet { peer, slabs: vec![outgoing] });
-            recvs.push(Packet { peer, slabs: vec![incoming] });
-        }
-        start(calls, kind, group, args[0].dtype, sends, recvs, tag);
+        let leaves = |k: usize, at: &[usize]| {
+            let mine = types.0[k].owned(mesh, &self.at);
+            views.0[k].slab(&intersect(&mine, &types.1[k].held(mesh, at)))
+        };
+        let arrives = |k: usize, at: &[usize]| {
+            views.1[k].slab(&intersect(&types.0[k].owned(mesh, at), &views.1[k].held))
+        };
+        let (copies, sends, recvs) = self.packets(&members, kind, views.0.len(), &leaves, &arrives);
+        calls.extend(copies);
+        start(calls, kind, group, views.0[0].dtype, sends, recvs, tag);
     }
 
     /// The adjoint of a halo: ghosts travel back to their owners and are added there.
     fn halo_sum(
         &mut self,
         calls: &mut Vec<Call>,
-        args: &[View],
-        outs: &[View],
-        arg: &Type,
-        result: &Type,
+        views: (&[View], &[View]),
+        types: &Types,
         tag: u32,
     ) {
-        let (group, members) = self.group(&result.placement.split_axes());
+        let (group, members) = self.group(&types.1[0].placement.split_axes());
         let mesh = &self.plan.mesh;
-        let (mut sends, mut recvs) = (Vec::new(), Vec::new());
-        for (peer, at) in members.iter().enumerate() {
-            let outgoing = args[0].slab(&intersect(&args[0].held, &result.owned(mesh, at)));
-            let incoming = outs[0].slab(&intersect(&arg.held(mesh, at), &outs[0].held));
-            if *at == self.at {
-                calls.push(copy(vec![(outgoing, incoming)]));
-                continue;
-            }
-            sends.push(Packet { peer, slabs: vec![outgoing] });
-            recvs.push(Packet { peer, slabs: vec![incoming] });
-        }
-        start(calls, Kind::Exchange, group, args[0].dtype, sends, recvs, tag);
+        let leaves = |k: usize, at: &[usize]| {
+            views.0[k].slab(&intersect(&views.0[k].held, &types.1[k].owned(mesh, at)))
+        };
+        let arrives = |k: usize, at: &[usize]| {
+            views.1[k].slab(&intersect(&types.0[k].held(mesh, at), &views.1[k].held))
+        };
+        let kind = Kind::Exchange;
+        let (copies, sends, recvs) = self.packets(&members, kind, views.0.len(), &leaves, &arrives);
+        calls.extend(copies);
+        start(calls, kind, group, views.0[0].dtype, sends, recvs, tag);
         if let Some(Call::Start { transfer, .. }) = calls.iter_mut().rev().nth(1) {
             transfer.add = true;
         }
+    }
+
+    /// What leaves for each member and arrives from it, of so many values; what an exchange leaves
+    /// where it is becomes a copy.
+    fn packets(
+        &self,
+        members: &[Vec<usize>],
+        kind: Kind,
+        values: usize,
+        leaves: &dyn Fn(usize, &[usize]) -> Slab,
+        arrives: &dyn Fn(usize, &[usize]) -> Slab,
+    ) -> (Option<Call>, Vec<Packet>, Vec<Packet>) {
+        let (mut sends, mut recvs, mut stays) = (Vec::new(), Vec::new(), None);
+        for (peer, at) in members.iter().enumerate() {
+            let outgoing = (0..values).map(|k| leaves(k, at));
+            let incoming = (0..values).map(|k| arrives(k, at));
+            if kind == Kind::Exchange && *at == self.at {
+                stays = Some(copy(outgoing.zip(incoming).collect()));
+                continue;
+            }
+            sends.push(packet(peer, values, outgoing));
+            recvs.push(packet(peer, values, incoming));
+        }
+        (stays, sends, recvs)
     }
 
     /// Each rank's best pair of value and index, all of them on every rank, and the best of those.
@@ -425,14 +463,20 @@ impl<'a> Lowering<'a> {
     }
 }
 
-fn kernel(applied: Applied, inputs: Vec<View>, outputs: Vec<View>) -> Call {
+fn leaf_of(applied: Applied) -> (LeafId, bool) {
     match applied {
-        Applied::Leaf(leaf) => Call::Kernel { leaf, adjoint: false, inputs, outputs },
-        Applied::Adjoint(leaf) => Call::Kernel { leaf, adjoint: true, inputs, outputs },
+        Applied::Leaf(leaf) => (leaf, false),
+        Applied::Adjoint(leaf) => (leaf, true),
         Applied::Term(term) => {
             unreachable!("term {} is not expanded: the verifier saw to it", term.0)
         }
     }
+}
+
+/// The pieces for one member; of several values those that are not empty.
+fn packet(peer: usize, values: usize, slabs: impl Iterator<Item = Slab>) -> Packet {
+    let slabs = slabs.filter(|slab| values == 1 || !slab.is_empty()).collect();
+    Packet { peer, slabs }
 }
 
 fn copy(moves: Vec<(Slab, Slab)>) -> Call {

@@ -19,6 +19,7 @@ use crate::ir::{Applied, Block, MEANING, Op, Plan, Region, Return, Target, TermI
 use crate::machine::Machine;
 use crate::meaning::without_meaning;
 use crate::merge_dots::MergeDots;
+use crate::merge_halos::MergeHalos;
 use crate::merge_sums::MergeSums;
 use crate::merge_vectors::MergeVectors;
 use crate::mesh::Mesh;
@@ -26,6 +27,7 @@ use crate::one_pass_normal::OnePassNormal;
 use crate::placement::{Cut, Split};
 use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
+use crate::recognise_normal::RecogniseNormal;
 use crate::ride_reductions::RideReductions;
 use crate::search::{Decisions, Pin};
 use crate::share_values::ShareValues;
@@ -81,6 +83,8 @@ pub type Stage = (&'static dyn Pass, &'static str);
 pub static PIPELINE: &[Stage] = &[
     (&PushAdjoints, "all that follows knows leaves and their adjoints only"),
     (&FoldScalars, "scalars between factors hide what cancels"),
+    (&RecogniseNormal, "no scalar stands between stacks that meet"),
+    (&FoldScalars, "blocks that met may have had scalars of their own"),
     (&CancelIdentities, "on flat products without scalars, before they become nodes"),
     (&AssociateProducts, "from terms to nodes: the last pass that sees composite operators"),
     (&ShareValues, "equal subexpressions are visible as equal nodes now"),
@@ -89,6 +93,7 @@ pub static PIPELINE: &[Stage] = &[
     (&InsertCollectives, "decides and writes placements; the passes below never change one"),
     (&ShareValues, "redistributions of one value may have become equal"),
     (&MergeSums, "fewer reductions, before they are merged into calls"),
+    (&MergeHalos, "once equal halos are one"),
     (&DropReplicatedDots, "a reduction that is not needed must not hold up others"),
     (&MergeVectors, "vectors that share a call are one for the numbers to ride on"),
     (&RideReductions, "before numbers look for each other: a ride costs no call at all"),

@@ -195,6 +195,13 @@ impl Placement {
         self.ghosts.iter().any(|&g| g != (0, 0))
     }
 
+    /// Whether all that another placement holds of a part is held, and valid.
+    pub fn covers(&self, other: &Self) -> bool {
+        let deep = |(a, b): (&(usize, usize), &(usize, usize))| b.0 <= a.0 && b.1 <= a.1;
+        let fits = self.ghosts.iter().zip(&other.ghosts).all(deep);
+        fits && !self.dual && !other.dual && self.without_ghosts() == other.without_ghosts()
+    }
+
     /// The same without ghost cells.
     pub fn without_ghosts(&self) -> Self {
         Placement { ghosts: vec![(0, 0); self.ghosts.len()], dual: false, ..self.clone() }

@@ -75,12 +75,21 @@ impl<'a> Router<'a> {
             steps.push((op, next.clone()));
             *at = next;
         };
+        let bare = to.without_ghosts();
+        if at.placement.has_ghosts() && !at.placement.dual && at.placement.without_ghosts() == bare
+        {
+            let covers = at.placement.covers(to);
+            if !covers && !to.pending.is_empty() {
+                return None;
+            }
+            step(&mut at, if covers { Op::Slice } else { Op::Halo }, to.clone());
+            return Some((cost, steps));
+        }
         if at.placement.has_ghosts() {
             let op = if at.placement.dual { Op::HaloSum } else { Op::Slice };
-            let bare = at.placement.without_ghosts();
-            step(&mut at, op, bare);
+            let settled = at.placement.without_ghosts();
+            step(&mut at, op, settled);
         }
-        let bare = to.without_ghosts();
         let path = if at.placement == bare { Vec::new() } else { self.shortest(&at, &bare)? };
         for (op, placement) in path {
             step(&mut at, op, placement);

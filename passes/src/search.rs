@@ -14,6 +14,7 @@ mod tiles;
 mod candidates;
 mod sides;
 mod costs;
+mod depths;
 mod review;
 mod every;
 mod pins;
@@ -305,7 +306,7 @@ impl Search<'_> {
             Variable::Leaf(_) | Variable::Pair(_) => Placement::default(),
         };
         let blocks = || self.plan.blocks.iter().enumerate();
-        Decisions {
+        let mut decisions = Decisions {
             tiles,
             nodes: blocks()
                 .map(|(b, block)| (0..block.nodes.len()).map(|n| self.sides(b, n, &pick)).collect())
@@ -316,6 +317,8 @@ impl Search<'_> {
                     (0..block.returns.len()).map(|k| self.handed(b, k, &pick)).collect()
                 })
                 .collect(),
-        }
+        };
+        self.deepen(&mut decisions);
+        decisions
     }
 }

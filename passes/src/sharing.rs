@@ -1,6 +1,6 @@
-//! Sharing: independent reductions become one call, as far as a pass wants it.
+//! Sharing: independent reductions, or halos, become one call, as far as a pass wants it.
 //!
-//! Two reductions can share a call if they sum over the same axes in the same precision and
+//! Two calls of one kind can be one if they connect the same ranks, carry the same precision and
 //! neither needs the other's result.
 //! The shared call waits for the operands of both, and what follows either waits for it; so they
 //! share only where the longest chain of communications stays as long as it was, and with one
@@ -16,6 +16,18 @@ use petgraph::graph::NodeIndex;
 /// The plan after all pairs of reductions share a call that can, and that `wanted` picks.
 pub(crate) fn shared(plan: &Plan, wanted: impl Fn(&Block, &Node, &Node) -> bool) -> Plan {
     repeated(plan, |block| joined(block, &wanted))
+}
+
+/// The plan after all pairs of calls of a kind are one that can be, and that `wanted` picks.
+pub(crate) fn shared_calls(
+    plan: &Plan,
+    kind: impl Fn(&Op) -> bool,
+    wanted: impl Fn(&Block, &Node, &Node) -> bool,
+) -> Plan {
+    let same = |block: &Block, a: &Node, b: &Node| {
+        is_double(block, a) == is_double(block, b) && wanted(block, a, b)
+    };
+    repeated(plan, |block| pair_of(block, &kind, same).map(|(i, j)| join(block, i, j)))
 }
 
 /// The block after one pair of reductions shares a call, if there is one that can.
@@ -34,13 +46,20 @@ pub(crate) fn pair(
     block: &Block,
     wanted: impl Fn(&Block, &Node, &Node) -> bool,
 ) -> Option<(usize, usize)> {
+    pair_of(block, |op| matches!(op, Op::AllReduce(_)), wanted)
+}
+
+fn pair_of(
+    block: &Block,
+    kind: impl Fn(&Op) -> bool,
+    wanted: impl Fn(&Block, &Node, &Node) -> bool,
+) -> Option<(usize, usize)> {
     let graph = dependences(block);
     let chains = Chains::new(block);
-    let reductions: Vec<usize> =
-        (0..block.nodes.len()).filter(|&n| matches!(block.nodes[n].op, Op::AllReduce(_))).collect();
-    let mut pairs = (1..reductions.len())
-        .flat_map(|k| reductions[..k].iter().map(move |&i| (i, k)))
-        .map(|(i, k)| (i, reductions[k]));
+    let calls: Vec<usize> = (0..block.nodes.len()).filter(|&n| kind(&block.nodes[n].op)).collect();
+    let mut pairs = (1..calls.len())
+        .flat_map(|k| calls[..k].iter().map(move |&i| (i, k)))
+        .map(|(i, k)| (i, calls[k]));
     pairs.find(|&(i, j)| {
         let (a, b) = (&block.nodes[i], &block.nodes[j]);
         a.op == b.op
@@ -50,9 +69,9 @@ pub(crate) fn pair(
     })
 }
 
-/// Whether a reduction sums in double precision.
-pub(crate) fn is_double(block: &Block, reduction: &Node) -> bool {
-    block.ty(reduction.args[0]).dtype.is_double()
+/// Whether a call carries double precision.
+pub(crate) fn is_double(block: &Block, call: &Node) -> bool {
+    block.ty(call.args[0]).dtype.is_double()
 }
 
 /// The bytes of a reduction's operands on the rank that has most of them.

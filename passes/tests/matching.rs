@@ -2,7 +2,7 @@
 
 mod sample;
 
-use adjoin_passes::calls::{Call, Calls, Kind, Slab};
+use adjoin_passes::calls::{Call, Calls, Kernel, Kind, Slab};
 use adjoin_passes::certify::{Verdict, certify_calls};
 use adjoin_passes::interpret::{CallError, matching};
 use adjoin_passes::lower::lower_all;
@@ -27,7 +27,7 @@ fn slabs(calls: &Calls, b: usize, n: usize, f: impl Fn(&mut Slab)) -> Option<Cal
         Call::Start { transfer, .. } => {
             transfer.recvs.iter_mut().flat_map(|p| &mut p.slabs).for_each(f);
         }
-        Call::Kernel { .. } | Call::Local { .. } | Call::Wait { .. } | Call::Region { .. } => {
+        Call::Kernel(_) | Call::Local { .. } | Call::Wait { .. } | Call::Region { .. } => {
             return None;
         }
     }
@@ -108,14 +108,14 @@ const FAULTS: [Fault; 25] = [
     }),
     ("swapped adjoint", |c, b, n| {
         let mut out = c.clone();
-        let Call::Kernel { adjoint, .. } = call(&mut out, b, n) else { return None };
+        let Call::Kernel(Kernel { adjoint, .. }) = call(&mut out, b, n) else { return None };
         *adjoint = !*adjoint;
         Some(out)
     }),
     ("result over argument", |c, b, n| {
         let mut out = c.clone();
         match call(&mut out, b, n) {
-            Call::Kernel { inputs, outputs, .. } => outputs[0].buffer = inputs[0].buffer,
+            Call::Kernel(Kernel { inputs, outputs, .. }) => outputs[0].buffer = inputs[0].buffer,
             Call::Local { args, out, .. } => out.buffer = args.first()?.buffer,
             Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } | Call::Region { .. } => {
                 return None;
@@ -127,7 +127,9 @@ const FAULTS: [Fault; 25] = [
         let mut out = c.clone();
         let count = out.buffers.len();
         match call(&mut out, b, n) {
-            Call::Kernel { inputs, .. } => inputs[0].buffer = (inputs[0].buffer + 1) % count,
+            Call::Kernel(Kernel { inputs, .. }) => {
+                inputs[0].buffer = (inputs[0].buffer + 1) % count;
+            }
             Call::Local { args, .. } => {
                 let arg = args.first_mut()?;
                 arg.buffer = (arg.buffer + 1) % count;
@@ -142,7 +144,9 @@ const FAULTS: [Fault; 25] = [
         let mut out = c.clone();
         let count = out.buffers.len();
         match call(&mut out, b, n) {
-            Call::Kernel { outputs, .. } => outputs[0].buffer = (outputs[0].buffer + 1) % count,
+            Call::Kernel(Kernel { outputs, .. }) => {
+                outputs[0].buffer = (outputs[0].buffer + 1) % count;
+            }
             Call::Local { out, .. } => out.buffer = (out.buffer + 1) % count,
             Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } | Call::Region { .. } => {
                 return None;
@@ -166,9 +170,9 @@ const FAULTS: [Fault; 25] = [
     }),
     ("smaller tile", |c, b, n| {
         let mut out = c.clone();
-        let Call::Kernel { leaf, .. } = call(&mut out, b, n) else { return None };
-        let leaf = leaf.0 as usize;
-        let range = out.tiles[leaf].iter_mut().find(|r| r.start < r.end)?;
+        let Call::Kernel(Kernel { tile, .. }) = call(&mut out, b, n) else { return None };
+        let tile = *tile;
+        let range = out.tiles[tile].iter_mut().find(|r| r.start < r.end)?;
         range.end -= 1;
         Some(out)
     }),
@@ -340,7 +344,7 @@ const BREAKS: [Break; 12] = [
         transfer.sends.push(transfer.sends[0].clone());
     }),
     ("own output", |c| match call(&mut c[0], 0, STENCIL) {
-        Call::Kernel { inputs, outputs, .. } => outputs[0].buffer = inputs[0].buffer,
+        Call::Kernel(Kernel { inputs, outputs, .. }) => outputs[0].buffer = inputs[0].buffer,
         other => panic!("{other:?} is no kernel"),
     }),
     ("in flight", |c| c[0].blocks[0].calls.swap(EXCHANGE + 1, STENCIL)),

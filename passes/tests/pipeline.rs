@@ -57,3 +57,40 @@ fn small_plans_are_proven_on_every_mesh() {
         );
     }
 }
+
+/// However a normal operator of a stack is written, its plan is the same.
+#[test]
+fn every_writing_of_a_normal_operator_has_one_plan() {
+    let head = "mesh 1 rank
+let A = (i) <- (j) : f64[64, 48]
+let B = (i) <- (j) : f64[96, 48]
+let F = (i!) <- (j!) isometry : f64[72, 64]
+term t0 = A.H
+term t1 = B.H
+term t2 = vstack A B
+term t3 = F @ A
+term t4 = vstack t3 B
+";
+    let writings = [
+        "term t5 = t2.H\nterm t7 = t5 @ t2",
+        "term t5 = t2.T\nterm t7 = t5 @ t2",
+        "term t5 = t2.H\nterm t6 = t5 @ t2\nterm t7 = t6.H",
+        "term t5 = hstack t0 t1\nterm t7 = t5 @ t2",
+        "term t5 = t0 @ A\nterm t6 = t1 @ B\nterm t7 = sum t5 t6",
+        "term t5 = t4.H\nterm t7 = t5 @ t4",
+    ];
+    let blocks = |writing: &str, mesh: &str| {
+        let apply = "%0 = input x : f64[48]\n%1 = apply t7 %0 : f64[48]\nreturn %1\n";
+        let mut plan = finished(&format!("{head}{writing}\n{apply}"), mesh);
+        plan.leaves.truncate(2);
+        plan.blocks
+    };
+    for mesh in ["p=1", "p=2", "r=2,c=2"] {
+        let first = blocks(writings[0], mesh);
+        for writing in &writings[1..] {
+            assert_eq!(blocks(writing, mesh), first, "{writing} on {mesh}");
+        }
+        let regions: usize = first.iter().map(|b| b.regions.len()).sum();
+        assert!(mesh != "p=1" || regions == 2, "{first:?}");
+    }
+}

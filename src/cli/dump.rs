@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::planned::Planned;
 use adjoin_passes::Plan;
-use adjoin_passes::calls::{Call, CallBlock, Calls, Kind, Packet, Port, View};
+use adjoin_passes::calls::{Call, CallBlock, Calls, Kernel, Kind, Packet, Port, View};
 use adjoin_passes::ir::Over;
 use adjoin_passes::lower::lower;
 use adjoin_passes::text::operation;
@@ -75,7 +75,7 @@ fn show_block(plan: &Plan, block: &CallBlock, text: &mut String) {
 
 fn line(plan: &Plan, call: &Call) -> String {
     match call {
-        Call::Kernel { leaf, adjoint, inputs, outputs } => {
+        Call::Kernel(Kernel { leaf, adjoint, inputs, outputs, .. }) => {
             let adjoint = if *adjoint { ".H" } else { "" };
             let (inputs, outputs) = (views(inputs), views(outputs));
             format!("{outputs} = apply {}{adjoint} {inputs}", plan[*leaf].name)

@@ -237,6 +237,10 @@ impl<R: Real + crate::elements::Element> Kernel for Sweep<R> {
         let from = (space(y.held, x.held), y.data);
         self.star.adjoint(from, (x.held, x.data), y.group, acc);
     }
+
+    fn gathers(&self) -> bool {
+        true
+    }
 }
 
 pub(super) const FIRST: Entry = Entry {

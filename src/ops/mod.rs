@@ -191,6 +191,12 @@ pub trait LocalOperator: Send {
         acc: Acc,
     ) -> Result<(), OperatorError>;
 
+    /// Whether patches of the domain may hold other elements than the tile reaches: more than
+    /// `forward` reads, or not all that `adjoint` contributes to.
+    fn takes_windows(&self, _adjoint: bool) -> bool {
+        false
+    }
+
     /// Whether each element of a result follows from the same element of the argument, and the
     /// tile can be applied to some of them by [`LocalOperator::elements`].
     fn has_elements(&self) -> bool {

@@ -116,6 +116,11 @@ pub(super) trait Kernel: Send {
 
     fn adjoint(&mut self, panel: usize, y: View<Self::Y>, x: ViewMut<Self::X>, acc: Acc);
 
+    /// Whether `adjoint` leaves out what it contributes to elements that are not held.
+    fn gathers(&self) -> bool {
+        false
+    }
+
     /// Whether the kernel can be applied to some elements, each following from its own one.
     fn has_elements(&self) -> bool {
         false
@@ -160,22 +165,39 @@ pub(super) fn local<K: Kernel + 'static>(
 }
 
 impl<K> Local<K> {
-    fn check(&self, domain: &[Range<usize>], range: &[Range<usize>]) -> Result<(), OperatorError> {
-        let side = |name, needed: &Region, held: &[Range<usize>], widens| {
-            if holds(held, needed, widens) {
+    fn check(
+        &self,
+        (domain, windows): (&[Range<usize>], Windows),
+        range: &[Range<usize>],
+    ) -> Result<(), OperatorError> {
+        let side = |name, needed: &Region, held: &[Range<usize>], windows| {
+            if holds(held, needed, windows) {
                 return Ok(());
             }
             let message = format!("its {name} is {held:?} where the tile needs {needed:?}");
             Err(OperatorError(format!("{}: {message}", self.kind)))
         };
-        side("domain", &self.domain, domain, self.widens)?;
-        side("range", &self.range, range, false)
+        side("domain", &self.domain, domain, windows)?;
+        side("range", &self.range, range, Windows::Same)
     }
 }
 
-fn holds(held: &[Range<usize>], needed: &[Range<usize>], widens: bool) -> bool {
-    let covers = |(held, needed): (&Range<usize>, &Range<usize>)| {
-        held == needed || (widens && held.start <= needed.start && needed.end <= held.end)
+/// Which boxes a patch may have.
+#[derive(Clone, Copy)]
+enum Windows {
+    /// The box that the tile needs.
+    Same,
+    /// One that holds it.
+    Wider,
+    /// Any.
+    Any,
+}
+
+fn holds(held: &[Range<usize>], needed: &[Range<usize>], windows: Windows) -> bool {
+    let covers = |(held, needed): (&Range<usize>, &Range<usize>)| match windows {
+        Windows::Same => held == needed,
+        Windows::Wider => held.start <= needed.start && needed.end <= held.end,
+        Windows::Any => true,
     };
     volume(needed) == 0 || held.iter().zip(needed).all(covers)
 }
@@ -197,7 +219,8 @@ impl<K: Kernel> LocalOperator for Local<K> {
         acc: Acc,
     ) -> Result<(), OperatorError> {
         let (x, y) = (view(x, &self.domain)?, view_mut(y, &self.range)?);
-        self.check(x.held, y.held)?;
+        let windows = if self.widens { Windows::Wider } else { Windows::Same };
+        self.check((x.held, windows), y.held)?;
         self.kernel.forward(panel, x, y, acc);
         Ok(())
     }
@@ -210,9 +233,18 @@ impl<K: Kernel> LocalOperator for Local<K> {
         acc: Acc,
     ) -> Result<(), OperatorError> {
         let (y, x) = (view(y, &self.range)?, view_mut(x, &self.domain)?);
-        self.check(x.held, y.held)?;
+        let windows = match (self.widens, self.kernel.gathers()) {
+            (_, true) => Windows::Any,
+            (true, false) => Windows::Wider,
+            (false, false) => Windows::Same,
+        };
+        self.check((x.held, windows), y.held)?;
         self.kernel.adjoint(panel, y, x, acc);
         Ok(())
+    }
+
+    fn takes_windows(&self, adjoint: bool) -> bool {
+        if adjoint { self.kernel.gathers() } else { self.widens }
     }
 
     fn has_elements(&self) -> bool {

@@ -16,6 +16,7 @@ pub mod world;
 mod boxes;
 mod memory;
 mod tiles;
+mod windows;
 
 pub use device::{Device, Host};
 pub use error::RunError;

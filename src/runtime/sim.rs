@@ -262,6 +262,7 @@ impl Arithmetic for Sim<'_> {
         let name = &self.plan[place.leaf].name;
         let application = Application {
             leaf,
+            index: place.index,
             adjoint: place.adjoint,
             factors: place.tile,
             inputs: &inputs.iter().map(|(view, _)| *view).collect::<Vec<_>>(),

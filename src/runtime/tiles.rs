@@ -6,6 +6,7 @@
 use crate::elements::{Slice, SliceMut};
 use crate::ops::{LocalOperator, Operator, OperatorError, Patch, PatchMut, Residency, Tile};
 use crate::runtime::comm::PANICKED;
+use crate::runtime::windows::Windows;
 use adjoin_kernels::host::Acc;
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::View;
@@ -25,7 +26,7 @@ pub(crate) struct Tiles {
 }
 
 struct Built {
-    leaf: usize,
+    index: usize,
     domain: Dtype,
     range: Dtype,
     tile: SharedTile,
@@ -34,6 +35,8 @@ struct Built {
 /// Which leaf is applied how, to what.
 pub(crate) struct Application<'a> {
     pub(crate) leaf: usize,
+    /// Which of the rank's tiles.
+    pub(crate) index: usize,
     pub(crate) adjoint: bool,
     /// For each factor the indices of the rank's tile.
     pub(crate) factors: &'a [Range<usize>],
@@ -54,14 +57,27 @@ impl Tiles {
         }
         let (from, to) = (call.inputs[0].dtype, call.outputs[0].dtype);
         let (domain, range) = if call.adjoint { (to, from) } else { (from, to) };
-        let known = |b: &&Built| (b.leaf, b.domain, b.range) == (call.leaf, domain, range);
-        if let Some(built) = self.built.iter().find(known) {
-            return Ok(Some(built.tile.clone()));
-        }
+        let operator = &self.operators[call.leaf];
         let tile = Tile { factors: call.factors.to_vec(), domain, range, rank: self.rank };
-        let tile = Arc::new(Mutex::new(build(&self.operators[call.leaf], tile)?));
-        self.built.push(Built { leaf: call.leaf, domain, range, tile: tile.clone() });
-        Ok(Some(tile))
+        let windows = Windows::of(operator.signature(), &tile, call);
+        let built = self.built(call, tile)?;
+        let takes = |tile: &SharedTile| lock(tile).takes_windows(call.adjoint);
+        Ok(Some(match windows.filter(|_| !takes(&built)) {
+            Some(windows) => Arc::new(Mutex::new(windows.around(built)?)),
+            None => built,
+        }))
+    }
+
+    /// The tile, which is built if it is not there yet.
+    fn built(&mut self, call: &Application<'_>, tile: Tile) -> Result<SharedTile, String> {
+        let (domain, range) = (tile.domain, tile.range);
+        let known = |b: &&Built| (b.index, b.domain, b.range) == (call.index, domain, range);
+        if let Some(built) = self.built.iter().find(known) {
+            return Ok(built.tile.clone());
+        }
+        let local: SharedTile = Arc::new(Mutex::new(build(&self.operators[call.leaf], tile)?));
+        self.built.push(Built { index: call.index, domain, range, tile: local.clone() });
+        Ok(local)
     }
 }
 
@@ -77,6 +93,10 @@ fn build(operator: &Arc<dyn Operator>, tile: Tile) -> Result<Box<dyn LocalOperat
     Ok(if conduct.thread_safe { local } else { Box::new(Alone(local)) })
 }
 
+fn lock(tile: &SharedTile) -> MutexGuard<'_, Box<dyn LocalOperator>> {
+    tile.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// `y = A x` on a tile, or `y = Aᴴ x`.
 pub(crate) fn apply(
     tile: &SharedTile,
@@ -84,8 +104,19 @@ pub(crate) fn apply(
     x: &[Patch<'_>],
     y: &mut [PatchMut<'_>],
 ) -> Result<(), String> {
-    let mut tile = tile.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut tile = lock(tile);
     caught(|| panels(tile.as_mut(), adjoint, x, y, Acc::Set))
+}
+
+/// `y (+)= A x` on a tile, or `y (+)= Aᴴ x`.
+pub(super) fn all_panels(
+    tile: &SharedTile,
+    adjoint: bool,
+    x: &[Patch<'_>],
+    y: &mut [PatchMut<'_>],
+    acc: Acc,
+) -> Result<(), OperatorError> {
+    panels(lock(tile).as_mut(), adjoint, x, y, acc)
 }
 
 /// One panel of a tile that the caller holds.
@@ -113,18 +144,18 @@ pub(crate) fn elements(
     x: Slice<'_>,
     y: SliceMut<'_>,
 ) -> Result<(), String> {
-    let mut tile = tile.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut tile = lock(tile);
     caught(|| tile.elements(adjoint, start, x, y))
 }
 
 /// Whether a tile can be applied to some elements.
 pub(crate) fn has_elements(tile: &SharedTile) -> bool {
-    tile.lock().unwrap_or_else(PoisonError::into_inner).has_elements()
+    lock(tile).has_elements()
 }
 
 /// Whether all panels of a tile are ranges of rows.
 pub(crate) fn has_rows(tile: &SharedTile) -> bool {
-    let tile = tile.lock().unwrap_or_else(PoisonError::into_inner);
+    let tile = lock(tile);
     (0..tile.panels()).all(|panel| tile.rows(panel).is_some())
 }
 
@@ -207,6 +238,10 @@ impl LocalOperator for Alone {
     ) -> Result<(), OperatorError> {
         let _alone = alone();
         self.0.adjoint(panel, y, x, acc)
+    }
+
+    fn takes_windows(&self, adjoint: bool) -> bool {
+        self.0.takes_windows(adjoint)
     }
 
     fn has_elements(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The kinds of spans of a program: what its calls are called, and what they should take.
 
 use super::recorder::{Entry, Kind};
-use adjoin_passes::calls::{Call, Calls, Kind as Way, Transfer};
+use adjoin_passes::calls::{Call, Calls, Kernel, Kind as Way, Transfer};
 use adjoin_passes::ir::{Over, Plan};
 use adjoin_passes::simulate::Expected;
 use adjoin_passes::text::operation;
@@ -114,7 +114,7 @@ impl Writer<'_> {
 
     fn local(&self, nodes: &Range<usize>, call: &Call) -> String {
         match call {
-            Call::Kernel { leaf, adjoint, .. } => {
+            Call::Kernel(Kernel { leaf, adjoint, .. }) => {
                 format!("apply {}{}", self.plan[*leaf].name, if *adjoint { ".H" } else { "" })
             }
             Call::Local { op, .. } => operation(self.plan, op),

@@ -1,7 +1,7 @@
 //! Planted faults of calls on single ranks: what a wrong lowering or back end could do.
 
 use adjoin_passes::Dtype;
-use adjoin_passes::calls::{Call, Calls, Kind, Packet, Slab, Transfer, View};
+use adjoin_passes::calls::{Call, Calls, Kernel, Kind, Packet, Slab, Transfer, View};
 use adjoin_passes::ir::{LeafId, Map, Op};
 use std::ops::Range;
 
@@ -42,7 +42,7 @@ type Put<'a> = dyn FnMut(&'static str, Calls) + 'a;
 fn order(rank: &Calls, b: usize, k: usize, put: &mut Put) {
     let calls = &rank.blocks[b].calls;
     let kind = match &calls[k] {
-        Call::Kernel { .. } => "missing kernel",
+        Call::Kernel(_) => "missing kernel",
         Call::Local { .. } => "missing local node",
         Call::Copy { .. } => "missing copy",
         Call::Start { .. } => "missing start",
@@ -85,15 +85,20 @@ fn contents(rank: &Calls, b: usize, k: usize, put: &mut Put) {
         put(kind, mutant);
     };
     match &rank.blocks[b].calls[k] {
-        Call::Kernel { leaf, .. } => {
-            let next = LeafId((leaf.0 + 1) % rank.tiles.len() as u32);
+        Call::Kernel(Kernel { leaf, .. }) => {
+            let calls = rank.blocks.iter().flat_map(|b| &b.calls).flat_map(Call::inner);
+            let leaves = calls.filter_map(|call| match call {
+                Call::Kernel(kernel) => Some(kernel.leaf.0 + 1),
+                _ => None,
+            });
+            let next = LeafId((leaf.0 + 1) % leaves.max().unwrap_or(1));
             edit("other direction", &|call| {
-                let Call::Kernel { adjoint, .. } = call else { return };
+                let Call::Kernel(Kernel { adjoint, .. }) = call else { return };
                 *adjoint = !*adjoint;
             });
             edit("other leaf", &|call| {
-                let Call::Kernel { leaf, .. } = call else { return };
-                *leaf = next;
+                let Call::Kernel(Kernel { leaf, tile, .. }) = call else { return };
+                (*leaf, *tile) = (next, next.0 as usize);
             });
         }
         Call::Local { op, .. } => {
@@ -189,7 +194,7 @@ fn other_op(op: &Op) -> Option<Op> {
 
 fn views(call: &mut Call) -> Vec<&mut View> {
     match call {
-        Call::Kernel { inputs, outputs, .. } => inputs.iter_mut().chain(outputs).collect(),
+        Call::Kernel(Kernel { inputs, outputs, .. }) => inputs.iter_mut().chain(outputs).collect(),
         Call::Local { args, out, .. } => args.iter_mut().chain([out]).collect(),
         Call::Copy { clear, .. } => clear.iter_mut().collect(),
         Call::Region { calls, .. } => calls.iter_mut().flat_map(views).collect(),

@@ -5,7 +5,7 @@
 //! | `own output` | what a call writes it does not read, but for what works in place |
 //! | `in flight` | between start and wait nobody writes what leaves or touches what arrives |
 
-use crate::calls::{Call, Kind, Slab, Transfer, View};
+use crate::calls::{Call, Kernel, Kind, Slab, Transfer, View};
 use crate::ir::Op;
 use crate::lower::works_in_place;
 
@@ -20,7 +20,7 @@ pub(super) fn check(calls: &[Call]) -> Result<(), Broken> {
         match call {
             Call::Start { id, transfer } => flying.push((*id, transfer)),
             Call::Wait { id } => flying.retain(|(other, _)| other != id),
-            Call::Kernel { .. } | Call::Local { .. } | Call::Copy { .. } | Call::Region { .. } => {}
+            Call::Kernel(_) | Call::Local { .. } | Call::Copy { .. } | Call::Region { .. } => {}
         }
     }
     Ok(())
@@ -28,10 +28,12 @@ pub(super) fn check(calls: &[Call]) -> Result<(), Broken> {
 
 fn own_output(call: &Call) -> Result<(), Broken> {
     let shared = match call {
-        Call::Kernel { inputs, outputs, .. } => outputs.iter().enumerate().find_map(|(o, out)| {
-            let twice = outputs[..o].iter().chain(inputs).any(|v| clash(v, out));
-            twice.then_some(out.buffer)
-        }),
+        Call::Kernel(Kernel { inputs, outputs, .. }) => {
+            outputs.iter().enumerate().find_map(|(o, out)| {
+                let twice = outputs[..o].iter().chain(inputs).any(|v| clash(v, out));
+                twice.then_some(out.buffer)
+            })
+        }
         Call::Local { op, args, out } => {
             let wrong = |(k, arg): (usize, &View)| clash(arg, out) && !in_place(op, k, arg, out);
             args.iter().enumerate().any(|(k, arg)| wrong((k, arg))).then_some(out.buffer)
@@ -113,7 +115,7 @@ fn uses(call: &Call) -> (Vec<usize>, Vec<usize>) {
         views.iter().filter(|v| !v.is_empty()).map(|v| v.buffer).collect()
     };
     match call {
-        Call::Kernel { inputs, outputs, .. } => (of(inputs), of(outputs)),
+        Call::Kernel(Kernel { inputs, outputs, .. }) => (of(inputs), of(outputs)),
         Call::Local { args, out, .. } => (of(args), of(std::slice::from_ref(out))),
         Call::Copy { clear, moves } => {
             let cleared = clear.iter().map(|v| v.buffer);

@@ -1,6 +1,6 @@
 //! Whether what ranks do at true size occurs on the small mesh too.
 
-use crate::calls::{Call, Calls, Kind, Transfer, View};
+use crate::calls::{Call, Calls, Kernel, Kind, Transfer, View};
 use crate::ir::{LeafId, Op, Over, Plan};
 use crate::placement::{Split, Type};
 use crate::signature::Spread;
@@ -96,7 +96,7 @@ pub(super) fn calls_match(large: &[Calls], small: &[Calls]) -> Result<(), String
 /// One call without sizes.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
-    Kernel(LeafId, bool, Vec<usize>, Vec<usize>),
+    Kernel(LeafId, usize, bool, Vec<usize>, Vec<usize>),
     Local(Op, Vec<usize>, usize),
     Copy(Option<usize>, Vec<(usize, usize)>),
     Start(u32, Kind, u32, crate::Dtype, bool, Vec<usize>),
@@ -107,8 +107,8 @@ enum Step {
 fn steps(calls: &Calls) -> Vec<Step> {
     let buffers = |views: &[View]| views.iter().map(|v| v.buffer).collect::<Vec<_>>();
     let step = |call: &Call| match call {
-        Call::Kernel { leaf, adjoint, inputs, outputs } => {
-            Step::Kernel(*leaf, *adjoint, buffers(inputs), buffers(outputs))
+        Call::Kernel(Kernel { leaf, tile, adjoint, inputs, outputs }) => {
+            Step::Kernel(*leaf, *tile, *adjoint, buffers(inputs), buffers(outputs))
         }
         Call::Local { op, args, out } => Step::Local(op.clone(), buffers(args), out.buffer),
         Call::Copy { clear, moves } => Step::Copy(

@@ -73,11 +73,12 @@ impl Account {
     /// The account of a placed plan.
     pub fn of(plan: &Plan, machine: &Machine) -> Self {
         let mesh = &plan.mesh;
-        let held = |l: &crate::ir::Leaf| {
-            let cost = l.signature.cost_or_estimate();
-            (cost.holds.max(cost.reads) * share(&l.signature, &l.tile, mesh), cost)
+        let held = |(l, leaf): (usize, &crate::ir::Leaf)| {
+            let cost = leaf.signature.cost_or_estimate();
+            let tiles = Whose::Largest.tiles(plan, LeafId(l as u32));
+            (cost.holds.max(cost.reads) * share(&leaf.signature, &leaf.tile, mesh) * tiles, cost)
         };
-        let leaves: Vec<_> = plan.leaves.iter().map(held).collect();
+        let leaves: Vec<_> = plan.leaves.iter().enumerate().map(held).collect();
         Account {
             blocks: plan.blocks.iter().map(|b| account(plan, b, machine)).collect(),
             operators: leaves.iter().map(|(holds, _)| holds).sum(),

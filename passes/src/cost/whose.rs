@@ -1,9 +1,11 @@
 //! Whose share of the work is counted: that of the rank with most of it, or of one rank.
 
-use super::Work;
+use super::{Work, leaf_of};
+use crate::ir::{LeafId, Plan};
 use crate::mesh::Mesh;
 use crate::placement::{Split, Type};
 use crate::signature::{Factor, Signature};
+use std::collections::BTreeMap;
 
 /// The ranks whose share is counted.
 #[derive(Clone, Copy, Debug)]
@@ -23,13 +25,50 @@ impl Whose<'_> {
         }
     }
 
-    /// The elements of a value that are owned.
+    /// The elements of a value that are held, ghost cells included.
     pub fn len(self, ty: &Type, mesh: &Mesh) -> f64 {
-        let dims = ty.dims.iter().zip(&ty.placement.splits);
-        dims.map(|(&n, split)| self.extent(n, split, mesh) as f64).product()
+        (0..ty.dims.len()).map(|d| self.held(ty, d, mesh) as f64).product()
     }
 
-    /// The bytes of a value that are owned.
+    /// The elements of a dim that are held.
+    fn held(self, ty: &Type, d: usize, mesh: &Mesh) -> usize {
+        let (n, split, (lo, hi)) = (ty.dims[d], &ty.placement.splits[d], ty.placement.ghosts[d]);
+        match (self, self.extent(n, split, mesh)) {
+            (_, 0) => 0,
+            (Whose::Largest, own) => (own + lo + hi).min(n),
+            (Whose::At(at), _) => {
+                let own = split.interval(n, mesh, at);
+                (own.end + hi).min(n) - own.start.saturating_sub(lo)
+            }
+        }
+    }
+
+    /// How much more is made of a value than is owned: ghosts that are not to be sent anywhere.
+    fn redundancy(self, ty: &Type, mesh: &Mesh) -> f64 {
+        let owned = ty.placed(ty.placement.without_ghosts());
+        match self.len(&owned, mesh) {
+            own if own > 0.0 && !ty.placement.dual => self.len(ty, mesh) / own,
+            _ => 1.0,
+        }
+    }
+
+    /// How many tiles of a leaf are held, one that is owned counting as one.
+    pub fn tiles(self, plan: &Plan, leaf: LeafId) -> f64 {
+        let mut known: BTreeMap<Vec<(usize, usize)>, f64> = BTreeMap::new();
+        for block in &plan.blocks {
+            for node in block.nodes.iter().filter(|n| leaf_of(n).is_some_and(|of| of.0 == leaf)) {
+                let adjoint = leaf_of(node).is_some_and(|of| of.1);
+                let range = if adjoint { &node.args } else { &node.results };
+                let range: Vec<_> = range.iter().map(|&v| block.ty(v)).collect();
+                let size =
+                    range.iter().map(|ty| self.redundancy(ty, &plan.mesh)).fold(1.0, f64::max);
+                known.insert(plan[leaf].extension(&range), size);
+            }
+        }
+        known.values().sum::<f64>().max(1.0)
+    }
+
+    /// The bytes of a value that are held.
     pub fn bytes(self, ty: &Type, mesh: &Mesh) -> f64 {
         self.len(ty, mesh) * ty.dtype.size() as f64
     }
@@ -76,7 +115,8 @@ impl Whose<'_> {
         (args, results): (&[Type], &[Type]),
     ) -> Work {
         let cost = signature.cost_or_estimate();
-        let share = self.share(signature, tile, mesh);
+        let more = results.iter().map(|ty| self.redundancy(ty, mesh)).fold(1.0, f64::max);
+        let share = self.share(signature, tile, mesh) * more;
         Work {
             flops: cost.flops * share * batch,
             reads: cost.reads * share,

@@ -72,7 +72,7 @@ impl<'a, M: Clone + Default> World<'a, M> {
                     return Ok(false);
                 }
             }
-            Call::Kernel { .. } | Call::Local { .. } | Call::Region { .. } | Call::Copy { .. } => {
+            Call::Kernel(_) | Call::Local { .. } | Call::Region { .. } | Call::Copy { .. } => {
                 let calls = &self.calls[rank];
                 local(arithmetic, calls, call, &mut memories[rank])
                     .map_err(|message| CallError::Failed { rank, message })?;

@@ -1,12 +1,11 @@
 //! The costs of choices, as small tables whose sum is minimised.
 
 use super::tiles::Tile;
-use super::{Choice, Search, User, Variable, applied};
-use crate::cost::{self, ONCE};
+use super::{Choice, Search, Sides, User, Variable, applied};
+use crate::cost::{self, ONCE, Whose};
 use crate::eliminate::Table;
 use crate::ir::{Block, LeafId, Op, Value};
-use crate::machine::bytes;
-use crate::placement::{Placement, Type};
+use crate::placement::{Placement, Split, Type};
 use std::collections::BTreeMap;
 
 /// A cost that depends on choices.
@@ -158,33 +157,44 @@ impl Search<'_> {
 
     /// The local work of a node on the rank that has most of it, and the price of its results.
     fn work(&self, b: usize, n: usize, choice: &Choice<'_>) -> f64 {
+        let tile = match applied(&self.plan.blocks[b].nodes[n]) {
+            Some((leaf, _)) => self.chosen_tile(leaf, choice),
+            None => Vec::new(),
+        };
+        self.work_on(b, n, &self.sides(b, n, choice), &tile)
+    }
+
+    /// The local work of a node with these sides, and of its leaf's tile.
+    pub(super) fn work_on(&self, b: usize, n: usize, sides: &Sides, tile: &[Split]) -> f64 {
         let block = &self.plan.blocks[b];
         let node = &block.nodes[n];
         let (mesh, machine) = (&self.cx.mesh, &self.cx.machine);
-        let sides = self.sides(b, n, choice);
         let placed = |vs: &[Value], ps: &[Placement]| -> Vec<Type> {
             vs.iter().zip(ps).map(|(&v, p)| block.ty(v).placed(p.clone())).collect()
         };
         let (args, results) =
             (placed(&node.args, &sides.args), placed(&node.results, &sides.results));
-        let held: f64 =
-            results.iter().map(|ty| bytes(ty, mesh)).sum::<f64>() * self.cx.memory_price;
+        let bytes = |ty: &Type| Whose::Largest.bytes(ty, mesh);
+        let held: f64 = results.iter().map(bytes).sum::<f64>() * self.cx.memory_price;
         let Some((leaf, adjoint)) = applied(node) else {
             // The norm of a value reads it once.
             let first = |k: &usize| !node.args[..*k].contains(&node.args[*k]);
             let read = (0..args.len()).filter(first).map(|k| &args[k]);
             let free = matches!(node.op, Op::Input(_) | Op::Get(_) | Op::Slot(_));
-            let moved = read.chain(&results).map(|ty| bytes(ty, mesh)).sum();
+            let moved = read.chain(&results).map(bytes).sum();
             return held + if free { 0.0 } else { machine.pass(moved) };
         };
-        let Variable::Leaf(tiles) = &self.variables[leaf.0 as usize] else {
-            unreachable!("leaves come first")
-        };
         let signature = &self.plan[leaf].signature;
-        let tile = self.tile(leaf, &tiles[choice(leaf.0 as usize)]);
         let columns = cost::batch(signature, adjoint, &args[0], mesh);
-        let work = cost::applied(signature, &tile, mesh, columns, (&args, &results));
+        let work = cost::applied(signature, tile, mesh, columns, (&args, &results));
         held + machine.seconds(signature.dtype, work)
+    }
+
+    fn chosen_tile(&self, leaf: LeafId, choice: &Choice<'_>) -> Vec<Split> {
+        match &self.variables[leaf.0 as usize] {
+            Variable::Leaf(tiles) => self.tile(leaf, &tiles[choice(leaf.0 as usize)]),
+            Variable::Class(_) | Variable::Pair(_) => unreachable!("leaves come first"),
+        }
     }
 }
 

@@ -7,16 +7,17 @@ use crate::mesh::{Axis, Mesh};
 use crate::placement::Split;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Small halo widths: as many as there are different ones, in their order.
+/// Small halo widths, in the order of the true ones: wherever two widths fit into a third, the
+/// small ones do.
 pub(super) struct Halos {
-    widths: Vec<usize>,
-    wider: Wider,
+    /// Each true width with the small one, ascending.
+    widths: Vec<(usize, usize)>,
 }
 
 /// What lies between small halo widths.
 #[derive(Clone, Copy)]
 pub(super) struct Wider {
-    /// From one width to the next.
+    /// From one width to the next, at least.
     pub step: usize,
     /// What the narrowest has more than one step.
     pub more: usize,
@@ -25,22 +26,32 @@ pub(super) struct Wider {
 impl Halos {
     /// The widths of a plan.
     pub fn of(plan: &Plan, wider: Wider) -> Self {
-        let mut widths = BTreeSet::new();
+        let mut all = BTreeSet::new();
         for leaf in &plan.leaves {
             let rule = &leaf.signature.rule;
-            widths.extend(rule.domain.iter().flatten().flat_map(|b| [b.halo.0, b.halo.1]));
+            all.extend(rule.domain.iter().flatten().flat_map(|b| [b.halo.0, b.halo.1]));
         }
         let types = plan.blocks.iter().flat_map(|b| &b.types);
         let types = types.chain(plan.states.iter().map(|s| &s.ty));
-        widths.extend(types.flat_map(|t| &t.placement.ghosts).flat_map(|g| [g.0, g.1]));
-        widths.remove(&0);
-        Halos { widths: widths.into_iter().collect(), wider }
+        all.extend(types.flat_map(|t| &t.placement.ghosts).flat_map(|g| [g.0, g.1]));
+        all.remove(&0);
+        let mut widths: Vec<(usize, usize)> = Vec::new();
+        for width in all {
+            let next = widths.last().map_or(wider.more, |w| w.1) + wider.step;
+            let fits = |(a, b): (&(usize, usize), &(usize, usize))| {
+                if a.0 + b.0 <= width { a.1 + b.1 } else { 0 }
+            };
+            let sums = widths.iter().flat_map(|a| widths.iter().map(move |b| fits((a, b))));
+            let small = sums.max().unwrap_or(0).max(next);
+            widths.push((width, small));
+        }
+        Halos { widths }
     }
 
     /// The small width.
     pub fn small(&self, width: usize) -> usize {
-        let narrower = self.widths.partition_point(|&w| w < width);
-        if width == 0 { 0 } else { (narrower + 1) * self.wider.step + self.wider.more }
+        let at = self.widths.binary_search_by_key(&width, |w| w.0);
+        at.map_or(0, |at| self.widths[at].1)
     }
 
     /// Small widths below and above.
@@ -125,7 +136,7 @@ impl Classes<'_> {
     /// The smallest sizes that are of the class of the true one.
     pub fn candidates(&self, root: Symbol, large: usize, most: usize) -> Vec<usize> {
         let pieces = self.small.ranks();
-        let widest = self.halos.widths.last().map_or(0, |&w| self.halos.small(w));
+        let widest = self.halos.widths.last().map_or(0, |w| w.1);
         let limit = pieces * (3 + widest) + 8;
         (0..=limit.max(8)).filter(|&n| self.alike(root, large, n)).take(most).collect()
     }

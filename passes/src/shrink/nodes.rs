@@ -107,13 +107,13 @@ impl Linker<'_> {
             | Op::AllGather(_)
             | Op::AllToAll(_)
             | Op::Exchange
-            | Op::Halo
-            | Op::HaloSum
             | Op::Slice
             | Op::Pad(_)
             | Op::Partial(_)
             | Op::Copy => args.iter().try_for_each(|a| self.alike(a, &outs[0])),
-            Op::AllReduce(_) => args.iter().zip(&outs).try_for_each(|(a, o)| self.alike(a, o)),
+            Op::AllReduce(_) | Op::Halo | Op::HaloSum => {
+                args.iter().zip(&outs).try_for_each(|(a, o)| self.alike(a, o))
+            }
             Op::Scale | Op::Axpy | Op::Map(_) => args.iter().try_for_each(|a| {
                 let skip = outs[0].len().saturating_sub(a.len());
                 self.alike(a, &outs[0][skip..])

@@ -66,7 +66,7 @@ impl Writer<'_> {
 
     fn act(&self, calls: &Calls, call: &Call, nodes: &Range<usize>, due: &[NodeCost]) -> Act {
         match call {
-            Call::Kernel { .. } | Call::Local { .. } | Call::Region { .. } => {
+            Call::Kernel(_) | Call::Local { .. } | Call::Region { .. } => {
                 Act::Work(due.iter().map(|node| node.seconds).sum())
             }
             Call::Copy { .. } => {

@@ -136,39 +136,102 @@ pub(super) fn batch(at: &At) -> Outcome {
 }
 
 /// `apply-ghosts`
+///
+/// A rank works on the range that it owns and on its ghosts there. Forward it reads that range and
+/// the halo around it. An adjoint gathers what the range reaches from inside, which makes elements
+/// whole that lie a halo within it, or scatters what it owns into dual ghosts as deep as the halo.
 pub(super) fn ghosts(at: &At) -> Outcome {
     let Some(apply) = Applying::of(at) else { return Ok(()) };
-    for (value, dims) in apply.args(at) {
-        part_ghosts(at, &apply, value, dims, !apply.adjoint, false)?;
+    let scatters = at.results().any(|ty| ty.placement.dual);
+    let (range, domain): (Vec<_>, Vec<_>) = if apply.adjoint {
+        (apply.args(at).collect(), apply.results(at).collect())
+    } else {
+        (apply.results(at).collect(), apply.args(at).collect())
+    };
+    let types: Vec<_> = range.iter().map(|(value, _)| at.block.ty(*value)).collect();
+    let extension = apply.leaf.extension(&types);
+    let mut wrong: Option<(Value, Vec<Reach>)> = None;
+    let mut judge = |value: Value, dims: &[Binding], want: &dyn Fn(&Binding) -> Reach| {
+        let p = &at.block.ty(value).placement;
+        let wants: Vec<_> = (0..p.ghosts.len())
+            .map(|d| match dims.get(d) {
+                Some(b) if !apply.leaf.tile[b.factor].axes.is_empty() => want(b),
+                Some(_) | None => Reach::Exactly((0, 0)),
+            })
+            .collect();
+        let dual = wants.iter().any(|w| matches!(w, Reach::Dual(halo) if *halo != (0, 0)));
+        let fits = wants.iter().zip(&p.ghosts).all(|(want, have)| want.holds(*have));
+        if wrong.is_none() && !(fits && p.dual == dual) {
+            wrong = Some((value, wants));
+        }
+    };
+    for (value, dims) in range {
+        judge(value, dims, &|b| {
+            let most =
+                if scatters || b.spread != Spread::One { (0, 0) } else { extension[b.factor] };
+            Reach::Exactly(most)
+        });
     }
-    for (value, dims) in apply.results(at) {
-        part_ghosts(at, &apply, value, dims, apply.adjoint, true)?;
+    for (value, dims) in domain {
+        judge(value, dims, &|b| {
+            let (lo, hi) = extension[b.factor];
+            match (b.spread == Spread::One, apply.adjoint, scatters) {
+                (false, ..) if (lo, hi) == (0, 0) => Reach::Exactly((0, 0)),
+                (false, ..) => Reach::Ragged,
+                (true, false, _) => Reach::Least((lo + b.halo.0, hi + b.halo.1)),
+                (true, true, true) => Reach::Dual(b.halo),
+                (true, true, false) => {
+                    let inside = (lo.checked_sub(b.halo.1), hi.checked_sub(b.halo.0));
+                    match inside {
+                        (Some(lo), Some(hi)) => Reach::Most((lo, hi)),
+                        _ => Reach::Nowhere(b.halo),
+                    }
+                }
+            }
+        });
     }
-    Ok(())
+    ensure(wrong.is_none(), || {
+        let Some((value, wants)) = wrong else { return String::new() };
+        let wants: Vec<_> = wants.iter().map(Reach::text).collect();
+        format!("{} should have {} for {}", at.say(value), wants.join(", "), apply.name())
+    })
 }
 
-/// Ghosts of a part are the halos of its split dims if it is the domain's, dual if it is a result.
-fn part_ghosts(
-    at: &At,
-    apply: &Applying,
-    value: Value,
-    dims: &[Binding],
-    domain: bool,
-    result: bool,
-) -> Outcome {
-    let p = &at.block.ty(value).placement;
-    let halo = |d: usize| match dims.get(d) {
-        Some(b) if domain && !apply.leaf.tile[b.factor].axes.is_empty() => b.halo,
-        Some(_) | None => (0, 0),
-    };
-    let want: Vec<_> = (0..p.ghosts.len()).map(halo).collect();
-    let dual = result && want.iter().any(|&g| g != (0, 0));
-    ensure(p.ghosts == want && p.dual == dual, || {
-        let kind = if dual { "dual ghosts" } else { "valid ghosts" };
-        let wants: Vec<_> = want.iter().map(|(lo, hi)| format!("{lo}:{hi}")).collect();
-        let wants = wants.join(", ");
-        format!("{} should have {kind} [{wants}] for {}", at.say(value), apply.name())
-    })
+/// How deep the ghosts of a dim should be.
+enum Reach {
+    Exactly((usize, usize)),
+    Least((usize, usize)),
+    Most((usize, usize)),
+    /// Contributions, as deep as the halo.
+    Dual((usize, usize)),
+    /// The range lacks ghosts that such a halo reaches into from what is owned.
+    Nowhere((usize, usize)),
+    /// The range has ghosts, and elements of this dim belong to values of a factor unevenly.
+    Ragged,
+}
+
+impl Reach {
+    fn holds(&self, have: (usize, usize)) -> bool {
+        match *self {
+            Reach::Exactly(want) | Reach::Dual(want) => have == want,
+            Reach::Least(want) => want.0 <= have.0 && want.1 <= have.1,
+            Reach::Most(want) => have.0 <= want.0 && have.1 <= want.1,
+            Reach::Nowhere(_) | Reach::Ragged => false,
+        }
+    }
+
+    fn text(&self) -> String {
+        match *self {
+            Reach::Exactly((lo, hi)) => format!("valid ghosts {lo}:{hi}"),
+            Reach::Least((lo, hi)) => format!("valid ghosts {lo}:{hi} at least"),
+            Reach::Most((lo, hi)) => format!("valid ghosts {lo}:{hi} at most"),
+            Reach::Dual((lo, hi)) => format!("dual ghosts {lo}:{hi}"),
+            Reach::Nowhere((lo, hi)) => {
+                format!("dual ghosts {lo}:{hi}, or {hi}:{lo} valid ones before")
+            }
+            Reach::Ragged => "no ghosts on the other side".into(),
+        }
+    }
 }
 
 /// `apply-pending`

@@ -1,7 +1,7 @@
 //! Placements around communication, slice, pad, partial and copy.
 
 use super::Outcome;
-use super::compare::{expect, expect_resplit, no_dual, no_ghosts, same_cut, same_place};
+use super::compare::{expect, expect_resplit, no_dual, same_cut, same_place};
 use super::node::{At, ensure};
 use crate::ir::Op;
 use crate::mesh::Axis;
@@ -135,19 +135,35 @@ pub(super) fn exchange(at: &At) -> Outcome {
 
 /// `halo`
 pub(super) fn halo(at: &At) -> Outcome {
-    no_ghosts(at, 0)?;
-    let (from, to) = (&at.arg(0).placement, &at.result(0).placement);
-    ensure(to.has_ghosts() && !to.dual, || {
-        format!("{} should have valid ghosts", at.say_result(0))
-    })?;
-    expect(at, 0, &Placement { ghosts: to.ghosts.clone(), ..from.clone() })
+    for k in 0..at.node.args.len() {
+        no_dual(at, k)?;
+        let (from, to) = (&at.arg(k).placement, &at.result(k).placement);
+        ensure(to.has_ghosts() && !to.dual, || {
+            format!("{} should have valid ghosts", at.say_result(k))
+        })?;
+        expect(at, k, &Placement { ghosts: to.ghosts.clone(), ..from.clone() })?;
+        same_axes(at, k)?;
+    }
+    Ok(())
+}
+
+/// Values of one call are split over one set of axes.
+fn same_axes(at: &At, k: usize) -> Outcome {
+    let axes = |k| at.arg(k).placement.split_axes();
+    ensure(axes(k) == axes(0), || {
+        format!("{} and {} should be split over one set of axes", at.say_arg(0), at.say_arg(k))
+    })
 }
 
 /// `halo-sum`
 pub(super) fn halo_sum(at: &At) -> Outcome {
-    let from = &at.arg(0).placement;
-    ensure(from.dual, || format!("{} has no ghosts to be added", at.say_arg(0)))?;
-    expect(at, 0, &from.without_ghosts())
+    for k in 0..at.node.args.len() {
+        let from = &at.arg(k).placement;
+        ensure(from.dual, || format!("{} has no ghosts to be added", at.say_arg(k)))?;
+        expect(at, k, &from.without_ghosts())?;
+        same_axes(at, k)?;
+    }
+    Ok(())
 }
 
 /// `slice`

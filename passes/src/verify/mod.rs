@@ -58,7 +58,7 @@
 //! | place | `concat-place` | concat and part are of unsplit values with equal pending sums |
 //! | place | `apply-tile` | parts of an apply are split as the leaf's tile and the factors' cuts say |
 //! | place | `apply-batch` | batch dims pass their split, over axes that the tile does not use |
-//! | place | `apply-ghosts` | a split stencil reads its halo, and its adjoint gives the dual of it |
+//! | place | `apply-ghosts` | a split stencil reads its halo; its adjoint gathers from as far, or gives dual ghosts |
 //! | place | `apply-pending` | contracted axes and those pending before are pending in each result |
 //! | place | `apply-sums` | whether a part is a sum over a split factor is clear from the rule |
 //! | place | `all-reduce` | axes that were pending are settled, nothing else changes |
@@ -66,7 +66,7 @@
 //! | place | `all-gather` | one dim loses exactly these axes, its minor ones |
 //! | place | `all-to-all` | one dim loses the axis and another gains it |
 //! | place | `exchange` | the same axes split the value in another way |
-//! | place | `halo` | the result has ghost cells, nothing else changes |
+//! | place | `halo` | a result has ghost cells, nothing else changes |
 //! | place | `halo-sum` | dual ghosts are added to their owners, nothing else changes |
 //! | place | `slice` | every rank keeps a part of what it held |
 //! | place | `pad` | minor axes of dims become pending |

@@ -320,7 +320,7 @@ pub static RULES: &[Rule] = &[
     rule(
         Stage::Place,
         "apply-ghosts",
-        "a split stencil reads its halo, and its adjoint gives the dual of it",
+        "a split stencil reads its halo; its adjoint gathers from as far, or gives dual ghosts",
         Check::Node(&[Leaf], apply::ghosts),
     ),
     rule(
@@ -368,7 +368,7 @@ pub static RULES: &[Rule] = &[
     rule(
         Stage::Place,
         "halo",
-        "the result has ghost cells, nothing else changes",
+        "a result has ghost cells, nothing else changes",
         Check::Node(&[Halo], collective::halo),
     ),
     rule(

@@ -82,7 +82,7 @@ fn counts(plan: &Plan, op: &Op, args: usize) -> (Count, Count) {
         Op::Map(map) => (operands(map), 1..=1),
         Op::Sub | Op::Scale | Op::Dot { .. } | Op::Take | Op::Combine | Op::Dots => (2..=2, 1..=1),
         Op::Axpy | Op::Put => (3..=3, 1..=1),
-        Op::AllReduce(_) => (MANY, args..=args),
+        Op::AllReduce(_) | Op::Halo | Op::HaloSum => (MANY, args..=args),
         Op::Neg
         | Op::Conj
         | Op::Project(_)
@@ -95,8 +95,6 @@ fn counts(plan: &Plan, op: &Op, args: usize) -> (Count, Count) {
         | Op::AllGather(_)
         | Op::AllToAll(_)
         | Op::Exchange
-        | Op::Halo
-        | Op::HaloSum
         | Op::Slice
         | Op::Pad(_)
         | Op::Partial(_)

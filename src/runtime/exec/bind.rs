@@ -12,8 +12,10 @@ use crate::runtime::memory::Memory;
 use crate::runtime::tiles::{Application, SharedTile, Tiles};
 use crate::trace::{self, facts};
 use adjoin_passes::Dtype;
-use adjoin_passes::calls::{Buffer, Call, CallBlock, Calls, Kind, Packet, Port, Transfer, View};
-use adjoin_passes::ir::{Applied, LeafId, Op, Over, Plan, Slot};
+use adjoin_passes::calls::{
+    Buffer, Call, CallBlock, Calls, Kernel, Kind, Packet, Port, Transfer, View,
+};
+use adjoin_passes::ir::{Applied, Op, Over, Plan, Slot};
 use adjoin_passes::lower::lower_with_nodes;
 use adjoin_passes::simulate::Expected;
 use adjoin_passes::text::operation;
@@ -283,10 +285,7 @@ impl Binder<'_> {
                         return Err(Why::Here(format!("it waits for {id}, which was not started")));
                     }
                 }
-                Call::Kernel { .. }
-                | Call::Local { .. }
-                | Call::Region { .. }
-                | Call::Copy { .. } => {
+                Call::Kernel(_) | Call::Local { .. } | Call::Region { .. } | Call::Copy { .. } => {
                     let tasks = self.work(call)?;
                     bound.steps.extend(tasks.into_iter().map(Step::Launch));
                 }
@@ -319,9 +318,7 @@ impl Binder<'_> {
     /// The work of a call that does not communicate.
     pub(super) fn work(&mut self, call: &Call) -> Result<Vec<Task>, Why> {
         Ok(match call {
-            Call::Kernel { leaf, adjoint, inputs, outputs } => {
-                self.kernel(*leaf, *adjoint, inputs, outputs)?
-            }
+            Call::Kernel(kernel) => self.kernel(kernel)?,
             Call::Local { op, args, out } => vec![self.local(op, args, out)?],
             Call::Region { over: Over::Panels(leaf), calls } => self.region(*leaf, calls)?,
             Call::Region { over: Over::Elements, calls } => self.elements(calls)?,
@@ -334,40 +331,28 @@ impl Binder<'_> {
     }
 
     /// The tile's application, or zeros where the rank holds nothing.
-    fn kernel(
-        &mut self,
-        leaf: LeafId,
-        adjoint: bool,
-        inputs: &[View],
-        outputs: &[View],
-    ) -> Result<Vec<Task>, Why> {
-        let Some(tile) = self.tile(leaf, adjoint, inputs, outputs)? else {
-            return outputs.iter().map(|out| self.local(&Op::Zero, &[], out)).collect();
+    fn kernel(&mut self, kernel: &Kernel) -> Result<Vec<Task>, Why> {
+        let Some(tile) = self.tile(kernel)? else {
+            return kernel.outputs.iter().map(|out| self.local(&Op::Zero, &[], out)).collect();
         };
-        let name = &self.plan[leaf].name;
+        let (name, adjoint) = (&self.plan[kernel.leaf].name, kernel.adjoint);
         let label = format!("applying {name}{}", if adjoint { ".H" } else { "" });
-        let (inputs, outputs) = (inputs.to_vec(), outputs.to_vec());
+        let (inputs, outputs) = (kernel.inputs.clone(), kernel.outputs.clone());
         Ok(vec![self.prepare(label, Work::Kernel { tile, adjoint, inputs, outputs })?])
     }
 
     /// The tile that an application needs, or none where the rank holds nothing.
-    pub(super) fn tile(
-        &mut self,
-        leaf: LeafId,
-        adjoint: bool,
-        inputs: &[View],
-        outputs: &[View],
-    ) -> Result<Option<SharedTile>, Why> {
-        let index = leaf.0 as usize;
+    pub(super) fn tile(&mut self, kernel: &Kernel) -> Result<Option<SharedTile>, Why> {
         let application = Application {
-            leaf: index,
-            adjoint,
-            factors: &self.calls.tiles[index],
-            inputs: &inputs.iter().collect::<Vec<_>>(),
-            outputs: &outputs.iter().collect::<Vec<_>>(),
+            leaf: kernel.leaf.0 as usize,
+            index: kernel.tile,
+            adjoint: kernel.adjoint,
+            factors: &self.calls.tiles[kernel.tile],
+            inputs: &kernel.inputs.iter().collect::<Vec<_>>(),
+            outputs: &kernel.outputs.iter().collect::<Vec<_>>(),
         };
         let tile = self.tiles.get(&application);
-        Ok(tile.map_err(|why| format!("building {}: {why}", self.plan[leaf].name))?)
+        Ok(tile.map_err(|why| format!("building {}: {why}", self.plan[kernel.leaf].name))?)
     }
 
     pub(super) fn node(&self, op: &Op, args: &[View], out: &View) -> Result<LocalNode, Why> {

@@ -37,10 +37,7 @@ pub(super) fn global(plan: &Plan, calls: &Calls) -> Result<u64, String> {
                         .map_err(write)?;
                 }
                 Call::Wait { id } => write!(hash, "wait {id}").map_err(write)?,
-                Call::Kernel { .. }
-                | Call::Local { .. }
-                | Call::Region { .. }
-                | Call::Copy { .. } => {}
+                Call::Kernel(_) | Call::Local { .. } | Call::Region { .. } | Call::Copy { .. } => {}
             }
         }
     }

@@ -5,7 +5,7 @@ use super::bind::{Binder, Why};
 use crate::runtime::device::{Part, Piece, Task, Work};
 use crate::runtime::local::LocalNode;
 use crate::runtime::tiles::{SharedTile, has_elements, has_rows};
-use adjoin_passes::calls::Call;
+use adjoin_passes::calls::{Call, Kernel};
 use adjoin_passes::ir::{LeafId, Op};
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ impl Binder<'_> {
     fn common_tile(&mut self, calls: &[Call]) -> Result<Option<SharedTile>, Why> {
         let mut common: Option<SharedTile> = None;
         for call in calls {
-            let Call::Kernel { leaf, adjoint, inputs, outputs } = call else { continue };
-            let Some(tile) = self.tile(*leaf, *adjoint, inputs, outputs)? else { return Ok(None) };
+            let Call::Kernel(kernel) = call else { continue };
+            let Some(tile) = self.tile(kernel)? else { return Ok(None) };
             if common.as_ref().is_some_and(|known| !Arc::ptr_eq(known, &tile)) {
                 return Ok(None);
             }
@@ -39,7 +39,7 @@ impl Binder<'_> {
         let (mut parts, mut sums) = (Vec::new(), Vec::new());
         for call in calls {
             match call {
-                Call::Kernel { adjoint, inputs, outputs, .. } => {
+                Call::Kernel(Kernel { adjoint, inputs, outputs, .. }) => {
                     let (inputs, outputs) = (inputs.clone(), outputs.clone());
                     parts.push(Part::Kernel { adjoint: *adjoint, inputs, outputs });
                 }
@@ -99,13 +99,15 @@ impl Binder<'_> {
                     (false, _) => Some(Piece::Update(node)),
                 })
             }
-            Call::Kernel { leaf, adjoint, inputs, outputs } => {
-                let tile = self.tile(*leaf, *adjoint, inputs, outputs)?.filter(has_elements);
-                let (Some(tile), [input], [output]) = (tile, &inputs[..], &outputs[..]) else {
+            Call::Kernel(kernel) => {
+                let tile = self.tile(kernel)?.filter(has_elements);
+                let (Some(tile), [input], [output]) =
+                    (tile, &kernel.inputs[..], &kernel.outputs[..])
+                else {
                     return Ok(None);
                 };
                 let (input, output) = (input.clone(), output.clone());
-                Ok(Some(Piece::Weights { tile, adjoint: *adjoint, input, output }))
+                Ok(Some(Piece::Weights { tile, adjoint: kernel.adjoint, input, output }))
             }
             Call::Region { .. } | Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } => {
                 Err(Why::Here("a region has calls that are not local".into()))

@@ -6,12 +6,13 @@ use std::env;
 /// Set to ignore what launchers announce.
 const IGNORE: &str = "ADJOIN_IGNORE_LAUNCHER";
 
-/// Variables of Open MPI, of MPICH and its descendants, and of Slurm, with one that only the
-/// processes have that it has started itself.
+/// Variables of Open MPI, of MPICH and its descendants, and of a step of Slurm (its job has other
+/// variables, which a batch script sees too), with one that only the processes have that it has
+/// started itself.
 const LAUNCHERS: [(&str, &str); 3] = [
     ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
     ("PMI_SIZE", "PMI_RANK"),
-    ("SLURM_NTASKS", "SLURM_PROCID"),
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
 ];
 
 /// Several tasks were announced.
@@ -84,12 +85,15 @@ mod tests {
         assert_eq!(openmpi, Some(Announced { variable, tasks: 4, first: false }));
         let said = |announced: Option<Announced>| announced.map(|a| (a.tasks, a.is_first()));
         assert_eq!(said(of(&[("PMI_SIZE", "2"), ("PMI_RANK", "0")])), Some((2, true)));
-        assert_eq!(said(of(&[("SLURM_NTASKS", "8"), ("SLURM_PROCID", "3")])), Some((8, false)));
+        assert_eq!(
+            said(of(&[("SLURM_STEP_NUM_TASKS", "8"), ("SLURM_PROCID", "3")])),
+            Some((8, false))
+        );
     }
 
     #[test]
     fn one_rank_of_mpiexec_is_alone_among_many_tasks_of_slurm() {
-        let slurm = [("SLURM_NTASKS", "8"), ("SLURM_PROCID", "0")];
+        let slurm = [("SLURM_STEP_NUM_TASKS", "8"), ("SLURM_PROCID", "0")];
         let openmpi = [("OMPI_COMM_WORLD_SIZE", "1"), ("OMPI_COMM_WORLD_RANK", "0")];
         assert_eq!(of(&[slurm, openmpi].concat()), None);
     }
@@ -98,7 +102,8 @@ mod tests {
     fn one_task_nobody_started_or_no_interest_announce_nothing() {
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[("PMI_SIZE", "1"), ("PMI_RANK", "0")]), None);
-        assert_eq!(of(&[("SLURM_NTASKS", "8")]), None);
+        assert_eq!(of(&[("SLURM_STEP_NUM_TASKS", "8")]), None);
+        assert_eq!(of(&[("SLURM_NTASKS", "8"), ("SLURM_PROCID", "0")]), None, "a batch script");
         assert_eq!(of(&[("PMI_SIZE", "2"), ("PMI_RANK", "0"), (IGNORE, "1")]), None);
     }
 

@@ -80,7 +80,17 @@ fn batch_axes_are_not_the_tiles() {
 fn apply_ghosts() {
     let rule = "apply-ghosts";
     forward("apply-ghosts", stencil(8), &["/r"], "f64[8/r]", "f64[8/r]");
-    forward(rule, stencil(8), &["/r"], "f64[8/r~2:2]", "f64[8/r]");
+    forward("", stencil(8), &["/r"], "f64[8/r~2:2]", "f64[8/r]");
+    forward("", stencil(8), &["/r"], "f64[8/r~2:4]", "f64[8/r~1:2]");
+    forward(rule, stencil(8), &["/r"], "f64[8/r~2:2]", "f64[8/r~1:2]");
+    forward(rule, stencil(8), &["/r"], "f64[8/r~1:1]", "f64[8/r]");
+    backward("", stencil(8), &["/r"], "f64[8/r~2:1]", "f64[8/r]");
+    backward("", stencil(8), &["/r"], "f64[8/r~3:3]", "f64[8/r~1:2]");
+    backward(rule, stencil(8), &["/r"], "f64[8/r~3:3]", "f64[8/r~2:2]");
+    backward(rule, stencil(8), &["/r"], "f64[8/r~1:2]", "f64[8/r]");
+    backward(rule, stencil(8), &["/r"], "f64[8/r~1:2]", "f64[8/r~+1:1]");
+    backward(rule, dense(4, 6), &["/r", "/c"], "f64[4/r]", "f64[6/c~1:1] +r");
+    forward("", dense(4, 6), &["/r", "/c"], "f64[6/c~1:1]", "f64[4/r] +c");
     forward(rule, stencil(8), &["/r"], "f64[8/r~+1:2]", "f64[8/r]");
     forward(rule, stencil(8), &["/r"], "f64[8/r~1:2]", "f64[8/r~1:2]");
     backward(rule, stencil(8), &["/r"], "f64[8/r]", "f64[8/r]");

@@ -63,7 +63,8 @@ fn exchange() {
 #[test]
 fn halo() {
     one("halo", GRID, Op::Halo, "f64[4/r]", "f64[4/r]");
-    one("halo", GRID, Op::Halo, "f64[4/r~1:0]", "f64[4/r~1:1]");
+    one("halo", GRID, Op::Halo, "f64[4/r~+1:0]", "f64[4/r~1:1]");
+    one("", GRID, Op::Halo, "f64[4/r~1:0]", "f64[4/r~1:1]");
     one("halo", GRID, Op::Halo, "f64[4/r]", "f64[4/r~+1:1]");
     one("halo", GRID, Op::Halo, "f64[4/r]", "f64[4/c~1:1]");
     one("", GRID, Op::Halo, "f64[4/r, 4/c]", "f64[4/r~1:1, 4/c~0:2]");
