@@ -103,7 +103,11 @@ fn marks_nest_on_ranks_and_around_runs() {
         Ok(())
     };
     world.traced(&trace, body).unwrap();
-    world.run(|_| Ok(drop(mark("unseen")))).unwrap();
+    let unseen = |_: &adjoin::runtime::RankContext| {
+        drop(mark("unseen"));
+        Ok(())
+    };
+    world.run(unseen).unwrap();
     planned.run(&world, &given).unwrap();
     drop(mark("here"));
     let record = trace.collect(&world).unwrap().unwrap();

@@ -60,15 +60,25 @@ impl<R: Real> Star<R> {
     /// # Panics
     ///
     /// If a row of `y` reads what the box of `x` lacks.
-    pub fn forward(&mut self, x: Held<'_, &[R]>, y: Held<'_, &mut [R]>, group: usize, acc: Acc) {
-        let sweep = self.sweep(false, x.0, y.0, group);
-        sweep.run(x.1, y.1, acc);
+    pub fn forward(
+        &mut self,
+        (from, x): Held<'_, &[R]>,
+        (to, y): Held<'_, &mut [R]>,
+        group: usize,
+        acc: Acc,
+    ) {
+        self.sweep(false, from, to, group).run(x, y, acc);
     }
 
     /// `x (+)= Aᵀ y`
-    pub fn adjoint(&mut self, y: Held<'_, &[R]>, x: Held<'_, &mut [R]>, group: usize, acc: Acc) {
-        let sweep = self.sweep(true, x.0, y.0, group);
-        sweep.run(y.1, x.1, acc);
+    pub fn adjoint(
+        &mut self,
+        (to, y): Held<'_, &[R]>,
+        (from, x): Held<'_, &mut [R]>,
+        group: usize,
+        acc: Acc,
+    ) {
+        self.sweep(true, from, to, group).run(y, x, acc);
     }
 
     fn sweep(
@@ -265,7 +275,7 @@ mod tests {
     #[should_panic(expected = "the box of x has what the rows of y read")]
     fn missing_ghosts_are_noticed() {
         let mut star = Star::new(1, vec![arm(0, 0, second::<f64>(8))]);
-        let (x, mut y) = ([0.0; 4], [0.0; 4]);
-        star.forward((&[2..6], &x), (&[2..6], &mut y), 1, Acc::Set);
+        let (held, x, mut y) = (std::slice::from_ref(&(2..6)), [0.0; 4], [0.0; 4]);
+        star.forward((held, &x), (held, &mut y), 1, Acc::Set);
     }
 }

@@ -361,6 +361,7 @@ versions! {
 ///
 /// `y.len()` reals can be read from each place, and the machine has the instructions of `V`.
 #[inline(always)]
+#[allow(clippy::inline_always)] // The loops around it are compiled for several instruction sets.
 unsafe fn sum<V: Vector<R>, R: Real>(
     x: *const R,
     distances: &[isize],
@@ -381,10 +382,8 @@ unsafe fn sum<V: Vector<R>, R: Real>(
         }
         return;
     }
-    if distances.is_empty() {
-        return if set {
-            y.fill(R::ZERO)
-        };
+    if distances.is_empty() && set {
+        y.fill(R::ZERO);
     }
     let mut set = set;
     for (distances, factors) in distances.chunks(MOST).zip(factors.chunks(MOST)) {
@@ -412,6 +411,7 @@ unsafe fn sum<V: Vector<R>, R: Real>(
 ///
 /// As for [`sum`]; and `y` has a register's reals.
 #[inline(always)]
+#[allow(clippy::inline_always)] // The loops around it are compiled for several instruction sets.
 unsafe fn several<V: Vector<R>, R: Real, const K: usize>(
     x: *const R,
     (distances, factors): (&[isize], &[R]),
