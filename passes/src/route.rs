@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::slice::from_ref;
 use std::sync::Arc;
-use ways::Ways;
+use ways::{Ground, Ways};
 
 /// A path: its cost, and each step with the type that it leads to.
 pub type Path = Rc<(f64, Vec<(Op, Type)>)>;
@@ -33,7 +33,7 @@ pub struct Router<'a> {
     mesh: &'a Mesh,
     machine: &'a Machine,
     known: RefCell<BTreeMap<(Type, Placement), Option<Path>>>,
-    ways: RefCell<BTreeMap<Source, Option<Ways<'a>>>>,
+    ways: RefCell<BTreeMap<Source, Option<Ways>>>,
 }
 
 impl<'a> Router<'a> {
@@ -110,8 +110,9 @@ impl<'a> Router<'a> {
         let cuts = cuts.filter_map(|(d, s)| Some((d, s.cut.clone()?))).filter(|(d, c)| !has(*d, c));
         let source = (from.clone(), cuts.collect::<Vec<_>>());
         let mut ways = self.ways.borrow_mut();
-        let begin = |source: &Source| Ways::new(self.mesh, self.machine, &source.0, &source.1);
+        let on = Ground { mesh: self.mesh, machine: self.machine };
+        let begin = |source: &Source| Ways::new(on, &source.0, &source.1);
         let ways = ways.entry(source).or_insert_with_key(begin);
-        ways.as_mut()?.path(to)
+        ways.as_mut()?.path(on, to)
     }
 }

@@ -57,6 +57,10 @@ pub fn all() -> Vec<Subject> {
         Subject::new("step of LSQR, 3 ranks", solved(Arc::new(Lsqr::default()))),
         Subject::new("step of CG, 2×2", normal_equations()),
         Subject::new(
+            "two stencils, 3 ranks",
+            planner("p=3").machine(slow()).apply(&two_stencils()).expect("a plan"),
+        ),
+        Subject::new(
             "two normal operators, 3 ranks",
             planner("p=3").machine(slow()).apply(&two_normals()).expect("a plan"),
         ),
@@ -94,6 +98,14 @@ fn normal_equations() -> Planned {
     let a = matrix(9, 6, 8, Dtype::F64).named("A");
     let system = System::new(&(a.h() * &a), &[Dtype::F64]).expect("a square operator");
     planner("r=2,c=2").solve(Arc::new(Cg), &system, Settings::default()).expect("a plan")
+}
+
+/// Stencils on two inputs, whose neighbours are asked at once.
+fn two_stencils() -> Vector {
+    let d = Op::new(ops::first_derivative([12]).build().expect("a stencil")).named("D");
+    let l = Op::new(ops::second_derivative([12]).build().expect("a stencil")).named("L");
+    let (x, y) = (d.input("x", Dtype::F64), l.input("y", Dtype::F64));
+    adjoin::expr::stack([&d * &x, &l * &y]).expect("two parts")
 }
 
 /// Normal operators that share an input and whose sums are independent.

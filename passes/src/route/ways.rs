@@ -36,10 +36,17 @@ struct Place {
     settled: bool,
 }
 
+/// What ways lead over, and what steps cost there.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    /// The ranks.
+    pub mesh: &'a Mesh,
+    /// Their machine.
+    pub machine: &'a Machine,
+}
+
 /// What is known of the ways from one placement.
-pub(super) struct Ways<'a> {
-    mesh: &'a Mesh,
-    machine: &'a Machine,
+pub(super) struct Ways {
     ty: Type,
     cuts: Cuts,
     places: Vec<Place>,
@@ -49,16 +56,11 @@ pub(super) struct Ways<'a> {
     open: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
-impl<'a> Ways<'a> {
+impl Ways {
     /// From the placement of a type to those with its cuts, these cuts or none; nothing if a mesh
     /// or a part has too many axes or dims.
-    pub(super) fn new(
-        mesh: &'a Mesh,
-        machine: &'a Machine,
-        from: &Type,
-        more: &[(usize, Arc<Cut>)],
-    ) -> Option<Self> {
-        if mesh.axes.len() > AXES || from.dims.len() > DIMS {
+    pub(super) fn new(on: Ground<'_>, from: &Type, more: &[(usize, Arc<Cut>)]) -> Option<Self> {
+        if on.mesh.axes.len() > AXES || from.dims.len() > DIMS {
             return None;
         }
         let own = from.placement.splits.iter().map(|s| s.cut.iter().cloned().map(Some));
@@ -68,25 +70,25 @@ impl<'a> Ways<'a> {
         }
         let code = Code::of(&from.placement, &cuts)?;
         let (places, at, open) = (Vec::new(), BTreeMap::new(), BinaryHeap::new());
-        let mut ways = Ways { mesh, machine, ty: from.clone(), cuts, places, at, open };
-        ways.offer(code, 0.0, None);
+        let mut ways = Ways { ty: from.clone(), cuts, places, at, open };
+        ways.offer(on, code, 0.0, None);
         Some(ways)
     }
 
     /// The steps to a placement, each with where it leads.
-    pub(super) fn path(&mut self, to: &Placement) -> Option<Vec<(Op, Placement)>> {
+    pub(super) fn path(&mut self, on: Ground<'_>, to: &Placement) -> Option<Vec<(Op, Placement)>> {
         let space = self.ty.placement.space;
         let target = Code::of(to, &self.cuts).filter(|_| to.space == space)?;
         while !self.at.get(&target).is_some_and(|&at| self.places[at].settled) {
             let Reverse((_, at)) = self.open.pop()?;
             if !std::mem::replace(&mut self.places[at].settled, true) {
-                self.leave(at);
+                self.leave(on, at);
             }
         }
         let mut out = Vec::new();
         let mut at = self.at[&target];
         while let Some((step, before)) = self.places[at].before {
-            let placement = self.places[at].code.placement(self.mesh.axes.len(), &self.cuts);
+            let placement = self.places[at].code.placement(on.mesh.axes.len(), &self.cuts);
             out.push((step.op(), Placement { space, ..placement }));
             at = before;
         }
@@ -95,11 +97,11 @@ impl<'a> Ways<'a> {
     }
 
     /// A way to a placement; kept if it is the first one or the cheapest.
-    fn offer(&mut self, code: Code, cost: f64, before: Option<(Step, usize)>) {
+    fn offer(&mut self, on: Ground<'_>, code: Code, cost: f64, before: Option<(Step, usize)>) {
         let places = &mut self.places;
         let at = *self.at.entry(code).or_insert_with(|| {
-            let placement = code.placement(self.mesh.axes.len(), &self.cuts);
-            let bytes = bytes(&self.ty.placed(placement), self.mesh);
+            let placement = code.placement(on.mesh.axes.len(), &self.cuts);
+            let bytes = bytes(&self.ty.placed(placement), on.mesh);
             places.push(Place { code, bytes, cost: f64::INFINITY, before: None, settled: false });
             places.len() - 1
         });
@@ -110,83 +112,90 @@ impl<'a> Ways<'a> {
     }
 
     /// All single steps from a placement.
-    fn leave(&mut self, at: usize) {
+    fn leave(&mut self, on: Ground<'_>, at: usize) {
         let code = self.places[at].code;
-        self.settle(at, code);
-        self.split_less(at, code);
-        self.split_more(at, code);
-        self.exchange(at, code);
+        self.settle(on, at, code);
+        self.split_less(on, at, code);
+        self.split_more(on, at, code);
+        self.exchange(on, at, code);
     }
 
-    fn step(&mut self, at: usize, kind: Kind, axes: Axes, to: Code) {
+    fn step(&mut self, on: Ground<'_>, at: usize, kind: Kind, axes: Axes, to: Code) {
         let Place { bytes, cost, .. } = self.places[at];
         let known = self.at.get(&to);
         if known.is_some_and(|&to| self.places[to].settled) {
             return;
         }
         if known.is_none() {
-            self.offer(to, f64::INFINITY, None);
+            self.offer(on, to, f64::INFINITY, None);
         }
         let after = self.places[self.at[&to]].bytes;
         let axes = axes.sorted();
         let over: Vec<Axis> = axes.iter().collect();
-        let price = self.machine.step(&kind.op(), self.mesh, &over, (bytes, after));
-        self.offer(to, cost + price, Some((Step(kind, axes), at)));
+        let price = on.machine.step(&kind.op(), on.mesh, &over, (bytes, after));
+        self.offer(on, to, cost + price, Some((Step(kind, axes), at)));
     }
 
     /// A dim split further, at any of its cuts if it was not split.
-    fn finer(&mut self, at: usize, kind: Kind, axes: Axes, (code, d): (Code, usize)) {
-        let split = !code.axes_of(d, self.mesh.axes.len()).is_empty();
+    fn finer(
+        &mut self,
+        on: Ground<'_>,
+        at: usize,
+        kind: Kind,
+        axes: Axes,
+        (code, d): (Code, usize),
+    ) {
+        let split = !code.axes_of(d, on.mesh.axes.len()).is_empty();
         let cuts = if split { 1 } else { self.cuts[d].len() };
         for cut in 0..cuts {
-            self.step(at, kind, axes, code.split(d, axes, cut));
+            self.step(on, at, kind, axes, code.split(d, axes, cut));
         }
     }
 
     /// From pending sums.
-    fn settle(&mut self, at: usize, code: Code) {
-        for axes in code.pending(self.mesh.axes.len()).arrangements() {
+    fn settle(&mut self, on: Ground<'_>, at: usize, code: Code) {
+        for axes in code.pending(on.mesh.axes.len()).arrangements() {
             let settled = code.settled(axes);
             if axes == axes.sorted() {
-                self.step(at, Kind::AllReduce, axes, settled);
+                self.step(on, at, Kind::AllReduce, axes, settled);
             }
             for d in 0..self.cuts.len() {
-                self.finer(at, Kind::ReduceScatter, axes, (settled, d));
+                self.finer(on, at, Kind::ReduceScatter, axes, (settled, d));
             }
         }
     }
 
     /// From split dims: gather, move to another dim, or turn into a pending sum.
-    fn split_less(&mut self, at: usize, code: Code) {
+    fn split_less(&mut self, on: Ground<'_>, at: usize, code: Code) {
         for d in 0..self.cuts.len() {
-            let axes = code.axes_of(d, self.mesh.axes.len());
+            let axes = code.axes_of(d, on.mesh.axes.len());
             for keep in 0..axes.len() {
                 let dropped = axes.from(keep);
                 let gathered = code.gathered(d, dropped);
-                self.step(at, Kind::AllGather, dropped, gathered);
-                self.step(at, Kind::Pad, dropped, gathered.summing(dropped));
+                self.step(on, at, Kind::AllGather, dropped, gathered);
+                self.step(on, at, Kind::Pad, dropped, gathered.summing(dropped));
                 for e in (0..self.cuts.len()).filter(|&e| e != d && dropped.len() == 1) {
-                    self.finer(at, Kind::AllToAll, dropped, (gathered, e));
+                    self.finer(on, at, Kind::AllToAll, dropped, (gathered, e));
                 }
             }
         }
     }
 
     /// From replication: keep a part, or all on the first rank only.
-    fn split_more(&mut self, at: usize, code: Code) {
-        for axes in code.free(self.mesh.axes.len()).arrangements() {
+    fn split_more(&mut self, on: Ground<'_>, at: usize, code: Code) {
+        for axes in code.free(on.mesh.axes.len()).arrangements() {
             for d in 0..self.cuts.len() {
-                self.finer(at, Kind::Slice, axes, (code, d));
+                self.finer(on, at, Kind::Slice, axes, (code, d));
             }
             if axes == axes.sorted() {
-                self.step(at, Kind::Partial, axes, code.summing(axes));
+                self.step(on, at, Kind::Partial, axes, code.summing(axes));
             }
         }
     }
 
     /// The axes that split dims split others, in another order, or at other cuts.
-    fn exchange(&mut self, at: usize, code: Code) {
-        let count = self.mesh.axes.len();
+    fn exchange(&mut self, on: Ground<'_>, at: usize, code: Code) {
+        let count = on.mesh.axes.len();
         let mut bare = code;
         let mut moved = Axes::default();
         for d in 0..self.cuts.len() {
@@ -199,14 +208,21 @@ impl<'a> Ways<'a> {
         }
         let whole = |order: &Axes| order.len() == moved.len();
         for order in moved.arrangements().into_iter().filter(whole) {
-            self.arrange(at, bare, (order, 0), 0);
+            self.arrange(on, at, bare, (order, 0), 0);
         }
     }
 
     /// Dims from `d` on are split by the axes of `order` from `next` on.
-    fn arrange(&mut self, at: usize, code: Code, (order, next): (Axes, usize), d: usize) {
+    fn arrange(
+        &mut self,
+        on: Ground<'_>,
+        at: usize,
+        code: Code,
+        (order, next): (Axes, usize),
+        d: usize,
+    ) {
         if next == order.len() {
-            return self.step(at, Kind::Exchange, order, code);
+            return self.step(on, at, Kind::Exchange, order, code);
         }
         if d == self.cuts.len() {
             return;
@@ -215,7 +231,7 @@ impl<'a> Ways<'a> {
             let mine = order.iter().take(end).skip(next).fold(Axes::default(), Axes::with);
             let cuts = if mine.is_empty() { 1 } else { self.cuts[d].len() };
             for cut in 0..cuts {
-                self.arrange(at, code.split(d, mine, cut), (order, end), d + 1);
+                self.arrange(on, at, code.split(d, mine, cut), (order, end), d + 1);
             }
         }
     }
