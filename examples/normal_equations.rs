@@ -28,8 +28,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let normal = a.h() * &a + &eps * &eps * (l.h() * &l);
 
     let world = World::with_ranks(ranks())?;
-    let mesh = if world.ranks() == 4 { Mesh::grid(2, 2) } else { Ranks(world.ranks()).into() };
-    let planner = Planner::new(mesh);
+    let ranks = world.ranks();
+    let planner =
+        if ranks == 4 { Planner::new(Mesh::grid(2, 2)) } else { Planner::new(Ranks(ranks)) };
     let system = System::new(&normal, &[Dtype::F64])?;
     let settings = Settings { niter: 200, tol: 1e-18, damp: 0.0 };
     let plan = planner.solve(Arc::new(Cg), &system, settings)?;

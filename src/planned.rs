@@ -11,19 +11,54 @@ use adjoin_passes::error::PlanError;
 use adjoin_passes::machine::Machine;
 use adjoin_passes::meaning::without_meaning;
 use adjoin_passes::pipeline::Numerics;
-use adjoin_passes::search::{Reviewed, review};
+use adjoin_passes::search::{Pin, Reviewed, review};
+use adjoin_passes::shape::{Tried, compile_for};
 use adjoin_passes::{Compiled, Context, Mesh, Plan, compile};
 use num_complex::Complex64;
 use std::fmt;
 use std::sync::Arc;
 
-/// A number of ranks in one line.
+/// A number of ranks, whose arrangement is chosen with the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ranks(pub usize);
 
-impl From<Ranks> for Mesh {
-    fn from(ranks: Ranks) -> Mesh {
-        Mesh::line(ranks.0)
+/// How ranks are arranged: as a mesh, or as the planner likes best.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrangement {
+    /// As this mesh.
+    Mesh(Mesh),
+    /// So many ranks: in a line, or on a grid where that is cheaper.
+    Ranks(usize),
+}
+
+impl Arrangement {
+    /// How many ranks there are.
+    pub fn ranks(&self) -> usize {
+        match self {
+            Arrangement::Mesh(mesh) => mesh.ranks(),
+            Arrangement::Ranks(ranks) => *ranks,
+        }
+    }
+}
+
+impl From<Mesh> for Arrangement {
+    fn from(mesh: Mesh) -> Self {
+        Arrangement::Mesh(mesh)
+    }
+}
+
+impl From<Ranks> for Arrangement {
+    fn from(ranks: Ranks) -> Self {
+        Arrangement::Ranks(ranks.0)
+    }
+}
+
+impl fmt::Display for Arrangement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Arrangement::Mesh(mesh) => write!(f, "{mesh}"),
+            Arrangement::Ranks(ranks) => write!(f, "{ranks} ranks"),
+        }
     }
 }
 
@@ -37,6 +72,7 @@ pub struct Planned {
     outputs: Vec<Output>,
     drive: Drive,
     verdict: Verdict,
+    shapes: Vec<Tried>,
 }
 
 /// How a plan is run.
@@ -60,15 +96,16 @@ pub enum PlanningError {
 }
 
 /// Where and how to plan.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Planner {
+    arrangement: Arrangement,
     context: Context,
 }
 
 impl Planner {
-    /// Plans for a mesh, or for a number of ranks in a line.
-    pub fn new(mesh: impl Into<Mesh>) -> Self {
-        Planner { context: Context { mesh: mesh.into(), ..Context::default() } }
+    /// Plans for a mesh, or for a number of ranks that are arranged as is best.
+    pub fn new(arrangement: impl Into<Arrangement>) -> Self {
+        Planner { arrangement: arrangement.into(), context: Context::default() }
     }
 
     /// For a machine.
@@ -83,10 +120,25 @@ impl Planner {
         self
     }
 
+    /// With an operator, an input or a state placed as is written, such as `i/r, j/c` for the
+    /// factors of an operator and `n/r, m` for the dims of a value; see [`Pin`].
+    pub fn pin(self, subject: &str, wanted: &str) -> Self {
+        let (subject, wanted) = (subject.to_owned(), wanted.to_owned());
+        self.pins([Pin { subject, wanted, always: true }])
+    }
+
+    /// With several placements.
+    pub fn pins(mut self, pins: impl IntoIterator<Item = Pin>) -> Self {
+        self.context.pins.extend(pins);
+        self
+    }
+
     /// Plans a data expression, to be evaluated once.
     pub fn apply(&self, vector: &Vector) -> Result<Planned, PlanningError> {
         let lowered = lower(vector)?;
-        self.finish(&lowered.plan, lowered.operators, lowered.slots, lowered.outputs, Drive::Apply)
+        let planner = self.clone().pins(lowered.pins);
+        let (operators, slots, outputs) = (lowered.operators, lowered.slots, lowered.outputs);
+        planner.finish(&lowered.plan, operators, slots, outputs, Drive::Apply)
     }
 
     /// Plans a solver's program.
@@ -97,6 +149,7 @@ impl Planner {
         settings: Settings,
     ) -> Result<Planned, PlanningError> {
         let program = system.compile(&*solver)?;
+        let planner = self.clone().pins(program.context.pins());
         let LowerContext { plan, operators, mut slots, .. } = program.context;
         if let Some(damp) = plan.slots.iter().position(|s| s.name == "damp") {
             slots[damp] = Complex64::new(settings.damp, 0.0);
@@ -108,7 +161,7 @@ impl Planner {
         let outputs =
             parts.map(|(p, ty)| Output { name: p.name.clone(), dims: ty.dims, dtype: ty.dtype });
         let outputs = outputs.collect();
-        self.finish(&plan, operators, slots, outputs, Drive::Solve(solver, settings))
+        planner.finish(&plan, operators, slots, outputs, Drive::Solve(solver, settings))
     }
 
     fn finish(
@@ -119,13 +172,19 @@ impl Planner {
         outputs: Vec<Output>,
         drive: Drive,
     ) -> Result<Planned, PlanningError> {
-        let compiled = compile(plan, &self.context)?;
+        let (compiled, shapes) = match &self.arrangement {
+            Arrangement::Mesh(mesh) => {
+                let context = Context { mesh: mesh.clone(), ..self.context.clone() };
+                (compile(plan, &context)?, Vec::new())
+            }
+            Arrangement::Ranks(ranks) => compile_for(*ranks, plan, &self.context)?,
+        };
         let verdict = compiled.certify();
         if let Verdict::Refuted(reason) = &verdict {
             return Err(PlanError::Refuted(reason.clone()).into());
         }
-        let context = self.context.clone();
-        Ok(Planned { compiled, context, operators, slots, outputs, drive, verdict })
+        let context = Context { mesh: compiled.plan.mesh.clone(), ..self.context.clone() };
+        Ok(Planned { compiled, context, operators, slots, outputs, drive, verdict, shapes })
     }
 }
 
@@ -153,6 +212,11 @@ impl Planned {
         let before = self.trace().iter().take_while(|(pass, _)| *pass != "insert-collectives");
         let source = before.last().map_or(self.source(), |(_, plan)| plan);
         review(&without_meaning(source), &self.context)
+    }
+
+    /// The shapes of the mesh that were tried, the chosen one first; none if only one was.
+    pub fn shapes(&self) -> &[Tried] {
+        &self.shapes
     }
 
     /// The finished plan.

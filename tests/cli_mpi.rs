@@ -171,7 +171,12 @@ fn what_a_user_gets_wrong_is_said_once_and_nothing_is_written() {
     bad(3, &folder, &["solve", "p.toml", "-o", "no/x.npy"], "there is no folder no");
     let mesh = [&solve[..], &["--mesh", "r=2,c=2"]].concat();
     bad(3, &folder, &mesh, "the mesh r=2 c=2 has 4 ranks, and the job has 3");
-    bad(2, &folder, &[&solve[..], &["--ranks", "3"]].concat(), "the mesh p=3 has 3 ranks");
+    bad(
+        2,
+        &folder,
+        &[&solve[..], &["--ranks", "3"]].concat(),
+        "3 ranks are asked for, and the job has 2",
+    );
     let threads = [&solve[..], &["--backend", "threads"]].concat();
     bad(2, &folder, &threads, "leave out --backend threads");
     assert_eq!(written(&folder), GIVEN);

@@ -14,8 +14,12 @@ use std::sync::Arc;
 /// Runs the passes that place and improve a plan, by the decisions of the context.
 pub(crate) type Finish<'a> = dyn Fn(&Context) -> Result<Compiled, PlanError> + 'a;
 
-/// How many of the search's assignments are finished.
-const CONTENDERS: usize = 3;
+/// How many assignments are finished in which a leaf or a state is placed otherwise.
+const APART: usize = 2;
+
+/// How many of the next best assignments are finished, if plans have so few nodes at most: what
+/// passes save is a larger part of small plans, and these are finished quickly.
+const FEW: (usize, usize) = (8, 32);
 
 /// Seconds for a byte that is held.
 const PRICES: [f64; 6] = [1e-13, 1e-11, 1e-9, 1e-7, 1e-5, 1e-3];
@@ -50,9 +54,11 @@ fn round(
     room: f64,
     finish: &Finish<'_>,
 ) -> Result<(Option<Compiled>, f64), PlanError> {
+    let nodes: usize = before.plan.blocks.iter().map(|block| block.nodes.len()).sum();
+    let few = if nodes <= FEW.1 { FEW.0 } else { 0 };
     let decided = match cx.mesh.ranks() {
-        1 => vec![decide(&before.plan, cx)],
-        _ => contenders(&before.plan, cx, CONTENDERS),
+        1 => vec![decide(&before.plan, cx)?],
+        _ => contenders(&before.plan, cx, APART, few)?,
     };
     let (mut best, mut least): (Option<(f64, Compiled)>, _) = (None, f64::INFINITY);
     let alone = decided.len() == 1 && room.is_infinite();

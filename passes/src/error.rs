@@ -8,6 +8,9 @@ pub enum PlanError {
     /// What the user asked for cannot be planned.
     #[error("{0}")]
     Impossible(String),
+    /// A placement that the user demands is impossible.
+    #[error("{0}")]
+    Pinned(String),
     /// Nothing fits into the memory of the machine.
     #[error("nothing fits into memory: {0}")]
     TooLarge(String),

@@ -50,7 +50,7 @@ impl Pass for InsertCollectives {
         let plan = &without_meaning(plan);
         match &cx.decisions {
             Some(decisions) => write(plan, cx, decisions),
-            None => write(plan, cx, &decide(plan, cx)),
+            None => write(plan, cx, &decide(plan, cx)?),
         }
     }
 }

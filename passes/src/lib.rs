@@ -35,6 +35,7 @@ pub mod route;
 pub mod eliminate;
 pub mod search;
 mod contest;
+pub mod shape;
 pub mod insert_collectives;
 mod sharing;
 pub mod merge_sums;

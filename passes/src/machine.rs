@@ -226,22 +226,43 @@ impl Machine {
             }
             Op::Halo => results.iter().flat_map(haloed).collect(),
             Op::HaloSum => args.iter().flat_map(haloed).collect(),
-            _ => return self.pass(total(args) + total(results)),
+            _ => Vec::new(),
         };
         axes.sort_unstable();
         axes.dedup();
-        let (link, p) = (self.link(mesh, &axes), mesh.sizes(&axes));
-        if p <= 1 {
-            return 0.0;
-        }
+        let (from, to) = match op {
+            Op::Halo => (0.0, ghosts(results)),
+            Op::HaloSum => (ghosts(args), 0.0),
+            _ => (total(args), total(results)),
+        };
+        self.step(op, mesh, &axes, (from, to))
+    }
+
+    /// What a communication node of this kind costs over some axes, where the largest rank has so
+    /// many bytes before and after it, or so many ghosts.
+    pub fn step(&self, op: &Op, mesh: &Mesh, axes: &[Axis], (from, to): (f64, f64)) -> f64 {
+        let (link, p) = (self.link(mesh, axes), mesh.sizes(axes));
+        let local = !matches!(
+            op,
+            Op::AllReduce(_)
+                | Op::ReduceScatter(_)
+                | Op::AllGather(_)
+                | Op::AllToAll(_)
+                | Op::Exchange
+                | Op::Reduce(_)
+                | Op::Halo
+                | Op::HaloSum
+        );
         match op {
-            Op::AllReduce(_) => link.all_reduce(p, total(args)),
-            Op::Reduce(_) => link.all_reduce(p, total(results)),
-            Op::ReduceScatter(_) => link.half_reduce(p, total(args)),
-            Op::AllGather(_) => link.half_reduce(p, total(results)),
-            Op::Halo => link.neighbours(p, ghosts(results)),
-            Op::HaloSum => link.neighbours(p, ghosts(args)),
-            _ => link.all_to_all(p, total(args)),
+            _ if local => self.pass(from + to),
+            _ if p <= 1 => 0.0,
+            Op::AllReduce(_) => link.all_reduce(p, from),
+            Op::Reduce(_) => link.all_reduce(p, to),
+            Op::ReduceScatter(_) => link.half_reduce(p, from),
+            Op::AllGather(_) => link.half_reduce(p, to),
+            Op::Halo => link.neighbours(p, to),
+            Op::HaloSum => link.neighbours(p, from),
+            _ => link.all_to_all(p, from),
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
 use crate::recognise_normal::RecogniseNormal;
 use crate::ride_reductions::RideReductions;
-use crate::search::Decisions;
+use crate::search::{Decisions, Pin};
 use crate::share_values::ShareValues;
 use crate::start_early::StartEarly;
 use crate::verify::verify;
@@ -61,6 +61,8 @@ pub struct Context {
     pub numerics: Numerics,
     /// Seconds for a byte that is held: what makes the search save memory.
     pub memory_price: f64,
+    /// Placements that the user demands.
+    pub pins: Vec<Pin>,
     /// What the search has decided, if it was asked before.
     pub decisions: Option<Arc<Decisions>>,
 }
@@ -123,12 +125,22 @@ pub fn compile(source: &Plan, cx: &Context) -> Result<Compiled, PlanError> {
     compile_prefix(source, cx, PIPELINE.len())
 }
 
+/// Runs the passes that know nothing of ranks yet: what the search is asked about.
+pub fn compile_algebra(source: &Plan, cx: &Context) -> Result<Plan, PlanError> {
+    Ok(without_meaning(&compile_prefix(source, cx, insertion())?.plan))
+}
+
+/// How many passes run before placements are written.
+fn insertion() -> usize {
+    let at = PIPELINE.iter().position(|(pass, _)| pass.name() == InsertCollectives.name());
+    at.unwrap_or(PIPELINE.len())
+}
+
 /// Runs the first passes of the pipeline only.
 pub fn compile_prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Compiled, PlanError> {
     check("lowering", source)?;
     let source = tidy(source);
-    let insertion = PIPELINE.iter().position(|(pass, _)| pass.name() == InsertCollectives.name());
-    let (algebra, placing) = PIPELINE.split_at(insertion.unwrap_or(PIPELINE.len()));
+    let (algebra, placing) = PIPELINE.split_at(insertion());
     let first = &algebra[..passes.min(algebra.len())];
     let before = Compiled {
         plan: source.clone(),

@@ -16,10 +16,15 @@ mod sides;
 mod costs;
 mod depths;
 mod review;
+mod every;
+mod pins;
 
+pub use every::{Every, every};
+pub use pins::Pin;
 pub use review::{Reviewed, review};
 
-use crate::eliminate::{Table, marginals, minimise, total};
+use crate::eliminate::{Buckets, Table, minimise, total};
+use crate::error::PlanError;
 use crate::ir::{Applied, LeafId, Node, Op, Plan, Value};
 use crate::mesh::Axis;
 use crate::pipeline::Context;
@@ -73,24 +78,40 @@ enum Variable {
 }
 
 /// Finds the cheapest decisions for a plan whose operators are leaves.
-pub fn decide(plan: &Plan, cx: &Context) -> Decisions {
-    let space = Space::new(plan, cx);
-    space.search.decisions(&space.best)
+pub fn decide(plan: &Plan, cx: &Context) -> Result<Decisions, PlanError> {
+    let space = Space::new(plan, cx)?;
+    Ok(space.search.decisions(&space.best))
 }
 
-/// Finds the cheapest decisions, and the cheapest of those in which some leaf or state is placed
-/// otherwise: `count` at most, in the order of their costs.
-pub fn contenders(plan: &Plan, cx: &Context, count: usize) -> Vec<Decisions> {
-    let space = Space::new(plan, cx);
+/// What the cheapest decisions cost, each cost by itself.
+pub fn cost(plan: &Plan, cx: &Context) -> Result<f64, PlanError> {
+    Ok(Space::new(plan, cx)?.cost())
+}
+
+/// Finds the cheapest decisions, the cheapest of those in which some leaf or state is placed
+/// otherwise, and the next best of all: up to `apart` of the former and `few` of the latter, each
+/// in the order of their costs.
+pub fn contenders(
+    plan: &Plan,
+    cx: &Context,
+    apart: usize,
+    few: usize,
+) -> Result<Vec<Decisions>, PlanError> {
+    let space = Space::new(plan, cx)?;
     let mut found: Vec<Vec<usize>> = vec![space.best.clone()];
     // What hangs together changes together, so that several variables lead to one assignment.
-    for v in space.second_best().into_iter().take(3 * count) {
-        if found.len() >= count {
+    for v in space.second_best().into_iter().take(3 * apart) {
+        if found.len() > apart {
             break;
         }
-        found.extend(space.without(v).map(|(_, choice)| choice).filter(|c| !found.contains(c)));
+        found.extend(space.without(v).filter(|c| !found.contains(c)));
     }
-    found.iter().map(|choice| space.search.decisions(choice)).collect()
+    for choice in space.exact.iter().flat_map(|exact| exact.few(few + 1)) {
+        if !found.contains(&choice) {
+            found.push(choice);
+        }
+    }
+    Ok(found.iter().map(|choice| space.search.decisions(choice)).collect())
 }
 
 /// How much more than the best a contender may cost.
@@ -103,15 +124,17 @@ struct Space<'a> {
     tables: Vec<Table>,
     refinements: [Vec<Table>; 2],
     best: Vec<usize>,
+    /// What the best was found by, if it is exact.
+    exact: Option<Buckets>,
 }
 
 impl<'a> Space<'a> {
-    fn new(plan: &'a Plan, cx: &'a Context) -> Self {
-        let search = Search::new(plan, cx);
+    fn new(plan: &'a Plan, cx: &'a Context) -> Result<Self, PlanError> {
+        let search = Search::new(plan, cx)?;
         let sizes: Vec<_> = search.variables.iter().map(Variable::len).collect();
         let (tables, refinements) = search.tables();
-        let best = minimise(&sizes, &tables, &refinements);
-        Space { search, sizes, tables, refinements, best }
+        let (best, exact) = minimise(&sizes, &tables, &refinements);
+        Ok(Space { search, sizes, tables, refinements, best, exact })
     }
 
     fn cost(&self) -> f64 {
@@ -126,8 +149,7 @@ impl<'a> Space<'a> {
     /// For each variable the best other choice and what all costs then, unless that is too much to
     /// find out or there is none.
     fn runners_up(&self) -> Vec<Option<(f64, usize)>> {
-        let all = [&self.tables[..], &self.refinements[0], &self.refinements[1]].concat();
-        let Some(marginals) = marginals(&self.sizes, &all) else {
+        let Some(exact) = &self.exact else {
             return vec![None; self.sizes.len()];
         };
         let other = |(v, costs): (usize, &Vec<f64>)| {
@@ -135,7 +157,7 @@ impl<'a> Space<'a> {
             let least = others.map(|(c, &cost)| (cost, c)).min_by(|a, b| a.0.total_cmp(&b.0));
             least.filter(|(cost, _)| cost.is_finite())
         };
-        marginals.iter().enumerate().map(other).collect()
+        exact.marginals().iter().enumerate().map(other).collect()
     }
 
     /// Leaves and states of which another choice costs little more, those that cost least first.
@@ -150,18 +172,14 @@ impl<'a> Space<'a> {
     }
 
     /// The best without the choice that a variable has in the best of all.
-    fn without(&self, v: usize) -> Option<(f64, Vec<usize>)> {
-        let mut costs = vec![0.0; self.sizes[v]];
-        costs[self.best[v]] = f64::INFINITY;
-        let tables = [&self.tables[..], &[Table { variables: vec![v], costs }]].concat();
-        let choice = minimise(&self.sizes, &tables, &self.refinements);
-        let cost = self.cost_of(&choice);
-        (choice[v] != self.best[v] && cost.is_finite()).then_some((cost, choice))
+    fn without(&self, v: usize) -> Option<Vec<usize>> {
+        let choice = self.exact.as_ref()?.otherwise(v, self.best[v]);
+        (choice[v] != self.best[v] && self.cost_of(&choice).is_finite()).then_some(choice)
     }
 }
 
 impl<'a> Search<'a> {
-    fn new(plan: &'a Plan, cx: &'a Context) -> Self {
+    fn new(plan: &'a Plan, cx: &'a Context) -> Result<Self, PlanError> {
         let router = Router::new(&cx.mesh, &cx.machine);
         let mut search = Search {
             plan,
@@ -174,7 +192,8 @@ impl<'a> Search<'a> {
         };
         search.leaves();
         search.classes();
-        search
+        search.pin()?;
+        Ok(search)
     }
 
     /// The variables of leaves and states.

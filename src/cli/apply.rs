@@ -12,9 +12,10 @@ use crate::problem::build::Expression;
 pub(super) fn run(args: &Apply) -> Result<(), Failure> {
     let world = start(args.backend)?;
     let job = together(&world, Job::read(&args.common, Some(&args.expr)))?;
-    let (world, mesh) = job.ranks(world)?;
+    let world = job.world(world)?;
     let mut model = together(&world, job.model())?;
-    let prepared = together(&world, prepared(&job, &mut model, &job.planner(&mesh)))?;
+    let planner = job.planner(job.arrangement(&world));
+    let prepared = together(&world, prepared(&job, &mut model, &planner))?;
     let noted = Noted::new(&args.noting);
     let mut more = Vec::new();
     if let Some((task, plan)) = &prepared.solved {

@@ -34,7 +34,7 @@ pub(super) enum Command {
 pub(super) struct Common {
     /// The problem file, TOML or JSON
     pub file: PathBuf,
-    /// How many ranks, in one line
+    /// How many ranks; their arrangement is chosen
     #[arg(long, value_name = "N", conflicts_with = "mesh", value_parser = ranks)]
     pub ranks: Option<usize>,
     /// How the ranks are arranged, such as r=2,c=3
@@ -162,7 +162,7 @@ pub(super) struct Compare {
     /// How the ranks are arranged, such as p=32 or r=4,c=8; may be repeated
     #[arg(long, value_name = "AXES", value_parser = Mesh::parse)]
     pub mesh: Vec<Mesh>,
-    /// Numbers of ranks, each in one line, such as 1,2,4
+    /// Numbers of ranks, arranged as is best, such as 1,2,4
     #[arg(long, value_name = "N,..", value_delimiter = ',', value_parser = ranks)]
     pub ranks: Vec<usize>,
     /// A machine: a built-in one, or a file; may be repeated

@@ -6,9 +6,8 @@ use super::job::{Job, applied, start};
 use super::{explain, plan, text};
 use crate::check::{Fault, blocks, leaf};
 use crate::ops::Operator;
-use crate::planned::Planned;
+use crate::planned::{Planned, Planner};
 use crate::problem::Model;
-use adjoin_passes::Mesh;
 use adjoin_passes::signature::Signature;
 use std::sync::Arc;
 
@@ -20,20 +19,19 @@ pub(super) fn run(args: &Check) -> Result<(), Failure> {
     }
     let job = Job::read(&args.common, args.expr.as_deref())?;
     let mut model = job.model()?;
-    let mesh = job.planned_mesh(&world);
+    let planner = job.planner(job.arrangement(&world));
     let nothing_asked = job.resolved.expressions.is_empty() && job.resolved.solve.is_none();
     let plans = if nothing_asked {
-        let planner = job.planner(&mesh);
         let plan = |op| Ok(planner.apply(&applied(op, job.resolved.dtype)?)?);
         model.operators().map(plan).collect::<Result<Vec<_>, Failure>>()?
     } else {
-        vec![plan::planned(&job, &mut model, &job.planner(&mesh))?]
+        vec![plan::planned(&job, &mut model, &planner)?]
     };
     let leaves = leaves(&plans);
     let chosen = match &args.block {
         None => whole(leaves),
         Some(block) => named(&leaves, block)
-            .or_else(|error| stacked(&job, &model, block, &mesh).unwrap_or(Err(error)))?,
+            .or_else(|error| stacked(&job, &model, block, &planner).unwrap_or(Err(error)))?,
     };
     for planned in &plans {
         say(&job, &explain::proofs(planned)?)?;
@@ -88,7 +86,7 @@ fn stacked(
     job: &Job,
     model: &Model<'_>,
     name: &str,
-    mesh: &Mesh,
+    planner: &Planner,
 ) -> Option<Result<Vec<Chosen>, Failure>> {
     let (stack, index) = indexed(name)?;
     let blocks = model.operators().find(|op| op.to_string() == stack)?.blocks();
@@ -99,7 +97,7 @@ fn stacked(
         let count = explain::counted(blocks.len(), "block");
         return Some(Err(Failure::User(format!("{stack} has {count}, and none is {name}"))));
     };
-    let plan = || Ok(job.planner(mesh).apply(&applied(block, job.resolved.dtype)?)?);
+    let plan = || Ok(planner.apply(&applied(block, job.resolved.dtype)?)?);
     Some(plan().map(|planned| whole(leaves(&[planned]))))
 }
 

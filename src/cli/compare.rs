@@ -5,7 +5,7 @@ use super::job::{Job, chosen, start};
 use super::table::Table;
 use super::{Failure, plan, text};
 use crate::machine::Machine;
-use crate::planned::{Drive, Planned, PlanningError};
+use crate::planned::{Arrangement, Drive, Planned, PlanningError, Ranks};
 use crate::report::curve::{Curve, svg};
 use crate::report::units::{bytes, seconds};
 use adjoin_passes::Mesh;
@@ -41,9 +41,9 @@ pub(super) fn run(args: &Compare) -> Result<(), Failure> {
         let job = Job { machine, ..Job::read(&common(args), args.expr.as_deref())? };
         let machine = &job.machine;
         let mut curve = Curve { name: machine.name.clone(), points: Vec::new() };
-        for mesh in &meshes {
-            let line = Line::of(&job, mesh, args.iterations)?;
-            curve.points.push((mesh.ranks() as f64, line.account.iteration()));
+        for ranks in &meshes {
+            let line = Line::of(&job, ranks.clone(), args.iterations)?;
+            curve.points.push((ranks.ranks() as f64, line.account.iteration()));
             table.row(line.cells(args));
         }
         curves.push(curve);
@@ -54,10 +54,10 @@ pub(super) fn run(args: &Compare) -> Result<(), Failure> {
     text::print(&table.to_string())
 }
 
-/// The meshes that are named, and lines of so many ranks.
-fn meshes(args: &Compare) -> Result<Vec<Mesh>, Failure> {
-    let lines = args.ranks.iter().map(|&n| Mesh::line(n));
-    let all: Vec<_> = args.mesh.iter().cloned().chain(lines).collect();
+/// The meshes that are named, and so many ranks as are best.
+fn meshes(args: &Compare) -> Result<Vec<Arrangement>, Failure> {
+    let ranks = args.ranks.iter().map(|&n| Ranks(n).into());
+    let all: Vec<_> = args.mesh.iter().cloned().map(Arrangement::from).chain(ranks).collect();
     if all.is_empty() {
         return Err(Failure::User("nothing to compare: give --mesh or --ranks".into()));
     }
@@ -78,17 +78,22 @@ fn common(args: &Compare) -> Common {
 
 /// What there is to say of one plan.
 pub(super) struct Line<'a> {
-    pub mesh: &'a Mesh,
+    pub mesh: Mesh,
     pub machine: &'a Machine,
     pub account: Account,
     pub iterations: usize,
 }
 
 impl<'a> Line<'a> {
-    /// The plan of a job on a mesh; the iterations are those of the file if none are given.
-    pub fn of(job: &'a Job, mesh: &'a Mesh, iterations: Option<usize>) -> Result<Self, Failure> {
+    /// The plan of a job on a mesh, or on so many ranks; the iterations are those of the file if none are given.
+    pub fn of(
+        job: &'a Job,
+        ranks: impl Into<Arrangement>,
+        iterations: Option<usize>,
+    ) -> Result<Self, Failure> {
+        let planner = job.planner(ranks);
         let planned = |machine: &Machine| {
-            plan::planned(job, &mut job.model()?, &job.planner(mesh).machine(machine.clone()))
+            plan::planned(job, &mut job.model()?, &planner.clone().machine(machine.clone()))
         };
         // What does not fit is shown as it would be with more memory.
         let planned = match planned(&job.machine) {
@@ -98,6 +103,7 @@ impl<'a> Line<'a> {
             planned => planned?,
         };
         let iterations = iterations.unwrap_or_else(|| self::iterations(&planned));
+        let mesh = planned.plan().mesh.clone();
         Ok(Line { mesh, machine: &job.machine, account: planned.account(), iterations })
     }
 

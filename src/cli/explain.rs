@@ -27,6 +27,7 @@ pub(super) fn explain(planned: &Planned) -> Result<String, Failure> {
         explain_block(plan, block, cost, origins, &mut text);
     }
     text += &memory(&account);
+    text += &shapes(planned);
     text += &choices(planned);
     Ok(text)
 }
@@ -144,6 +145,24 @@ fn memory(account: &Account) -> String {
         bytes(account.buffers),
         bytes(account.scratch),
     )
+}
+
+/// The shapes of the mesh that were tried, and how much dearer the others are.
+fn shapes(planned: &Planned) -> String {
+    let Some(least) = planned.shapes().first().and_then(|tried| tried.seconds) else {
+        return String::new();
+    };
+    let mut table = Table::new(["", "mesh", "time", "dearer by"]);
+    for (k, tried) in planned.shapes().iter().enumerate() {
+        let (time, margin) = match tried.seconds {
+            Some(time) if time.is_finite() => (seconds(time), per_cent(time / least - 1.0)),
+            Some(_) => ("does not fit".into(), String::new()),
+            None => (format!("about {}", seconds(tried.expected)), "not finished".into()),
+        };
+        let margin = if k == 0 { "chosen".into() } else { margin };
+        table.row([String::new(), tried.mesh.to_string(), time, margin]);
+    }
+    format!("\nshapes of the mesh\n{table}")
 }
 
 /// What the search has chosen, and what came next.

@@ -42,7 +42,9 @@ impl Failure {
             Failure::Problem(_) | Failure::User(_) | Failure::Faults(_) => 2,
             Failure::Planning(error) => match error {
                 PlanningError::Expression(_)
-                | PlanningError::Plan(PlanError::Impossible(_) | PlanError::TooLarge(_)) => 2,
+                | PlanningError::Plan(
+                    PlanError::Impossible(_) | PlanError::Pinned(_) | PlanError::TooLarge(_),
+                ) => 2,
                 PlanningError::Plan(PlanError::Broken { .. } | PlanError::Refuted(_)) => 1,
             },
             Failure::Run(error) => match error {

@@ -6,21 +6,22 @@ use crate::Dtype;
 use crate::data::Source;
 use crate::expr::{Op, Vector, input_parts};
 use crate::machine::{self, Machine};
-use crate::planned::{Planned, Planner};
+use crate::planned::{Arrangement, Planned, Planner, Ranks};
 use crate::problem::build::{Expression, Task};
 use crate::problem::file::Layout;
 use crate::problem::{Catalog, Formula, Model, Problem, Resolved};
 use crate::run::{Inputs, inputs};
 use crate::runtime::World;
 use adjoin_passes::Mesh;
+use adjoin_passes::search::Pin;
 use std::path::{Path, PathBuf};
 
-/// A problem file that was read, and the mesh that the command line or the file names.
+/// A problem file that was read, and the ranks that the command line or the file names.
 pub(super) struct Job {
     pub resolved: Resolved,
     /// Where the paths of the file begin.
     pub folder: PathBuf,
-    pub mesh: Option<Mesh>,
+    pub ranks: Option<Arrangement>,
     pub machine: Machine,
     pub quiet: bool,
 }
@@ -38,47 +39,56 @@ impl Job {
         let catalog = Catalog::standard();
         let resolved = Resolved::new(problem, &catalog, Vec::from_iter(expression))?;
         let folder = common.file.parent().unwrap_or(Path::new("")).to_owned();
-        let line = common.ranks.map(Mesh::line);
-        let mesh = match line.or_else(|| common.mesh.clone()) {
-            Some(mesh) => Some(mesh),
+        let some = common.ranks.map(|n| Ranks(n).into());
+        let ranks = match some.or_else(|| common.mesh.clone().map(Arrangement::from)) {
+            Some(ranks) => Some(ranks),
             None => resolved.layout.as_ref().map(layout).transpose()?,
         };
         let machine = match &common.machine {
             Some(name) => chosen(name)?,
             None => Machine::default(),
         };
-        Ok(Job { resolved, folder, mesh, machine, quiet: common.quiet })
+        Ok(Job { resolved, folder, ranks, machine, quiet: common.quiet })
     }
 
     pub fn model(&self) -> Result<Model<'_>, Failure> {
         Ok(Model::open(&self.resolved, &self.folder)?)
     }
 
-    /// The ranks of a job, or so many threads as the mesh has; and the mesh that they make.
-    pub fn ranks(&self, world: World) -> Result<(World, Mesh), Failure> {
-        let mesh = self.planned_mesh(&world);
+    /// The ranks of a job, or so many threads as are asked for.
+    pub fn world(&self, world: World) -> Result<World, Failure> {
+        let ranks = self.arrangement(&world);
+        let (asked, here) = (ranks.ranks(), world.ranks());
         if world.backend() == "threads" {
-            return Ok((World::threads(mesh.ranks()), mesh));
+            return Ok(World::threads(asked));
         }
-        let (asked, here) = (mesh.ranks(), world.ranks());
         let fits = if asked == here {
             Ok(())
         } else {
-            let message = format!("the mesh {mesh} has {asked} ranks, and the job has {here}");
-            Err(Failure::User(message))
+            let message = match ranks {
+                Arrangement::Mesh(mesh) => format!("the mesh {mesh} has {asked} ranks"),
+                Arrangement::Ranks(asked) => format!("{asked} ranks are asked for"),
+            };
+            Err(Failure::User(format!("{message}, and the job has {here}")))
         };
         together(&world, fits)?;
-        Ok((world, mesh))
+        Ok(world)
     }
 
-    /// Plans for a mesh of the machine that the command line names.
-    pub fn planner(&self, mesh: &Mesh) -> Planner {
-        Planner::new(mesh.clone()).machine(self.machine.clone())
+    /// Plans for ranks of the machine that the command line names.
+    pub fn planner(&self, ranks: impl Into<Arrangement>) -> Planner {
+        let pins = self.resolved.placements.iter().map(|(subject, wanted)| Pin {
+            subject: subject.value.clone(),
+            wanted: wanted.value.clone(),
+            // What is planned need not use all that the file has.
+            always: false,
+        });
+        Planner::new(ranks).machine(self.machine.clone()).pins(pins)
     }
 
-    /// The mesh that is asked for, else the ranks of the job in one line.
-    pub fn planned_mesh(&self, world: &World) -> Mesh {
-        self.mesh.clone().unwrap_or_else(|| Mesh::line(world.ranks()))
+    /// The mesh or the ranks that are asked for, else the ranks of the job.
+    pub fn arrangement(&self, world: &World) -> Arrangement {
+        self.ranks.clone().unwrap_or_else(|| Ranks(world.ranks()).into())
     }
 }
 
@@ -138,12 +148,12 @@ fn mpi() -> Result<World, Failure> {
     Err(Failure::User(message.into()))
 }
 
-fn layout(layout: &Layout) -> Result<Mesh, Failure> {
+fn layout(layout: &Layout) -> Result<Arrangement, Failure> {
     match layout {
-        Layout::Ranks(n) => Ok(Mesh::line(*n)),
+        Layout::Ranks(n) => Ok(Ranks(*n).into()),
         Layout::Mesh(axes) => {
             let text: Vec<_> = axes.iter().map(|(name, n)| format!("{name}={n}")).collect();
-            Mesh::parse(&text.join(",")).map_err(Failure::User)
+            Ok(Mesh::parse(&text.join(",")).map_err(Failure::User)?.into())
         }
     }
 }

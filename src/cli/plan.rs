@@ -31,7 +31,7 @@ pub(super) fn run(args: &Plan) -> Result<(), Failure> {
 fn shown(args: &Plan, world: &World) -> Result<String, Failure> {
     let job = Job::read(&args.common, args.expr.as_deref())?;
     let mut model = job.model()?;
-    let planner = job.planner(&job.planned_mesh(world));
+    let planner = job.planner(job.arrangement(world));
     let planned = planned(&job, &mut model, &planner)?;
     Ok(match args.dump {
         Dump::Plan => format!("{}\n", planned.to_string().trim_end()),

@@ -9,14 +9,13 @@ use super::noted::Noted;
 use super::saved::Saved;
 use super::{text, write};
 use crate::data::Array;
-use crate::planned::{Planned, Planner};
+use crate::planned::{Arrangement, Planned, Planner};
 use crate::problem::Model;
 use crate::problem::build::{Content, Task, Wanted};
 use crate::report::Report;
 use crate::run::{Inputs, Solution};
 use crate::runtime::World;
 use crate::solve::Outcome;
-use adjoin_passes::Mesh;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stderr};
 use std::path::PathBuf;
@@ -26,7 +25,6 @@ use std::time::Instant;
 struct Work<'a> {
     job: &'a Job,
     world: World,
-    mesh: Mesh,
     planned: PlannedTask,
     noted: Noted<'a>,
 }
@@ -41,13 +39,14 @@ struct PlannedTask {
 pub(super) fn run(args: &Solve) -> Result<(), Failure> {
     let world = start(args.backend)?;
     let (job, saved) = together(&world, read(args))?;
-    let (world, mesh) = job.ranks(world)?;
+    let world = job.world(world)?;
     let begin = Instant::now();
     let mut model = together(&world, job.model())?;
-    let planned = together(&world, planned(&mut model, &job.planner(&mesh), saved.as_ref()))?;
+    let planner = job.planner(job.arrangement(&world));
+    let planned = together(&world, planned(&mut model, &planner, saved.as_ref()))?;
     let planning = begin.elapsed().as_secs_f64();
     let noted = Noted::new(&args.noting);
-    let work = Work { job: &job, world, mesh, planned, noted };
+    let work = Work { job: &job, world, planned, noted };
     together(&work.world, work.check_folders(args))?;
     let inputs = work.with_progress(task_inputs(&work.planned.task));
     let run = work.noted.run("solve", inputs, |inputs| work.planned.plan.run(&work.world, inputs));
@@ -73,13 +72,19 @@ fn read(args: &Solve) -> Result<(Job, Option<Saved>), Failure> {
     let mut job = Job::read(&args.common, None)?;
     let saved = args.plan.as_deref().map(Saved::read).transpose()?;
     if let Some(saved) = &saved {
-        match &job.mesh {
-            Some(mesh) if mesh != saved.mesh() => {
-                let message = format!("the plan is for {}, and {mesh} is asked for", saved.mesh());
-                return Err(Failure::User(message));
-            }
-            _ => job.mesh = Some(saved.mesh().clone()),
+        let other = job.ranks.as_ref().filter(|asked| match asked {
+            Arrangement::Mesh(mesh) => mesh != saved.mesh(),
+            Arrangement::Ranks(ranks) => *ranks != saved.mesh().ranks(),
+        });
+        if let Some(other) = other {
+            let asked = match other {
+                Arrangement::Mesh(mesh) => format!("{mesh} is"),
+                Arrangement::Ranks(ranks) => format!("{ranks} ranks are"),
+            };
+            let message = format!("the plan is for {}, and {asked} asked for", saved.mesh());
+            return Err(Failure::User(message));
         }
+        job.ranks = Some(saved.mesh().clone().into());
     }
     Ok((job, saved))
 }
@@ -205,7 +210,7 @@ impl Work<'_> {
         Ok(Report::new(outcome, &solution.cost, planning)
             .solver(self.planned.task.solver.name())
             .parts(&labels.collect::<Vec<_>>())
-            .world(&self.world, &self.mesh)
+            .world(&self.world, &self.planned.plan.plan().mesh)
             .plan(&self.planned.plan)
             .problem(&self.job.resolved))
     }

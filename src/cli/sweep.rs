@@ -5,9 +5,9 @@ use super::args::Plan;
 use super::compare::Line;
 use super::job::Job;
 use super::table::Table;
+use crate::planned::Ranks;
 use crate::report::curve::{Curve, svg};
 use crate::report::units::{bytes, per_cent, seconds};
-use adjoin_passes::Mesh;
 
 /// Numbers of ranks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) struct Sweep(Vec<usize>);
 /// The table of a sweep, and the picture if one is asked for.
 pub(super) fn run(args: &Plan, sweep: &Sweep) -> Result<(String, Option<String>), Failure> {
     let job = Job::read(&args.common, args.expr.as_deref())?;
-    let one = Line::of(&job, &Mesh::line(1), None)?.account.iteration();
+    let one = Line::of(&job, Ranks(1), None)?.account.iteration();
     let mut table = Table::new([
         "ranks",
         "iteration",
@@ -31,8 +31,7 @@ pub(super) fn run(args: &Plan, sweep: &Sweep) -> Result<(String, Option<String>)
     let names = ["iteration", "local work", "communication", "evenly divided"];
     let mut curves = names.map(|name| Curve { name: name.into(), points: Vec::new() });
     for &ranks in &sweep.0 {
-        let mesh = Mesh::line(ranks);
-        let line = Line::of(&job, &mesh, None)?;
+        let line = Line::of(&job, Ranks(ranks), None)?;
         let (time, step) = (line.account.iteration(), line.account.step());
         let (local, wire) = step.map_or((0.0, 0.0), |block| (block.local, block.wire));
         let ideal = one / ranks as f64;

@@ -48,6 +48,7 @@ impl Fields {
                 Fields { forward: ADJOINT(a).clone(), adjoint: FORWARD(a).clone() }
             }
             Kind::Named(_, a)
+            | Kind::Pinned(_, a)
             | Kind::Conj(a)
             | Kind::Neg(a)
             | Kind::Lift(a, _)

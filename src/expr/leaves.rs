@@ -7,6 +7,7 @@ use super::scalar::{Monomial, Number, Param, Scalar};
 use crate::ops::Operator;
 use adjoin_passes::Dtype;
 use adjoin_passes::ir::{Coefficient, Elementwise, Leaf, LeafId, Slot, SlotId, Term, TermId};
+use adjoin_passes::search::Pin;
 use num_complex::Complex64;
 use std::sync::Arc;
 
@@ -48,6 +49,26 @@ impl LowerContext {
         self.operators.push(operator.clone());
         self.given.push(name.is_some());
         Ok(LeafId(self.plan.leaves.len() as u32 - 1))
+    }
+
+    /// Notes how all leaves of a term are to be placed.
+    pub(super) fn pin(&mut self, term: TermId, wanted: &str) {
+        let mut term = self.plan[term].clone();
+        if let Term::Leaf(leaf) = term {
+            self.pinned.push((leaf, wanted.to_owned()));
+        }
+        term.operands_mut().iter().for_each(|&below| self.pin(below, wanted));
+    }
+
+    /// The placements that the expressions so far demand.
+    pub fn pins(&self) -> Vec<Pin> {
+        let name = |leaf: LeafId| self.plan[leaf].name.clone();
+        let pin = |(leaf, wanted): &(LeafId, String)| Pin {
+            subject: name(*leaf),
+            wanted: wanted.clone(),
+            always: true,
+        };
+        self.pinned.iter().map(pin).collect()
     }
 
     fn named(&self, name: &str) -> Option<usize> {

@@ -14,7 +14,8 @@ use super::parts::Parts;
 use super::text::report;
 use super::vector::{Vector, input_parts};
 use crate::ops::Operator;
-use adjoin_passes::ir::{self, Coefficient, Target, Term, TermId};
+use adjoin_passes::ir::{self, Coefficient, LeafId, Target, Term, TermId};
+use adjoin_passes::search::Pin;
 use adjoin_passes::{Dtype, Plan};
 use num_complex::Complex64;
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub struct Lowered {
     pub slots: Vec<Complex64>,
     /// The parts of the result, in the order of the plan's outputs.
     pub outputs: Vec<Output>,
+    /// The placements that the expression demands.
+    pub pins: Vec<Pin>,
 }
 
 /// A part of a result.
@@ -54,6 +57,8 @@ pub struct LowerContext {
     pub operators: Vec<Arc<dyn Operator>>,
     /// The default of each slot.
     pub slots: Vec<Complex64>,
+    /// How leaves are to be placed.
+    pub(super) pinned: Vec<(LeafId, String)>,
     /// Whether the user named the leaf.
     pub(super) given: Vec<bool>,
     /// Whether the slot holds a literal.
@@ -75,9 +80,10 @@ pub fn lower(vector: &Vector) -> Result<Lowered, ExprError> {
     for value in values {
         block.give(Target::Output, value);
     }
+    let pins = context.pins();
     let LowerContext { mut plan, operators, slots, .. } = context;
     plan.blocks.push(block);
-    Ok(Lowered { plan, operators, slots, outputs })
+    Ok(Lowered { plan, operators, slots, outputs, pins })
 }
 
 /// The plan of an operator on an input `x` of these types, one for each part or one for all.
@@ -121,6 +127,11 @@ impl LowerContext {
                 Term::Leaf(self.leaf(operator, name.as_deref(), hint).map_err(at)?)
             }
             Kind::Named(name, a) => return self.lower(a, Some(name)),
+            Kind::Pinned(wanted, a) => {
+                let term = self.lower(a, hint)?;
+                self.pin(term, wanted);
+                return Ok(term);
+            }
             Kind::Rows(_, a) | Kind::Kronecker(_, _, a) => return self.lower(a, hint),
             Kind::Adjoint(a) => Term::Adjoint(self.lower(a, hint)?),
             Kind::Transpose(a) => Term::Transpose(self.lower(a, hint)?),

@@ -40,6 +40,8 @@ pub(super) struct Node {
 pub(super) enum Kind {
     Leaf(Arc<dyn Operator>, Option<Arc<str>>),
     Named(Arc<str>, Op),
+    /// How all operators in it are to be placed.
+    Pinned(Arc<str>, Op),
     Adjoint(Op),
     Transpose(Op),
     Conj(Op),
@@ -132,6 +134,13 @@ impl Op {
         })
     }
 
+    /// The same expression, all operators in it split over a mesh's axes as is written: factors by
+    /// their names in the plan, as in `i/r, j/c`, or `rows r`, `columns c`, `replicated`.
+    /// Planning fails where that is impossible, and says why.
+    pub fn on(&self, placement: &str) -> Self {
+        Op::make_under(&[self], Kind::Pinned(placement.into(), self.clone()), || Ok(self.sides()))
+    }
+
     /// The adjoint, `Aᴴ`.
     pub fn h(&self) -> Self {
         Op::make(Kind::Adjoint(self.clone()), || Ok(self.swapped()))
@@ -180,7 +189,7 @@ impl Op {
     /// The blocks of a stack, row by row; none of any other expression.
     pub fn blocks(&self) -> Vec<Op> {
         let of = |blocks: &[Block]| blocks.iter().map(|block| block.op.clone()).collect();
-        if let Kind::Named(_, op) = &self.0.kind {
+        if let Kind::Named(_, op) | Kind::Pinned(_, op) = &self.0.kind {
             op.blocks()
         } else if let Kind::Stack(_, blocks) = &self.0.kind {
             of(blocks)
@@ -274,6 +283,7 @@ impl Kind {
         match self {
             Kind::Leaf(..) | Kind::Element(_) | Kind::Deep => Vec::new(),
             Kind::Named(_, a)
+            | Kind::Pinned(_, a)
             | Kind::Adjoint(a)
             | Kind::Transpose(a)
             | Kind::Conj(a)

@@ -1,6 +1,6 @@
 //! Planted faults of plans: what a wrong pass could write.
 
-use adjoin_passes::ir::{Applied, Block, LeafId, Map, Node, Op, Plan, SlotId, Value};
+use adjoin_passes::ir::{Applied, Block, LeafId, Map, Node, Op, Over, Plan, Region, SlotId, Value};
 use adjoin_passes::pipeline::tidy;
 use adjoin_passes::placement::Split;
 
@@ -21,6 +21,7 @@ pub fn mutants(plan: &Plan) -> Vec<Mutant> {
         }
         returns(plan, b, &mut out);
         buffers(plan, b, &mut out);
+        regions(plan, b, &mut out);
     }
     tiles(plan, &mut out);
     out.retain(|(_, mutant)| mutant != plan);
@@ -229,6 +230,32 @@ fn buffers(plan: &Plan, b: usize, out: &mut Vec<Mutant>) {
                 out.push(("buffer reused too early", shared));
             }
         }
+    }
+}
+
+/// Regions that begin or end elsewhere, go over other pieces, or are missing.
+fn regions(plan: &Plan, b: usize, out: &mut Vec<Mutant>) {
+    let block = &plan.blocks[b];
+    for (k, region) in block.regions.iter().enumerate() {
+        let mut put = |kind, edit: &dyn Fn(&mut Region)| {
+            out.push((kind, edited(plan, |plan| edit(&mut plan.blocks[b].regions[k]))));
+        };
+        if region.first > 0 {
+            put("region too large", &|r| r.first -= 1);
+        }
+        if (region.last as usize) + 1 < block.nodes.len() {
+            put("region too large", &|r| r.last += 1);
+        }
+        put("region too small", &|r| r.first += 1);
+        put("region too small", &|r| r.last -= 1);
+        let other = match region.over {
+            Over::Panels(_) => Over::Elements,
+            Over::Elements => Over::Panels(LeafId(0)),
+        };
+        put("region over other pieces", &|r| r.over = other);
+        let mut fewer = plan.clone();
+        fewer.blocks[b].regions.remove(k);
+        out.push(("region removed", fewer));
     }
 }
 

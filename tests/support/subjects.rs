@@ -8,7 +8,7 @@ use adjoin::ops;
 use adjoin::planned::{Planned, Planner};
 use adjoin::runtime::Functions;
 use adjoin::runtime::sim::{self, simulate_calls};
-use adjoin::solve::{Cgls, Settings, System};
+use adjoin::solve::{Cg, Cgls, Lsqr, Settings, Solver, System};
 use adjoin::{Dtype, Mesh};
 use adjoin_passes::Type;
 use adjoin_passes::calls::Calls;
@@ -36,6 +36,11 @@ pub fn fast() -> Machine {
     Machine::default().with_link(1e-12, 1e13).with_launch(0.0)
 }
 
+/// Cores so slow that everything is split, and calls so dear that they are shared.
+fn slow() -> Machine {
+    Machine::default().with_link(1e-6, 1e13).with_launch(0.0).with_flops(1e5)
+}
+
 fn planner(mesh: &str) -> Planner {
     Planner::new(Mesh::parse(mesh).expect("a mesh")).machine(fast())
 }
@@ -48,7 +53,17 @@ fn applied(mesh: &str, vector: &Vector) -> Planned {
 pub fn all() -> Vec<Subject> {
     vec![
         Subject::new("normal operator of a dense stack, 2×2", applied("r=2,c=2", &dense_normal())),
-        Subject::new("step of CGLS, 3 ranks", cgls()),
+        Subject::new("step of CGLS, 3 ranks", solved(Arc::new(Cgls))),
+        Subject::new("step of LSQR, 3 ranks", solved(Arc::new(Lsqr::default()))),
+        Subject::new("step of CG, 2×2", normal_equations()),
+        Subject::new(
+            "two stencils, 3 ranks",
+            planner("p=3").machine(slow()).apply(&two_stencils()).expect("a plan"),
+        ),
+        Subject::new(
+            "two normal operators, 3 ranks",
+            planner("p=3").machine(slow()).apply(&two_normals()).expect("a plan"),
+        ),
         Subject::new("normal operator of a stencil, 4 ranks", applied("p=4", &stencil_normal())),
         Subject::new("Fredholm between transforms, 3 ranks", applied("p=3", &fredholm())),
         Subject::new("normal operator of a family, 3 ranks", applied("p=3", &family_normal())),
@@ -69,13 +84,36 @@ fn dense_normal() -> Vector {
     a.h() * (&a * a.input("x", Dtype::F64))
 }
 
-fn cgls() -> Planned {
+fn solved(solver: Arc<dyn Solver>) -> Planned {
     let l = ops::second_derivative([8]).edge(true).build().expect("a stencil");
     let (g, l) = (matrix(3, 6, 8, Dtype::F64).named("G"), Op::new(l).named("L"));
     let a = vstack([("data", &g), ("smooth", &(param("eps", 0.3) * &l))]).expect("one domain");
     let system = System::new(&a, &[Dtype::F64; 2]).expect("two parts");
     let settings = Settings { damp: 0.5, ..Settings::default() };
-    planner("p=3").solve(Arc::new(Cgls), &system, settings).expect("a plan")
+    let planner = planner("p=3").machine(slow());
+    planner.solve(solver, &system, settings).expect("a plan")
+}
+
+fn normal_equations() -> Planned {
+    let a = matrix(9, 6, 8, Dtype::F64).named("A");
+    let system = System::new(&(a.h() * &a), &[Dtype::F64]).expect("a square operator");
+    planner("r=2,c=2").solve(Arc::new(Cg), &system, Settings::default()).expect("a plan")
+}
+
+/// Stencils on two inputs, whose neighbours are asked at once.
+fn two_stencils() -> Vector {
+    let d = Op::new(ops::first_derivative([12]).build().expect("a stencil")).named("D");
+    let l = Op::new(ops::second_derivative([12]).build().expect("a stencil")).named("L");
+    let (x, y) = (d.input("x", Dtype::F64), l.input("y", Dtype::F64));
+    adjoin::expr::stack([&d * &x, &l * &y]).expect("two parts")
+}
+
+/// Normal operators that share an input and whose sums are independent.
+fn two_normals() -> Vector {
+    let (a, b) =
+        (matrix(12, 40, 5, Dtype::F64).named("A"), matrix(13, 30, 5, Dtype::F64).named("B"));
+    let x = adjoin::expr::input("x", [5], Dtype::F64);
+    adjoin::expr::stack([a.h() * (&a * &x), b.h() * (&b * &x)]).expect("two parts")
 }
 
 fn stencil_normal() -> Vector {

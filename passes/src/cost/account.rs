@@ -65,6 +65,11 @@ impl BlockCost {
     pub fn seconds(&self) -> f64 {
         self.local + self.wire
     }
+
+    /// Whether it is run again and again.
+    fn repeats(&self) -> bool {
+        !matches!(self.name.as_str(), "setup" | "view" | "finish")
+    }
 }
 
 impl Account {
@@ -93,8 +98,13 @@ impl Account {
 
     /// Seconds of what is repeated: the blocks of a solver's loop, or the only one.
     pub fn iteration(&self) -> f64 {
-        let once = |b: &&BlockCost| !matches!(b.name.as_str(), "setup" | "view" | "finish");
-        self.blocks.iter().filter(once).map(BlockCost::seconds).sum()
+        self.blocks.iter().filter(|b| b.repeats()).map(BlockCost::seconds).sum()
+    }
+
+    /// Seconds that no plan of these blocks can beat, where blocks that run once count little.
+    pub fn least(&self) -> f64 {
+        let weight = |b: &BlockCost| if b.repeats() { 1.0 } else { ONCE };
+        self.blocks.iter().map(|b| weight(b) * b.floor.seconds()).sum()
     }
 
     /// Seconds of all blocks, of which those that run once count little.

@@ -107,7 +107,7 @@ impl<'a> Deepening<'a> {
         for (c, copy) in self.copies.iter().enumerate() {
             self.tables(nodes + c, copy, made[copy.value.index()], &sizes, &mut tables);
         }
-        let choice = minimise(&sizes, &tables, &[]);
+        let (choice, _) = minimise(&sizes, &tables, &[]);
         let total = crate::eliminate::total(&tables, &choice, &sizes);
         total.is_finite().then(|| self.sides(&choice, &made))
     }

@@ -19,7 +19,7 @@ pub struct Reviewed {
 
 /// The choices of the search for a plan whose operators are leaves.
 pub fn review(plan: &Plan, cx: &Context) -> Vec<Reviewed> {
-    let space = Space::new(plan, cx);
+    let Ok(space) = Space::new(plan, cx) else { return Vec::new() };
     let least = space.cost().max(f64::MIN_POSITIVE);
     let runners_up = space.runners_up();
     let several = (0..space.sizes.len()).filter(|&v| space.sizes[v] > 1);

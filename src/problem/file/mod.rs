@@ -30,6 +30,8 @@ pub struct Problem {
     pub solve: Option<Solve>,
     /// `outputs`
     pub outputs: Vec<Output>,
+    /// `placements`: operators and values, and how they are split.
+    pub placements: Vec<(Name, Name)>,
     /// `mesh` or `ranks`; the command line comes before it.
     pub layout: Option<Layout>,
 }

@@ -21,11 +21,26 @@ pub fn problem(document: &Document, value: Value) -> Result<Problem> {
     let operators = entries(document, file.take("operators"), "[operators]", operator)?;
     let solve = file.take("solve").map(|v| super::solve::solve(document, v)).transpose()?;
     let outputs = entries(document, file.take("outputs"), "[outputs]", output)?;
+    let placements =
+        entries(document, file.take("placements"), "[placements]", |document, name, value| {
+            let what = format!("the placement of `{}`", name.value.escape_debug());
+            Ok((name, fields::word(document, &value, &what)?))
+        })?;
     let (mesh, ranks) = (file.take("mesh"), file.take("ranks"));
     file.finish()?;
     let layout = layout(document, mesh, ranks)?;
     let document = document.clone();
-    Ok(Problem { document, dtype, parameters, arrays, operators, solve, outputs, layout })
+    Ok(Problem {
+        document,
+        dtype,
+        parameters,
+        arrays,
+        operators,
+        solve,
+        outputs,
+        placements,
+        layout,
+    })
 }
 
 fn entries<T>(

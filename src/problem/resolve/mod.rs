@@ -39,6 +39,8 @@ pub struct Resolved {
     pub dtype: Option<Dtype>,
     /// Ranks or mesh, if the file says one.
     pub layout: Option<Layout>,
+    /// Operators and values that are placed as is written.
+    pub placements: Vec<(Name, Name)>,
     /// Numbers.
     pub parameters: Vec<Parameter>,
     /// Arrays.
@@ -105,8 +107,25 @@ impl Resolved {
     /// Resolves a file and the expressions that a command was given besides it.
     pub fn new(problem: Problem, catalog: &Catalog, expressions: Vec<Formula>) -> Result<Self> {
         let names = Names::collect(&problem, catalog)?;
-        let Problem { document, dtype, parameters, arrays, operators, solve, outputs, layout } =
-            problem;
+        let Problem {
+            document,
+            dtype,
+            parameters,
+            arrays,
+            operators,
+            solve,
+            outputs,
+            placements,
+            layout,
+        } = problem;
+        for (name, _) in &placements {
+            let known = arrays.iter().map(|a| &a.name).chain(operators.iter().map(|o| &o.name));
+            if name.value != "x" && !known.into_iter().any(|n| n.value == name.value) {
+                let message = format!("nothing is called `{}`", name.value.escape_debug());
+                return Err(Diagnostic::new(&document, name.span, message, "here")
+                    .help("operators, arrays and the solution x can be placed"));
+            }
+        }
         let operators = operators
             .into_iter()
             .map(|operator| settings::operator(&document, catalog, operator))
@@ -116,6 +135,7 @@ impl Resolved {
             document,
             dtype: dtype.map(|dtype| dtype.value),
             layout,
+            placements,
             parameters,
             arrays,
             operators,
