@@ -41,6 +41,11 @@ fn slow() -> Machine {
     Machine::default().with_link(1e-6, 1e13).with_launch(0.0).with_flops(1e5)
 }
 
+/// Cores so slow that everything is split, and a network that sums beside work.
+fn beside() -> Machine {
+    Machine::default().with_link(1e-3, 1e13).with_launch(0.0).with_flops(1e4).with_overlap(1.0)
+}
+
 fn planner(mesh: &str) -> Planner {
     Planner::new(Mesh::parse(mesh).expect("a mesh")).machine(fast())
 }
@@ -63,6 +68,10 @@ pub fn all() -> Vec<Subject> {
         Subject::new(
             "two normal operators, 3 ranks",
             planner("p=3").machine(slow()).apply(&two_normals()).expect("a plan"),
+        ),
+        Subject::new(
+            "a product after a normal operator, 3 ranks",
+            planner("p=3").machine(beside()).apply(&product_and_normal()).expect("a plan"),
         ),
         Subject::new("normal operator of a stencil, 4 ranks", applied("p=4", &stencil_normal())),
         Subject::new("Fredholm between transforms, 3 ranks", applied("p=3", &fredholm())),
@@ -114,6 +123,14 @@ fn two_normals() -> Vector {
         (matrix(12, 40, 5, Dtype::F64).named("A"), matrix(13, 30, 5, Dtype::F64).named("B"));
     let x = adjoin::expr::input("x", [5], Dtype::F64);
     adjoin::expr::stack([a.h() * (&a * &x), b.h() * (&b * &x)]).expect("two parts")
+}
+
+/// A product that is written before a sum over the ranks, and runs beside it.
+fn product_and_normal() -> Vector {
+    let (a, b) =
+        (matrix(14, 20, 5, Dtype::F64).named("A"), matrix(15, 40, 5, Dtype::F64).named("B"));
+    let (x, y) = (a.input("x", Dtype::F64), b.input("y", Dtype::F64));
+    adjoin::expr::stack([&b * &y, a.h() * (&a * &x)]).expect("two parts")
 }
 
 fn stencil_normal() -> Vector {
