@@ -1,7 +1,8 @@
 //! The time to plan: an expression of some 200 nodes, and a family of 10 000 blocks, for 4 to
 //! 100 000 ranks.
 //!
-//! Nothing of it may grow with the number of ranks.
+//! Nothing of it may grow with the number of ranks. On a line, on a grid, and where the planner
+//! chooses between them.
 
 use adjoin::data::Source;
 use adjoin::expr::{Op, Vector, family, vstack};
@@ -10,23 +11,26 @@ use adjoin::planned::{Planner, Ranks};
 use adjoin::{Dtype, Mesh};
 use std::time::Instant;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 fn main() {
     let (large, blocks) = (large(), blocks());
-    println!("{:>10}  {:>12}  {:>12}  {:>12}", "ranks", "200 nodes", "on a grid", "10000 blocks");
+    let titles = ["a line", "a grid", "chosen", "blocks, a line", "blocks, chosen"];
+    println!("{:>10}{}", "ranks", titles.map(|title| format!("{title:>17}")).concat());
     let asked: Vec<usize> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
     let ranks = if asked.is_empty() { vec![4, 64, 1024, 16384, 100_000] } else { asked };
     for ranks in ranks {
         let side = (ranks as f64).sqrt() as usize;
-        let grid = Mesh::grid(side, ranks / side);
-        let line = Planner::new(Ranks(ranks));
-        println!(
-            "{ranks:>10}  {:>9.1} ms  {:>9.1} ms  {:>9.1} ms",
-            median(|| plan(&line, &large)),
+        let (line, grid) = (Mesh::line(ranks), Mesh::grid(side, ranks / side));
+        let chosen = Planner::new(Ranks(ranks));
+        let times = [
+            median(|| plan(&Planner::new(line.clone()), &large)),
             median(|| plan(&Planner::new(grid.clone()), &large)),
-            median(|| plan(&line, &blocks)),
-        );
+            median(|| plan(&chosen, &large)),
+            median(|| plan(&Planner::new(line.clone()), &blocks)),
+            median(|| plan(&chosen, &blocks)),
+        ];
+        println!("{ranks:>10}{}", times.map(|ms| format!("{ms:>14.1} ms")).concat());
     }
     let plan = Planner::new(Ranks(100_000)).apply(&large).expect("a plan").plan().clone();
     println!("nodes: {}", plan.blocks[0].nodes.len());
