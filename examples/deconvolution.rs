@@ -4,6 +4,8 @@
 //! `D` is the spectrum of the wavelet.
 //! Traces are independent, so that ranks hold some of them each and only dots are communicated.
 
+mod support;
+
 use adjoin::Dtype;
 use adjoin::data::Array;
 use adjoin::expr::Op;
@@ -16,6 +18,7 @@ use num_complex::Complex64;
 use std::error::Error;
 use std::f64::consts::TAU;
 use std::sync::Arc;
+use support::ranks;
 
 const TRACES: usize = 10;
 const SAMPLES: usize = 48;
@@ -68,8 +71,4 @@ fn spike(k: usize) -> Complex64 {
         47 => Complex64::new(0.2, 0.1 * trace as f64),
         _ => Complex64::ZERO,
     }
-}
-
-fn ranks() -> usize {
-    std::env::var("ADJOIN_RANKS").ok().and_then(|ranks| ranks.parse().ok()).unwrap_or(1)
 }

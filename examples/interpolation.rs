@@ -4,6 +4,8 @@
 //! and `D₀`, `D₁` are second derivatives along the two axes.
 //! The true section is smooth, so that little curvature leads close to it.
 
+mod support;
+
 use adjoin::Dtype;
 use adjoin::expr::{Op, param, vstack};
 use adjoin::ops;
@@ -14,6 +16,7 @@ use adjoin::solve::{Cgls, Settings, System};
 use std::error::Error;
 use std::f64::consts::PI;
 use std::sync::Arc;
+use support::ranks;
 
 const DIMS: [usize; 2] = [20, 31];
 
@@ -56,8 +59,4 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn section(i: usize, j: usize) -> f64 {
     let (t, x) = (i as f64 / 19.0, j as f64 / 30.0);
     (PI * (t + x)).sin() + 0.5 * (PI * (2.0 * t - x)).cos()
-}
-
-fn ranks() -> usize {
-    std::env::var("ADJOIN_RANKS").ok().and_then(|ranks| ranks.parse().ok()).unwrap_or(1)
 }

@@ -3,6 +3,8 @@
 //! The dense `A` lies on a grid in blocks; the stencil `L` exchanges the rims of its tiles.
 //! The right-hand side is evaluated as an expression, and so is the operator's action on the truth.
 
+mod support;
+
 use adjoin::data::Source;
 use adjoin::expr::{Op, param};
 use adjoin::ops;
@@ -13,6 +15,7 @@ use adjoin::solve::{Cg, Settings, System};
 use adjoin::{Dtype, Mesh};
 use std::error::Error;
 use std::sync::Arc;
+use support::ranks;
 
 const CELLS: usize = 64;
 const ROWS: usize = 96;
@@ -57,8 +60,4 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A number in -1..1 that looks random.
 fn weight(i: usize, j: usize) -> f64 {
     ((2 * i + 1) as f64 * (j * j + 7) as f64).sin()
-}
-
-fn ranks() -> usize {
-    std::env::var("ADJOIN_RANKS").ok().and_then(|ranks| ranks.parse().ok()).unwrap_or(1)
 }

@@ -8,6 +8,8 @@
 //! mpiexec -n 4 cargo run --features mpi --example regularised
 //! ```
 
+mod support;
+
 use adjoin::Dtype;
 use adjoin::data::Source;
 use adjoin::expr::{Op, param, vstack};
@@ -18,6 +20,7 @@ use adjoin::runtime::World;
 use adjoin::solve::{Cgls, Settings, System};
 use std::error::Error;
 use std::sync::Arc;
+use support::ranks;
 
 const DIMS: [usize; 2] = [16, 20];
 const SUMS: usize = 120;
@@ -73,8 +76,4 @@ fn bilinear(pixel: usize) -> f64 {
 fn distance(x: &[f64], y: &[f64]) -> f64 {
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
     norm(&mut x.iter().zip(y).map(|(x, y)| x - y)) / norm(&mut y.iter().copied())
-}
-
-fn ranks() -> usize {
-    std::env::var("ADJOIN_RANKS").ok().and_then(|ranks| ranks.parse().ok()).unwrap_or(1)
 }

@@ -5,6 +5,8 @@
 //! Whole shots go to ranks so that their costs balance; the adjoint ends with one reduction of the
 //! model.
 
+mod support;
+
 use adjoin::Dtype;
 use adjoin::expr::{Op, family};
 use adjoin::ops;
@@ -15,6 +17,7 @@ use adjoin::solve::{Cgls, Settings, System};
 use adjoin_passes::signature::Cost;
 use std::error::Error;
 use std::sync::Arc;
+use support::ranks;
 
 const CELLS: usize = 60;
 const RECEIVERS: [usize; 7] = [4, 40, 7, 12, 1, 25, 16];
@@ -71,8 +74,4 @@ fn engine(shot: usize) -> Result<ops::Handle, ops::OperatorError> {
 fn ray(shot: usize, receiver: usize, cell: usize) -> f64 {
     let angle = ((shot + 1) * (2 * receiver + 3)) as f64;
     1.0 / (1.0 + receiver as f64) + (angle * (cell + 1) as f64).sin()
-}
-
-fn ranks() -> usize {
-    std::env::var("ADJOIN_RANKS").ok().and_then(|ranks| ranks.parse().ok()).unwrap_or(1)
 }
