@@ -200,6 +200,10 @@ const PARAMETERS: &str = r#"
 wav = { shape = [9] }
 theta = { shape = [4] }
 g = { shape = [8, 3, 2], dtype = "complex128" }
+srcs = { shape = [2, 3] }
+recs = { shape = [2, 4] }
+ts = { shape = [20, 3] }
+tr = { shape = [20, 4] }
 
 [operators]
 P = { operator = "Pad", dims = [3, 5], pad = [[1, 2], [0, 4]] }
@@ -209,6 +213,19 @@ C = { operator = "Convolve1D", dims = [6, 9], h = [0.5, 1, 0.5], offset = 1, met
 S = { operator = "PoststackLinearModelling", wav = "wav", nt0 = 20, spatdims = [2, 3] }
 T = { operator = "PrestackLinearModelling", wav = "wav", theta = "theta", vsvp = 0.4, nt0 = 20 }
 M = { operator = "MDC", G = "g", nt = 15, nv = 2, twosided = true, saveGt = false }
+
+[operators.K]
+operator = "Kirchhoff"
+z = [0, 1, 2, 3, 4]
+x = [0, 1, 2, 3]
+t = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+srcs = "srcs"
+recs = "recs"
+vel = 1500
+wav = "wav"
+wavcenter = 4
+mode = "byot"
+trav = ["ts", "2 * tr"]
 "#;
 
 #[test]
@@ -229,6 +246,7 @@ fn operators_take_pairs_flags_and_profiles() {
     assert_eq!(shape("S"), (vec![20, 2, 3], vec![20, 2, 3]));
     assert_eq!(shape("T"), (vec![20, 3], vec![20, 4]));
     assert_eq!(shape("M"), (vec![15, 2, 2], vec![15, 3, 2]));
+    assert_eq!(shape("K"), (vec![4, 5], vec![3, 4, 10]));
 }
 
 #[test]
@@ -241,12 +259,16 @@ fn wrong_pairs_flags_and_profiles_are_shown_where_they_are_written() {
         ("profile_of_words", "0.4", "true"),
         ("filter_offset", "offset = 1", "offset = 3"),
         ("mdc_even", "nt = 15", "nt = 16"),
+        ("tables_three", "[\"ts\", \"2 * tr\"]", "[\"ts\", \"tr\", \"tr\"]"),
+        ("tables_swapped", "[\"ts\", \"2 * tr\"]", "[\"tr\", \"ts\"]"),
+        ("tables_not_wanted", "byot", "analytic"),
+        ("tables_of_numbers", "[\"ts\", \"2 * tr\"]", "3"),
     ];
     snapshots(|| {
         for (name, old, new) in cases {
             assert!(PARAMETERS.contains(old), "{name}: `{old}`");
             let text = PARAMETERS.replacen(old, new, 1);
-            let error = build(&text, &["P", "F", "C", "T", "M"]).expect_err(name);
+            let error = build(&text, &["P", "F", "C", "T", "M", "K"]).expect_err(name);
             insta::assert_snapshot!(name, error.render());
         }
     });

@@ -1,5 +1,5 @@
-//! Kirchhoff demigration in a medium of one velocity: `d(s, r, t) = w(t) * Σᵢ a(s, i, r) m(i)` at the
-//! time that it takes from source `s` by image point `i` to receiver `r`; adjoint, the migration.
+//! Kirchhoff demigration: `d(s, r, t) = w(t) * Σᵢ a(s, i, r) m(i)` at the time that it takes from
+//! source `s` by image point `i` to receiver `r`; adjoint, the migration.
 //!
 //! ```text
 //! K = W S                  W: Convolve1D over time, (s,r,t) <- (s,r,t~lo:hi)
@@ -8,12 +8,18 @@
 //! Amplitudes are one; with `dynamic` they have geometrical spreading, the opening angle, and what
 //! the apertures leave.
 //! The image has dims `[x, z]`, or `[y x, z]` if there is an axis `y`.
-//! `engine` and `snell` have no effect. Of PyLops's modes there is `analytic`.
+//! Times are found by distance (`analytic`), or are in tables that the user brings (`byot`).
+//! `engine` and `snell` have no effect. Of PyLops's modes `eikonal` is not there: what it computes
+//! can be brought as tables.
 
 mod medium;
+mod tables;
 mod wavelet;
 
+pub use tables::Tables;
+
 use super::OperatorError;
+use super::avo::Profile;
 use super::convolve1d::convolve1d;
 use super::dims;
 use super::leaf::leaf;
@@ -30,11 +36,16 @@ use medium::{Aperture, Medium};
 
 const KIND: &str = "Kirchhoff";
 
+/// Bounds of the angle where the user gives none at all, as PyLops has them.
+const UNBOUNDED: [f64; 2] = [0.0, 1000.0];
+
 /// How travel times are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// By distance, at one velocity.
     Analytic,
+    /// They are brought in tables.
+    Byot,
 }
 
 /// A demigration to be built.
@@ -63,7 +74,9 @@ pub fn kirchhoff(
         t: t.into(),
         srcs: srcs.into(),
         recs: recs.into(),
-        vel,
+        vel: Profile::Constant(vel),
+        trav: None,
+        amp: None,
         dynamic: false,
         aperture: None,
         angle: Aperture::of(&[90.0]).unwrap_or_default(),
@@ -75,6 +88,24 @@ impl Kirchhoff {
     /// A second horizontal axis: the image has three dims.
     pub fn y(mut self, y: impl Into<Source>) -> Self {
         self.medium.axes.insert(0, y.into());
+        self
+    }
+
+    /// A velocity for all points of the image, or where there are tables of times, one for each.
+    pub fn vel(mut self, vel: impl Into<Profile>) -> Self {
+        self.medium.vel = vel.into();
+        self
+    }
+
+    /// Times from tables, in seconds.
+    pub fn trav(mut self, trav: impl Into<Tables>) -> Self {
+        self.medium.trav = Some(trav.into());
+        self
+    }
+
+    /// Amplitudes from tables, for times that are.
+    pub fn amp(mut self, amp: impl Into<Tables>) -> Self {
+        self.medium.amp = Some(amp.into());
         self
     }
 
@@ -153,7 +184,11 @@ fn signature(medium: &Medium, range: Vec<usize>, dtype: Dtype) -> Signature {
     rule.domain[0] = vec![Binding::plain(3), Binding::plain(4)];
     let (points, parts) = (tile::count(&domain), if dtype.is_complex() { 2.0 } else { 1.0 });
     let numbers = if medium.dynamic { 24.0 } else { 8.0 };
-    let tables = numbers * points * (range[0] + range[1]) as f64;
+    let ways = match medium.trav {
+        Some(Tables::Pairs(_)) => range[0] * range[1],
+        _ => range[0] + range[1],
+    };
+    let tables = numbers * points * ways as f64;
     // Two additions and a product, each in a place of its own.
     let flops = 16.0 * parts * points * (range[0] * range[1]) as f64;
     Signature {
@@ -200,6 +235,8 @@ pub(super) const ENTRY: Entry<Op> = Entry {
         "wavcenter",
         "y",
         "mode",
+        "trav",
+        "amp",
         "wavfilter",
         "dynamic",
         "aperture",
@@ -214,12 +251,16 @@ fn from_arguments(given: &Arguments) -> Result<Op, RegistryError> {
     let image = [given.need::<Source>("z")?, given.need::<Source>("x")?];
     let (t, srcs, recs): (Source, Source, Source) =
         (given.need("t")?, given.need("srcs")?, given.need("recs")?);
-    let (vel, wav): (f64, Source) = (given.need("vel")?, given.need("wav")?);
-    let mut operator = kirchhoff(image, t, srcs, recs, vel, wav, given.need("wavcenter")?);
+    let (vel, wav): (Profile, Source) = (given.need("vel")?, given.need("wav")?);
+    let center = given.need("wavcenter")?;
+    let mut operator = kirchhoff(image, t, srcs, recs, 1.0, wav, center).vel(vel);
     if let Some(y) = given.get::<Source>("y")? {
         operator = operator.y(y);
     }
-    let Mode::Analytic = given.need("mode")?;
+    let mode: Mode = given.need("mode")?;
+    let (trav, amp) = (given.get("trav")?, given.get("amp")?);
+    operator.medium.trav = trav;
+    operator.medium.amp = amp;
     given.set("wavfilter", &mut operator.wavfilter)?;
     given.set("dynamic", &mut operator.medium.dynamic)?;
     given.set("dtype", &mut operator.dtype)?;
@@ -227,8 +268,16 @@ fn from_arguments(given: &Arguments) -> Result<Op, RegistryError> {
     if let Some(aperture) = aperture {
         operator = operator.aperture(&aperture)?;
     }
+    if given.is_nothing("angleaperture") {
+        operator = operator.angleaperture(&UNBOUNDED)?;
+    }
     if let Some(angle) = angle {
         operator = operator.angleaperture(&Vec::<f64>::clone(&angle))?;
+    }
+    match (mode, &operator.medium.trav) {
+        (Mode::Analytic, Some(_)) => dims::fail(KIND, "trav is given, and mode is not byot")?,
+        (Mode::Byot, None) => dims::fail(KIND, "trav must be given where mode is byot")?,
+        _ => {}
     }
     Ok(operator.build()?)
 }

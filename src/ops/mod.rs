@@ -84,7 +84,7 @@ pub use function::function;
 pub use gradient::gradient;
 pub use identity::identity;
 pub use imag::imag;
-pub use kirchhoff::{Mode, kirchhoff};
+pub use kirchhoff::{Mode, Tables, kirchhoff};
 pub use laplacian::laplacian;
 pub use matrix_mult::matrix_mult;
 pub use mdc::mdc;

@@ -6,7 +6,7 @@
 use crate::Dtype;
 use crate::data::Source;
 use crate::ops::registry::{self, FromValue, RegistryError, Value};
-use crate::ops::{Dims, Handle, Pairs, Profile};
+use crate::ops::{Dims, Handle, Pairs, Profile, Tables};
 use std::sync::{Arc, OnceLock};
 
 /// Everything that a problem file may name.
@@ -71,6 +71,8 @@ pub enum Kind {
     Array,
     /// A finite number, or an array.
     Profile,
+    /// An array, or a list of two.
+    Tables,
     /// An expression for an operator.
     Operator,
     /// Anything: the parameter has no effect here.
@@ -207,6 +209,7 @@ fn expected_kind(expected: &str) -> Kind {
         (<Dtype as FromValue>::EXPECTED, Kind::Dtype),
         (<Source as FromValue>::EXPECTED, Kind::Array),
         (<Profile as FromValue>::EXPECTED, Kind::Profile),
+        (<Tables as FromValue>::EXPECTED, Kind::Tables),
         (<Handle as FromValue>::EXPECTED, Kind::Operator),
     ];
     let known = kinds.into_iter().find(|(text, _)| *text == expected);
@@ -231,7 +234,7 @@ fn sample(kind: &Kind) -> Value {
         Kind::Pairs => Value::List(vec![Value::Integer(0), Value::Integer(0)]),
         Kind::Word(words) => Value::Text(words.first().cloned().unwrap_or_default()),
         Kind::Dtype => Value::Text(Dtype::F32.numpy().into()),
-        Kind::Array => Value::Array(Source::zeros([1, 1, 1], Dtype::F32)),
+        Kind::Array | Kind::Tables => Value::Array(Source::zeros([1, 1, 1], Dtype::F32)),
         Kind::Operator | Kind::Ignored => Value::None,
     }
 }

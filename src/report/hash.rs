@@ -97,6 +97,10 @@ fn settings(built: &Built) -> String {
                 Setting::Numbers(items) => format!("{items:?}"),
                 Setting::Word(word) => word.clone(),
                 Setting::Dtype(dtype) => dtype.numpy().to_owned(),
+                Setting::Arrays(arrays) => {
+                    let names: Vec<_> = arrays.iter().map(|a| a.expr.to_string()).collect();
+                    format!("[{}]", names.join(", "))
+                }
                 Setting::Ignored => String::new(),
             };
             format!("{} = {value}", name.value)

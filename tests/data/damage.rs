@@ -2,6 +2,8 @@
 
 use super::files::{Folder, Member, le, npy, simple, stored, zip};
 use adjoin::data::Source;
+use std::fs;
+use std::io::Write;
 
 #[test]
 fn damaged_npy_files_are_told_by_name() {

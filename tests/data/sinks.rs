@@ -4,6 +4,7 @@ use super::files::{Folder, le, simple};
 use adjoin::Dtype;
 use adjoin::data::{Region, Sink};
 use num_complex::Complex;
+use std::fs;
 
 #[test]
 fn tiles_are_written_at_once_and_appear_together() {

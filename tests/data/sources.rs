@@ -3,6 +3,7 @@
 use super::files::{Folder, le, npy, simple};
 use adjoin::Dtype;
 use adjoin::data::{DataError, Region, Sink, Source, bytes_read_from_files};
+use std::fs;
 
 #[test]
 fn functions_are_asked_for_what_is_needed() {

@@ -54,8 +54,6 @@ pub fn all() -> Vec<Case> {
     let known = registry::operators();
     let mut read: Vec<Case> = cases.iter().map(|case| Case::read(case, &folder)).collect();
     read.retain(|case| known.contains(&case.operator.as_str()));
-    // Of Kirchhoff's modes there is none that takes tables of times.
-    read.retain(|case| case.params["mode"] != "byot");
     read
 }
 

@@ -167,6 +167,11 @@ impl Arguments<'_> {
         }
     }
 
+    /// Whether a parameter was given as nothing, which is something else than its default.
+    pub fn is_nothing(&self, name: &str) -> bool {
+        self.given.iter().any(|(given, value)| given == name && matches!(value, Value::None))
+    }
+
     /// The value of a parameter that must be given.
     pub fn need<T: FromValue>(&self, name: &str) -> Result<T, RegistryError> {
         self.get(name)?.ok_or_else(|| RegistryError::Missing {

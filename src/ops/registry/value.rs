@@ -2,7 +2,9 @@
 
 use crate::Dtype;
 use crate::data::{Array, Source};
-use crate::ops::{Dims, Handle, Integration, Kind, Linearization, Mode, Norm, Pairs, Profile};
+use crate::ops::{
+    Dims, Handle, Integration, Kind, Linearization, Mode, Norm, Pairs, Profile, Tables,
+};
 
 /// The value of a parameter, as a problem file has it.
 #[derive(Clone)]
@@ -198,10 +200,25 @@ impl FromValue for Linearization {
 }
 
 impl FromValue for Mode {
-    const EXPECTED: &'static str = "analytic";
+    const EXPECTED: &'static str = "analytic or byot";
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Text(text) if text == "analytic" => Some(Mode::Analytic),
+            Value::Text(text) if text == "byot" => Some(Mode::Byot),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for Tables {
+    const EXPECTED: &'static str = "an array or a list of two";
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Array(table) => Some(Tables::Pairs(table.clone())),
+            Value::List(tables) => {
+                let tables: Option<Vec<_>> = tables.iter().map(Source::from_value).collect();
+                Some(Tables::Apart(tables?.try_into().ok()?))
+            }
             _ => None,
         }
     }

@@ -64,6 +64,10 @@ impl Model<'_> {
             Setting::Dtype(dtype) => Value::Text(dtype.numpy().into()),
             Setting::Ignored => return Ok(None),
             Setting::Formula(formula) => self.formula_value(built, key, formula)?,
+            Setting::Arrays(arrays) => {
+                let array = |formula| Ok(Value::Array(self.array(formula)?));
+                Value::List(arrays.iter().map(array).collect::<Result<_>>()?)
+            }
         }))
     }
 

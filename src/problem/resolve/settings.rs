@@ -35,8 +35,21 @@ pub enum Setting {
     Dtype(Dtype),
     /// An expression, of the sort that the parameter takes.
     Formula(Formula),
+    /// An expression for each of several arrays.
+    Arrays(Vec<Formula>),
     /// Something without an effect.
     Ignored,
+}
+
+impl Setting {
+    /// The expressions in it.
+    pub fn formulas(&self) -> &[Formula] {
+        match self {
+            Setting::Formula(formula) => std::slice::from_ref(formula),
+            Setting::Arrays(formulas) => formulas,
+            _ => &[],
+        }
+    }
 }
 
 /// Reads an operator's definition.
@@ -146,6 +159,17 @@ fn setting(document: &Document, what: &str, kind: &Kind, value: &Value) -> Resul
                 Err(wrong("a number, an array's name, an expression or a list of numbers"))
             }
             _ => setting(document, what, &Kind::Array, value),
+        },
+        Kind::Tables => match &value.value {
+            ValueKind::List(_) => Ok(Setting::Arrays(
+                items(value)
+                    .map(|item| file::formula(document, item, what))
+                    .collect::<Result<_>>()?,
+            )),
+            ValueKind::Text(_) | ValueKind::Table(_) => {
+                setting(document, what, &Kind::Array, value)
+            }
+            _ => Err(wrong("an array's name, an expression or a list of two of them")),
         },
         Kind::Operator => match &value.value {
             ValueKind::Text(_) => Ok(Setting::Formula(file::formula(document, value, what)?)),

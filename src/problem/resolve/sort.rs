@@ -2,7 +2,7 @@
 //!
 //! Shapes and element types are left to those who know them.
 
-use super::{Body, Built, Entity, Resolved, Setting};
+use super::{Body, Built, Entity, Resolved};
 use crate::problem::catalog::{Catalog, Kind};
 use crate::problem::diagnostic::{Diagnostic, Result, Spanned};
 use crate::problem::file::{Data, Part};
@@ -68,17 +68,17 @@ fn check_settings<'a>(
     checker: &impl Fn(&'a Formula) -> Checker<'a>,
 ) -> Result<()> {
     for (name, setting) in &built.settings {
-        let Setting::Formula(formula) = &setting.value else {
-            continue;
-        };
         let parameters = &built.entry.value.parameters;
-        match parameters.iter().find(|p| p.name == name.value).map(|p| &p.kind) {
-            Some(Kind::Operator) => checker(formula).whole(Sort::Operator)?,
-            Some(Kind::Number) => {
-                checker(formula).whole(Sort::Number)?;
-                checker(formula).real_number()?;
+        let kind = parameters.iter().find(|p| p.name == name.value).map(|p| &p.kind);
+        for formula in setting.value.formulas() {
+            match kind {
+                Some(Kind::Operator) => checker(formula).whole(Sort::Operator)?,
+                Some(Kind::Number) => {
+                    checker(formula).whole(Sort::Number)?;
+                    checker(formula).real_number()?;
+                }
+                _ => checker(formula).whole(Sort::Array)?,
             }
-            _ => checker(formula).whole(Sort::Array)?,
         }
     }
     Ok(())

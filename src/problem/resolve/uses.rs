@@ -1,6 +1,6 @@
 //! Which name is used where: none undeclared, none declared in vain.
 
-use super::{Body, Built, Entity, Operator, Resolved, Setting, at_name, formulas};
+use super::{Body, Built, Entity, Operator, Resolved, at_name, formulas};
 use crate::problem::diagnostic::{Result, Span};
 use crate::problem::file::Name;
 use crate::problem::suggest;
@@ -14,12 +14,8 @@ pub(in crate::problem) fn of_operator(operator: &Operator) -> Vec<&Formula> {
     }
 }
 
-fn of_settings<'a>(built: &'a Built) -> Vec<&'a Formula> {
-    let formula = |setting: &'a Setting| match setting {
-        Setting::Formula(formula) => Some(formula),
-        _ => None,
-    };
-    built.settings.iter().filter_map(|(_, setting)| formula(&setting.value)).collect()
+fn of_settings(built: &Built) -> Vec<&Formula> {
+    built.settings.iter().flat_map(|(_, setting)| setting.value.formulas()).collect()
 }
 
 /// The expressions of `solve`.
