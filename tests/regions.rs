@@ -187,3 +187,45 @@ fn updates_keep_every_bit() {
         }
     }
 }
+
+/// Updates with numbers and diagonals for columns, and sums of each column.
+fn updates_of_columns(n: usize, columns: usize, dtype: Dtype) -> String {
+    let dot = if dtype.is_complex() { "c128" } else { "f64" };
+    format!(
+        "mesh
+let D = (i) <- (i) diagonal : {dtype}[{n}/p]
+slot w : f64
+%0 = input x : {dtype}[{n}/p, {columns}]
+%1 = input y : {dtype}[{n}/p, {columns}]
+%2 = input factors : f64[{columns}]
+%3 = apply D %0 : {dtype}[{n}/p, {columns}]
+%4 = axpy %2 %3 %1 : {dtype}[{n}/p, {columns}]
+%5 = dot columns=1 %4 %0 : {dot}[{columns}] +p
+%6 = apply D.H %4 : {dtype}[{n}/p, {columns}]
+%7 = scale %2 %6 : {dtype}[{n}/p, {columns}]
+%8 = axpy %2 %7 %0 : {dtype}[{n}/p, {columns}]
+%9 = dot real columns=1 %8 %8 : f64[{columns}] +p
+%10 = dot %8 %7 : {dot}[] +p
+%11 = all_reduce p %5 : {dot}[{columns}]
+%12 = all_reduce p %9 : f64[{columns}]
+%13 = all_reduce p %10 : {dot}[]
+return %8 %11 %12 %13
+"
+    )
+}
+
+#[test]
+fn updates_of_columns_keep_every_bit() {
+    for dtype in [Dtype::F32, Dtype::F64, Dtype::C64, Dtype::C128] {
+        // Around the edges of what is summed together, on one rank or on several.
+        for (n, columns) in [(7, 3), (640, 3), (2049, 3), (5000, 16), (641, 33), (100, 300)] {
+            let d = ops::diagonal(values(&[n], dtype)).build().unwrap();
+            let x = values(&[n, columns], dtype);
+            let inputs = [("x", x.clone()), ("y", x), ("factors", values(&[columns], Dtype::F64))];
+            let source = updates_of_columns(n, columns, dtype);
+            unchanged(&source, &d, &inputs);
+            let regions = finished(&source, 2).blocks[0].regions.clone();
+            assert_eq!(regions.iter().map(|r| r.nodes().len()).sum::<usize>(), 6, "{regions:?}");
+        }
+    }
+}

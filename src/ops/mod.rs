@@ -203,12 +203,13 @@ pub trait LocalOperator: Send {
         false
     }
 
-    /// `y = A x`, or `y = Aᴴ x`, for the elements of both patches that begin with `start`; the
-    /// bits are those of the whole. Patches have no batch.
+    /// `y = A x`, or `y = Aᴴ x`, for the elements of both patches that begin with `start`, each with
+    /// all `columns` of a batch; the bits are those of the whole.
     fn elements(
         &mut self,
         _adjoint: bool,
         _start: usize,
+        _columns: usize,
         _x: Slice<'_>,
         _y: SliceMut<'_>,
     ) -> Result<(), OperatorError> {

@@ -255,6 +255,7 @@ impl<K: Kernel> LocalOperator for Local<K> {
         &mut self,
         adjoint: bool,
         start: usize,
+        columns: usize,
         x: Slice<'_>,
         y: SliceMut<'_>,
     ) -> Result<(), OperatorError> {
@@ -265,7 +266,7 @@ impl<K: Kernel> LocalOperator for Local<K> {
         let (Some(x), Some(y)) = (x, y) else {
             return Err(wrong_type(dtype, <K::X as Element>::DTYPE));
         };
-        self.kernel.elements(adjoint, start, x.len() / len, x, y);
+        self.kernel.elements(adjoint, start, x.len() / len * columns, x, y);
         Ok(())
     }
 }

@@ -141,11 +141,12 @@ pub(crate) fn elements(
     tile: &SharedTile,
     adjoint: bool,
     start: usize,
+    columns: usize,
     x: Slice<'_>,
     y: SliceMut<'_>,
 ) -> Result<(), String> {
     let mut tile = lock(tile);
-    caught(|| tile.elements(adjoint, start, x, y))
+    caught(|| tile.elements(adjoint, start, columns, x, y))
 }
 
 /// Whether a tile can be applied to some elements.
@@ -252,11 +253,12 @@ impl LocalOperator for Alone {
         &mut self,
         adjoint: bool,
         start: usize,
+        columns: usize,
         x: Slice<'_>,
         y: SliceMut<'_>,
     ) -> Result<(), OperatorError> {
         let _alone = alone();
-        self.0.elements(adjoint, start, x, y)
+        self.0.elements(adjoint, start, columns, x, y)
     }
 }
 

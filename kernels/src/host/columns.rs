@@ -3,16 +3,29 @@
 //! An array of `n` rows and `batch` columns is row-major, so that its columns are innermost;
 //! `batch` is the number of scalars.
 
+use super::simd::multiversion;
 use super::{Acc, Scalar};
 use num_complex::Complex;
+
+/// Rows whose products are summed in the precision of the elements.
+const ROWS: usize = 64;
+/// Products that are summed side by side.
+const WIDTH: usize = 32;
 
 /// `y[:, b] (+)= a[b] x[:, b]`.
 pub fn scale<S: Scalar>(a: &[S], x: &[S], y: &mut [S], acc: Acc) {
     assert_eq!(x.len(), y.len(), "arrays of equal length");
     for (row, out) in rows(a.len(), x).zip(rows_mut(a.len(), y)) {
+        scale_row(a, row, out, acc);
+    }
+}
+
+multiversion! {
+    fn scale_row {S: Scalar} {S} (a: &[S], x: &[S], y: &mut [S], acc: Acc) {
+        let terms = y.iter_mut().zip(a.iter().zip(x));
         match acc {
-            Acc::Set => (0..a.len()).for_each(|b| out[b] = a[b] * row[b]),
-            Acc::Add => (0..a.len()).for_each(|b| out[b] += a[b] * row[b]),
+            Acc::Set => terms.for_each(|(y, (&a, &x))| *y = a * x),
+            Acc::Add => terms.for_each(|(y, (&a, &x))| *y += a * x),
         }
     }
 }
@@ -30,8 +43,16 @@ pub fn axpy<S: Scalar>(a: &[S], x: &[S], z: &[S], y: &mut [S], acc: Acc) {
     assert_eq!(z.len(), y.len(), "arrays of equal length");
     let inputs = rows(a.len(), x).zip(rows(a.len(), z));
     for ((row, other), out) in inputs.zip(rows_mut(a.len(), y)) {
-        for b in 0..a.len() {
-            acc.put(&mut out[b], a[b] * row[b] + other[b]);
+        axpy_row(a, row, other, out, acc);
+    }
+}
+
+multiversion! {
+    fn axpy_row {S: Scalar} {S} (a: &[S], x: &[S], z: &[S], y: &mut [S], acc: Acc) {
+        let terms = y.iter_mut().zip(a.iter().zip(x.iter().zip(z)));
+        match acc {
+            Acc::Set => terms.for_each(|(y, (&a, (&x, &z)))| *y = a * x + z),
+            Acc::Add => terms.for_each(|(y, (&a, (&x, &z)))| *y += a * x + z),
         }
     }
 }
@@ -50,25 +71,46 @@ pub fn linear<S: Scalar>(c: &[S], batch: usize, xs: &[&[S]], y: &mut [S], acc: A
 
 /// `out[b] = Σ conj(x[:, b]) y[:, b]`, without the conjugate if `conj` is false.
 pub fn dot<S: Scalar>(x: &[S], y: &[S], conj: bool, out: &mut [Complex<f64>]) {
-    /// Rows whose products are summed in the precision of the elements.
-    const ROWS: usize = 64;
-    /// Columns that are summed at once.
-    const WIDTH: usize = 16;
-    let batch = out.len();
-    assert_eq!(x.len(), y.len(), "arrays of equal length");
     out.fill(Complex::ZERO);
-    if batch == 0 {
-        return;
-    }
-    for (x, y) in x.chunks(ROWS * batch).zip(y.chunks(ROWS * batch)) {
-        for start in (0..batch).step_by(WIDTH) {
-            let columns = start..batch.min(start + WIDTH);
+    dot_onto(x, y, conj, out);
+}
+
+/// The elements that [`dot_onto`] sums together: arrays that come in pieces of so many, or of a
+/// multiple, give the same sums bit by bit.
+pub fn unit(batch: usize) -> usize {
+    ROWS * side(batch) * batch
+}
+
+/// Rows that are summed side by side where a row is short.
+fn side(batch: usize) -> usize {
+    1 << (WIDTH / batch.clamp(1, WIDTH)).ilog2()
+}
+
+/// `out[b] += Σ conj(x[:, b]) y[:, b]`, likewise.
+pub fn dot_onto<S: Scalar>(x: &[S], y: &[S], conj: bool, out: &mut [Complex<f64>]) {
+    assert_eq!(x.len(), y.len(), "arrays of equal length");
+    let batch = out.len();
+    assert!(x.is_empty() || (batch > 0 && x.len().is_multiple_of(batch)), "whole rows");
+    let wide = side(batch) * batch;
+    for (x, y) in x.chunks(unit(batch).max(1)).zip(y.chunks(unit(batch).max(1))) {
+        for start in (0..wide).step_by(WIDTH) {
             let mut sums = [S::ZERO; WIDTH];
-            for (row, other) in rows(batch, x).zip(rows(batch, y)) {
-                let pairs = row[columns.clone()].iter().zip(&other[columns.clone()]);
-                sums.iter_mut().zip(pairs).for_each(|(sum, (p, q))| *sum += p.conj_if(conj) * *q);
+            products(x, y, wide, start, conj, &mut sums);
+            for (k, sum) in sums.iter().enumerate().take(wide - start) {
+                out[(start + k) % batch] += sum.to_c128();
             }
-            out[columns].iter_mut().zip(sums).for_each(|(total, sum)| *total += sum.to_c128());
+        }
+    }
+}
+
+multiversion! {
+    /// Adds products of rows that are `wide`, from `start` on; the last row may be shorter.
+    fn products {S: Scalar} {S}
+    (x: &[S], y: &[S], wide: usize, start: usize, conj: bool, sums: &mut [S; WIDTH]) {
+        for (row, other) in x.chunks(wide).zip(y.chunks(wide)) {
+            let some = start.min(row.len())..row.len().min(start + WIDTH);
+            let pairs = row[some.clone()].iter().zip(&other[some]);
+            sums.iter_mut().zip(pairs).for_each(|(sum, (p, q))| *sum += p.conj_if(conj) * *q);
         }
     }
 }
@@ -123,9 +165,23 @@ mod checks {
             }
         }
     }
+
+    pub fn pieces_have_the_sums_of_the_whole<S: Scalar>() {
+        for batch in [1, 2, 3, 7, 16, 31, 32, 33, 100] {
+            let size = 3 * unit(batch) + 5 * batch;
+            let (x, y): (Vec<S>, Vec<S>) = (values(1, size), values(2, size));
+            let mut whole = vec![Complex::ZERO; batch];
+            dot(&x, &y, true, &mut whole);
+            let mut sums = vec![Complex::ZERO; batch];
+            for (x, y) in x.chunks(2 * unit(batch)).zip(y.chunks(2 * unit(batch))) {
+                dot_onto(x, y, true, &mut sums);
+            }
+            assert_eq!(sums, whole, "{batch} columns");
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    crate::host::testing::each_type!(each_column_has_its_scalar);
+    crate::host::testing::each_type!(each_column_has_its_scalar pieces_have_the_sums_of_the_whole);
 }

@@ -1,7 +1,7 @@
 //! Regions over elements: vectors that are held alike, each element following from the same ones.
 //!
 //! Updates, maps and diagonal operators make elements; dots sum them, and nobody in the region may
-//! use such a sum. Numbers that all elements share come from outside.
+//! use such a sum. Numbers that all elements share, or those of a column, come from outside.
 
 use super::Role;
 use crate::ir::{Applied, Block, LeafId, Node, Op, Plan, Value};
@@ -53,10 +53,9 @@ impl<'a> Elements<'a> {
             | Op::Conj
             | Op::Cast
             | Op::Map(_) => self.update(node),
-            Op::Dot { columns: 0, .. } => self.sum(node),
+            Op::Dot { .. } => self.sum(node),
             Op::Apply(Applied::Leaf(leaf) | Applied::Adjoint(leaf)) => self.weights(node, *leaf),
             Op::Apply(Applied::Term(_))
-            | Op::Dot { .. }
             | Op::Input(_)
             | Op::Slot(_)
             | Op::Get(_)
@@ -94,13 +93,24 @@ impl<'a> Elements<'a> {
     }
 
     fn update(&self, node: &Node) -> Result<Role, String> {
-        let number = |v: Value| self.block.ty(v).dims.is_empty();
-        let fits = node.args.iter().all(|&v| self.is_alike(v) || number(v));
+        let fits = node.args.iter().all(|&v| self.is_alike(v) || self.is_number(node, v));
         let vectors = node.args.iter().any(|&v| self.is_alike(v));
         if fits && vectors && node.results.iter().all(|&r| self.is_alike(r)) {
             return Ok(Role::Rows);
         }
         Err("has an operand that is held otherwise than the vectors of the region".into())
+    }
+
+    /// Whether a value is a number for all elements, or one for each column, from outside.
+    fn is_number(&self, node: &Node, value: Value) -> bool {
+        let ty = self.block.ty(value);
+        let factor = matches!(node.op, Op::Scale | Op::Axpy)
+            && node.args.first() == Some(&value)
+            && self.shape.is_some_and(|shape| {
+                let dims = &self.block.ty(shape).dims;
+                ty.dims.len() < dims.len() && dims.ends_with(&ty.dims)
+            });
+        ty.dims.is_empty() || (factor && !self.made.contains_key(&value))
     }
 
     fn sum(&self, node: &Node) -> Result<Role, String> {
@@ -118,7 +128,8 @@ impl<'a> Elements<'a> {
         if let (Some(signature), [x], [y]) = (signature, arg, result)
             && signature.laws.diagonal
             && [*x, *y].iter().all(|&v| self.is_alike(v))
-            && signature.domain[..] == [self.block.ty(*x).dims.clone()]
+            && let [domain] = &signature.domain[..]
+            && self.block.ty(*x).dims.starts_with(domain)
         {
             return Ok(Role::Rows);
         }

@@ -104,7 +104,8 @@ fn overwrites(block: &Block, region: Region, roles: &[Role], n: usize) -> bool {
                 Over::Panels(_) => matches!(role(m), Role::Rows | Role::Adjoint),
                 // A number is read by every piece, and a sum of elements with each of them.
                 Over::Elements => {
-                    other.args.iter().all(|&v| !earlier(r, v) || !block.ty(v).dims.is_empty())
+                    let dims = &block.ty(r).dims;
+                    other.args.iter().all(|&v| !earlier(r, v) || block.ty(v).dims == *dims)
                 }
             };
             let read_before = m <= n && by_rows;

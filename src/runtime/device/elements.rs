@@ -7,7 +7,6 @@ use super::Piece;
 use super::engine::Touches;
 use super::store::Store;
 use crate::runtime::tiles;
-use adjoin_kernels::host::dot::BLOCK;
 use num_complex::Complex64;
 
 /// Bytes of a vector that are done at a time: several vectors stay in the second cache, and
@@ -29,9 +28,10 @@ impl Elements {
     pub(super) fn new(pieces: Vec<Piece>) -> Self {
         let len = pieces.first().map_or(0, |piece| piece.vector().len());
         let widest = pieces.iter().map(|piece| piece.vector().dtype.size()).max();
-        let step = BLOCK * (STRETCH / BLOCK / widest.unwrap_or(1)).max(1);
+        let unit = pieces.iter().map(Piece::unit).fold(1, lcm);
+        let step = unit * (STRETCH / unit / widest.unwrap_or(1)).max(1);
         let room = |piece: &Piece| match piece {
-            Piece::Sum(node) => vec![Complex64::ZERO; node.sums(len)],
+            Piece::Sum(node) => node.room(len),
             Piece::Update(_) | Piece::Weights { .. } => Vec::new(),
         };
         let sums = pieces.iter().map(room).collect();
@@ -45,14 +45,10 @@ impl Elements {
             for (piece, sums) in self.pieces.iter_mut().zip(&mut self.sums) {
                 match piece {
                     Piece::Update(node) => store.local(node, Some(&some))?,
-                    Piece::Sum(node) => {
-                        let first = node.sums(start);
-                        let own = first..first + node.sums(some.len());
-                        store.block_sums(node, &some, &mut sums[own]);
-                    }
-                    Piece::Weights { tile, adjoint, input, output } => {
+                    Piece::Sum(node) => store.block_sums(node, &some, sums),
+                    Piece::Weights { tile, adjoint, columns, input, output } => {
                         store.elements((input, output), &some, |x, y| {
-                            tiles::elements(tile, *adjoint, start, x, y)
+                            tiles::elements(tile, *adjoint, start / *columns, *columns, x, y)
                         })?;
                     }
                 }
@@ -65,6 +61,15 @@ impl Elements {
         }
         Ok(())
     }
+}
+
+/// The least common multiple.
+fn lcm(a: usize, b: usize) -> usize {
+    let (mut x, mut y) = (a, b);
+    while y > 0 {
+        (x, y) = (y, x % y);
+    }
+    a / x * b
 }
 
 impl Touches {

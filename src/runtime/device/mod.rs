@@ -154,6 +154,8 @@ pub enum Piece {
         tile: Arc<Mutex<Box<dyn LocalOperator>>>,
         /// Whether the adjoint is applied.
         adjoint: bool,
+        /// How many numbers of a batch each element has.
+        columns: usize,
         /// What goes in.
         input: View,
         /// What comes out.
@@ -162,6 +164,14 @@ pub enum Piece {
 }
 
 impl Piece {
+    /// How many elements are done at a time, or a multiple of it.
+    fn unit(&self) -> usize {
+        match self {
+            Piece::Update(node) | Piece::Sum(node) => node.unit(),
+            Piece::Weights { columns, .. } => *columns,
+        }
+    }
+
     /// One of the vectors.
     fn vector(&self) -> &View {
         match self {

@@ -61,7 +61,7 @@ impl Store {
         let part = |view: &View| {
             self.memories[view.buffer].slice(view.dtype, view.len()).range(some.clone())
         };
-        node.block_sums([part(&node.args()[0]), part(&node.args()[1])], sums);
+        node.block_sums([part(&node.args()[0]), part(&node.args()[1])], some.start, sums);
     }
 
     /// An inner product from the sums of its blocks.

@@ -7,6 +7,7 @@ use crate::runtime::local::LocalNode;
 use crate::runtime::tiles::{SharedTile, has_elements, has_rows};
 use adjoin_passes::calls::{Call, Kernel};
 use adjoin_passes::ir::{LeafId, Op};
+use std::ops::Range;
 use std::sync::Arc;
 
 impl Binder<'_> {
@@ -106,8 +107,11 @@ impl Binder<'_> {
                 else {
                     return Ok(None);
                 };
+                let dims = self.plan[kernel.leaf].signature.domain[0].len();
+                let columns = input.held.iter().skip(dims).map(Range::len).product::<usize>();
+                let (adjoint, columns) = (kernel.adjoint, columns.max(1));
                 let (input, output) = (input.clone(), output.clone());
-                Ok(Some(Piece::Weights { tile, adjoint: kernel.adjoint, input, output }))
+                Ok(Some(Piece::Weights { tile, adjoint, columns, input, output }))
             }
             Call::Region { .. } | Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } => {
                 Err(Why::Here("a region has calls that are not local".into()))

@@ -8,7 +8,7 @@
 use super::Arg;
 use super::typed::{convert, each, get, narrow, shared, widen};
 use crate::elements::{Element, SliceMut};
-use adjoin_kernels::host::{Acc, vector};
+use adjoin_kernels::host::{Acc, columns, vector};
 use num_complex::Complex64;
 
 /// Elements of a type that are computed at a time over an argument.
@@ -97,10 +97,9 @@ pub(super) fn scale(args: &[Arg<'_>], y: SliceMut<'_>) {
                 let a = S::from_c128(a);
                 chunks(y, [x], |_, [x], y| vector::scale(a, x, y, Acc::Set));
             }
-            Factor::Columns(a) => chunks(y, [x], |start, [x], y| {
-                let terms = y.iter_mut().zip(x).enumerate();
-                terms.for_each(|(i, (y, &x))| *y = S::from_c128(a.at(start + i)) * x);
-            }),
+            Factor::Columns(a) => {
+                a.along(y, [x], |a, [x], y| columns::scale(a, x, y, Acc::Set));
+            }
         }
     }
     let factor = factor(args[0], &y);
@@ -125,10 +124,9 @@ pub(super) fn axpy(args: &[Arg<'_>], y: SliceMut<'_>) {
                     }
                 }
             }
-            Factor::Columns(a) => chunks(y, pair, |start, [x, z], y| {
-                let terms = y.iter_mut().zip(x.iter().zip(z)).enumerate();
-                terms.for_each(|(i, (y, (&x, &z)))| *y = S::from_c128(a.at(start + i)) * x + z);
-            }),
+            Factor::Columns(a) => {
+                a.along(y, pair, |a, [x, z], y| columns::axpy(a, x, z, y, Acc::Set));
+            }
         }
     }
     let factor = factor(args[0], &y);
@@ -150,9 +148,33 @@ enum Factor<'a> {
 struct Columns<'a>(crate::elements::Slice<'a>);
 
 impl Columns<'_> {
-    #[inline]
-    fn at(self, i: usize) -> Complex64 {
-        get(self.0, i % self.0.len())
+    /// Computes pieces of the result, which begins with the first column, from the coefficients of
+    /// their elements and from arguments of its own type.
+    fn along<S: Element, const N: usize>(
+        self,
+        y: &mut [S],
+        args: [Arg<'_>; N],
+        f: impl Fn(&[S], [&[S]; N], &mut [S]),
+    ) {
+        let batch = self.0.len().max(1);
+        // Where several rows are in a piece, all pieces have the same coefficients.
+        let rows = CHUNK / batch * batch;
+        let args = args.map(|x| x.and_then(S::of));
+        let (mut a, mut own) = ([S::ZERO; CHUNK], [S::ZERO; CHUNK]);
+        let mut start = 0;
+        while start < y.len() {
+            let most = if rows > 0 { rows } else { CHUNK.min(batch - start % batch) };
+            let len = most.min(y.len() - start);
+            if rows == 0 || start == 0 {
+                let column = |k| S::from_c128(get(self.0, (start + k) % batch));
+                a[..len].iter_mut().enumerate().for_each(|(k, a)| *a = column(k));
+            }
+            let piece = &mut y[start..start + len];
+            own[..len].copy_from_slice(piece);
+            let args = args.map(|x| x.map_or(&own[..len], |x| &x[start..start + len]));
+            f(&a[..len], args, piece);
+            start += len;
+        }
     }
 }
 

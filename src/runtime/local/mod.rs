@@ -15,6 +15,8 @@ mod typed;
 pub use functions::{ElementFunction, Functions, WholeFunction};
 
 use crate::elements::{Slice, SliceMut};
+use adjoin_kernels::host::columns;
+use adjoin_kernels::host::dot::BLOCK;
 use adjoin_passes::calls::View;
 use adjoin_passes::ir::Op;
 use adjoin_passes::text::word;
@@ -111,25 +113,61 @@ impl LocalNode {
 
 /// Inner products that are made block by block.
 impl LocalNode {
-    /// Whether the node is an inner product of all elements of two vectors of one type.
+    /// Whether the node is an inner product of two vectors of one type, or one for each column.
     pub(crate) fn is_sum(&self) -> bool {
         let same = self.args.iter().all(|arg| arg.dtype == self.args[0].dtype);
-        matches!(self.op, Op::Dot { columns: 0, .. }) && same
+        matches!(self.op, Op::Dot { .. }) && same
     }
 
-    /// How many sums of blocks the node makes of so many elements.
-    pub(crate) fn sums(&self, elements: usize) -> usize {
+    /// Blocks of elements from the first one on, of as many as the result or a multiple, can be
+    /// computed one after the other: how many elements a block has, at the least.
+    pub(crate) fn unit(&self) -> usize {
+        match self.op {
+            Op::Dot { columns: 0, .. } => BLOCK,
+            Op::Dot { .. } => columns::unit(self.columns.len()).max(1),
+            _ => {
+                self.args.iter().filter(|arg| self.is_factor(arg)).map(View::len).max().unwrap_or(1)
+            }
+        }
+    }
+
+    /// Whether an argument has a number for each column of the result.
+    fn is_factor(&self, arg: &View) -> bool {
+        matches!(self.op, Op::Scale | Op::Axpy) && arg.dims != self.out.dims && arg.len() > 1
+    }
+
+    /// Room for the sums of blocks of vectors with so many elements.
+    pub(crate) fn room(&self, elements: usize) -> Vec<Complex64> {
+        let blocks = match self.op {
+            Op::Dot { columns: 0, .. } => self.blocks(elements),
+            _ => self.columns.len(),
+        };
+        vec![Complex64::ZERO; blocks]
+    }
+
+    fn blocks(&self, elements: usize) -> usize {
         sums::blocks(self.is_real(), self.args[0].dtype, elements)
     }
 
-    /// The sums of blocks of some elements, of which all but the last of a vector are whole.
-    pub(crate) fn block_sums(&self, args: [Slice<'_>; 2], sums: &mut [Complex64]) {
-        sums::block_sums(self.is_real(), args, sums);
+    /// The sums of blocks of the elements from `start` on, of which all but the last of a vector
+    /// are whole.
+    pub(crate) fn block_sums(&self, args: [Slice<'_>; 2], start: usize, sums: &mut [Complex64]) {
+        if matches!(self.op, Op::Dot { columns: 0, .. }) {
+            let (first, blocks) = (self.blocks(start), self.blocks(args[0].len()));
+            return sums::block_sums(self.is_real(), args, &mut sums[first..first + blocks]);
+        }
+        if start == 0 {
+            sums.fill(Complex64::ZERO);
+        }
+        sums::column_sums(args, sums);
     }
 
     /// The result from the sums of all blocks.
     pub(crate) fn finish(&self, sums: &[Complex64], y: SliceMut<'_>) {
-        sums::finish(self.is_real(), sums, y);
+        match self.op {
+            Op::Dot { columns: 0, .. } => sums::finish(self.is_real(), &[sums::total(sums)], y),
+            _ => sums::finish(self.is_real(), sums, y),
+        }
     }
 
     fn is_real(&self) -> bool {

@@ -12,13 +12,7 @@ use num_complex::{Complex32, Complex64};
 const ROWS: usize = 8;
 
 /// `Σ conj(x) z` of each column; `sums` is as long as the result.
-pub(super) fn dot(
-    real: bool,
-    x: Slice<'_>,
-    z: Slice<'_>,
-    mut y: SliceMut<'_>,
-    sums: &mut [Complex64],
-) {
+pub(super) fn dot(real: bool, x: Slice<'_>, z: Slice<'_>, y: SliceMut<'_>, sums: &mut [Complex64]) {
     match &mut *sums {
         [] => {}
         [sum] => *sum = inner(real, x, z),
@@ -27,9 +21,7 @@ pub(super) fn dot(
             None => mixed(x, z, many),
         }),
     }
-    for (i, &sum) in sums.iter().enumerate() {
-        put(&mut y, i, if real { sum.re.into() } else { sum });
-    }
+    finish(real, sums, y);
 }
 
 fn inner(real: bool, x: Slice<'_>, z: Slice<'_>) -> Complex64 {
@@ -60,10 +52,23 @@ pub(super) fn block_sums(real: bool, [x, z]: [Slice<'_>; 2], sums: &mut [Complex
     });
 }
 
+/// Adds the products of some rows to the sum of each column.
+pub(super) fn column_sums([x, z]: [Slice<'_>; 2], sums: &mut [Complex64]) {
+    each!(Slice, x, x => if let Some(z) = same(x, z) {
+        columns::dot_onto(x, z, true, sums);
+    });
+}
+
 /// The inner product from the sums of its blocks.
+pub(super) fn total(sums: &[Complex64]) -> Complex64 {
+    dots_of::total(sums)
+}
+
+/// Results as they are wanted.
 pub(super) fn finish(real: bool, sums: &[Complex64], mut y: SliceMut<'_>) {
-    let sum = dots_of::total(sums);
-    put(&mut y, 0, if real { sum.re.into() } else { sum });
+    for (i, &sum) in sums.iter().enumerate() {
+        put(&mut y, i, if real { sum.re.into() } else { sum });
+    }
 }
 
 /// The elements, if they have the type of `x`.
