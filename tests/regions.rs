@@ -205,11 +205,9 @@ slot w : f64
 %7 = scale %2 %6 : {dtype}[{n}/p, {columns}]
 %8 = axpy %2 %7 %0 : {dtype}[{n}/p, {columns}]
 %9 = dot real columns=1 %8 %8 : f64[{columns}] +p
-%10 = dot %8 %7 : {dot}[] +p
-%11 = all_reduce p %5 : {dot}[{columns}]
-%12 = all_reduce p %9 : f64[{columns}]
-%13 = all_reduce p %10 : {dot}[]
-return %8 %11 %12 %13
+%10 = all_reduce p %5 : {dot}[{columns}]
+%11 = all_reduce p %9 : f64[{columns}]
+return %8 %10 %11
 "
     )
 }
