@@ -52,6 +52,7 @@ impl<'a> Elements<'a> {
             | Op::Axpy
             | Op::Conj
             | Op::Cast
+            | Op::Project(_)
             | Op::Map(_) => self.update(node),
             Op::Dot { columns: 0, .. } => self.sum(node),
             Op::Apply(Applied::Leaf(leaf) | Applied::Adjoint(leaf)) => self.weights(node, *leaf),
@@ -81,7 +82,6 @@ impl<'a> Elements<'a> {
             | Op::Slice
             | Op::Pad(_)
             | Op::Partial(_)
-            | Op::Project(_)
             | Op::Copy => Err("cannot run element by element".into()),
         }
     }
