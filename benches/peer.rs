@@ -46,7 +46,7 @@ fn problem(file: &str, expr: &str, ranks: usize) -> Result<(Planned, Inputs), Bo
     let problem = Problem::parse(file, &std::fs::read_to_string(file)?)?;
     let resolved = Resolved::new(problem, &Catalog::standard(), formulas)?;
     let model = Model::open(&resolved, Path::new(file).parent().unwrap_or(Path::new("")))?;
-    let planner = Planner::new(Ranks(ranks));
+    let planner = Planner::new(Ranks(ranks)).contract(resolved.contract);
     if let Some(Expression::Vector(vector)) = model.expressions()?.into_iter().next() {
         let planned = planner.apply(&vector)?;
         let labels = planned.input_labels();

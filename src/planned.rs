@@ -4,6 +4,7 @@
 
 use crate::expr::{ExprError, LowerContext, Output, Vector, lower};
 use crate::ops::Operator;
+use crate::problem::file::Contract;
 use crate::solve::{Settings, Solver, System};
 use adjoin_passes::certify::Verdict;
 use adjoin_passes::cost::Account;
@@ -117,6 +118,18 @@ impl Planner {
     /// With what the user allows to happen to the numbers.
     pub fn numerics(mut self, numerics: Numerics) -> Self {
         self.context.numerics = numerics;
+        self
+    }
+
+    /// With the contract of a problem file.
+    pub fn contract(self, contract: Contract) -> Self {
+        let planner = self.numerics(contract.numerics.unwrap_or_default());
+        contract.refresh.into_iter().fold(planner, Planner::refresh)
+    }
+
+    /// With what is carried along by a recurrence computed anew after so many steps.
+    pub fn refresh(mut self, steps: u32) -> Self {
+        self.context.refresh = Some(steps);
         self
     }
 

@@ -1,10 +1,11 @@
 //! Good problem files: what is read from them, in TOML and in JSON, in any order.
 
 use adjoin::Dtype;
-use adjoin::problem::file::{Data, Layout, Origin, Part};
+use adjoin::problem::file::{Contract, Data, Layout, Origin, Part};
 use adjoin::problem::resolve::{Body, Entity, Setting, Sort};
 use adjoin::problem::text::Scalar;
 use adjoin::problem::{Catalog, Formula, Problem, Resolved};
+use adjoin_passes::pipeline::Numerics;
 
 const TOML: &str = include_str!("problem_files/spine.toml");
 const JSON: &str = include_str!("problem_files/spine.json");
@@ -68,6 +69,22 @@ fn a_file_of_definitions_may_hold_more_than_an_expression_uses() {
     assert_eq!(problem.number(sampling).unwrap(), Scalar::Real(6.0));
     let mesh = resolve("p.toml", "mesh = { r = 2, c = 3 }", &[]).layout;
     assert_eq!(mesh, Some(Layout::Mesh(vec![("r".to_owned(), 2), ("c".to_owned(), 3)])));
+}
+
+#[test]
+fn a_file_may_say_what_may_happen_to_the_numbers() {
+    let contract = resolve("p.toml", "numerics = 'recurrence'\nrefresh = 7", &[]).contract;
+    let expected = Contract { numerics: Some(Numerics::Recurrence), refresh: Some(7) };
+    assert_eq!(contract, expected);
+    assert_eq!(resolve("p.toml", "ranks = 2", &[]).contract, Contract::default());
+    for (text, message) in [
+        ("numerics = 'recurence'", "`recurence` is no contract about numbers"),
+        ("numerics = 3", "`numerics` must be text, not an integer"),
+        ("refresh = 0", "`refresh` must be a positive integer, not 0"),
+    ] {
+        let error = Problem::parse("p.toml", text).unwrap_err();
+        assert!(error.message().starts_with(message), "{}", error.message());
+    }
 }
 
 #[test]

@@ -170,7 +170,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.3, help="of each measurement")
     parser.add_argument("--markdown", type=Path, help="a file that the table is added to")
     args = parser.parse_args()
-    names = [name.upper().replace("C", "c") for name in args.workloads] or list(ALL)
+    known = {name.lower(): name for name in ALL}
+    names = [known.get(name.lower(), name) for name in args.workloads] or list(ALL)
     built = program()
     if args.serial:
         head = ["", "one rank", "adjoin", "PyLops", "ratio", "NumPy", "ratio", "floor", "of the floor"]

@@ -230,6 +230,11 @@ class W2(Workload):
         return 8 * np.prod(self.sizes[1])
 
 
+class W2r(W2):
+    title = "MDD, CGLS by recurrence"
+    problem = "w2r.toml"
+
+
 class W3(Workload):
     title = "Kirchhoff LSM, CGLS"
     problem = "w3.toml"
@@ -542,4 +547,4 @@ class W9(Workload):
         return 2 * 16 * np.prod(self.sizes[0])
 
 
-ALL = {kind.__name__: kind for kind in [W1, W2, W3, W4, W5, W6, W6c, W7, W8, W9]}
+ALL = {kind.__name__: kind for kind in [W1, W2, W2r, W3, W4, W5, W6, W6c, W7, W8, W9]}

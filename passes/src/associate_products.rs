@@ -57,7 +57,7 @@ impl Pass for AssociateProducts {
 }
 
 fn expanded(plan: &Plan, block: &Block) -> Block {
-    let mut out = Expansion { plan, block: Block::new(&block.name) };
+    let mut out = Expansion { plan, block: block.emptied() };
     let mut map = vec![Value(0); block.types.len()];
     for Node { op, args, results } in &block.nodes {
         let args: Vec<_> = args.iter().map(|v| map[v.index()]).collect();

@@ -11,6 +11,7 @@ mod account;
 mod bounds;
 mod whose;
 
+pub(crate) use account::runs;
 pub use account::{Account, BlockCost, NodeCost, ONCE, nodes};
 pub use bounds::{Floor, floor};
 pub use whose::Whose;

@@ -15,12 +15,16 @@
 //! return %1
 //! comm 0 calls, 0 B per rank
 //! ```
+//! A value that is split, and is gathered for somebody else, is replicated as well: its scalar
+//! products are taken after that, where the machine's model says that the longer sum costs less
+//! than a call.
 //! Numerics class: F.
 
 use crate::error::PlanError;
 use crate::ir::{Block, Node, Op, Plan, Value};
+use crate::machine::bytes;
 use crate::mesh::Axis;
-use crate::pipeline::{Context, Numerics, Pass};
+use crate::pipeline::{Context, Numerics, Pass, reordered};
 
 /// The pass.
 pub struct DropReplicatedDots;
@@ -34,13 +38,13 @@ impl Pass for DropReplicatedDots {
         Numerics::Reassociate
     }
 
-    fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
-        let blocks = plan.blocks.iter().map(dropped).collect();
+    fn run(&self, plan: &Plan, cx: &Context) -> Result<Plan, PlanError> {
+        let blocks = plan.blocks.iter().map(|block| dropped(plan, block, cx)).collect();
         Ok(Plan { blocks, ..plan.clone() })
     }
 }
 
-fn dropped(block: &Block) -> Block {
+fn dropped(plan: &Plan, block: &Block, cx: &Context) -> Block {
     let defined = block.definitions();
     let mut out = block.clone();
     for (n, node) in block.nodes.iter().enumerate() {
@@ -51,9 +55,12 @@ fn dropped(block: &Block) -> Block {
         if block.ty(*arg).placement.pending != *axes {
             continue;
         }
-        let whole: Option<Vec<_>> =
-            dot.args.iter().map(|&v| unsliced(block, &defined, v, axes)).collect();
-        let Some(args) = whole else { continue };
+        let whole =
+            |&v: &Value| unsliced(block, &defined, v, axes).or_else(|| gathered(block, v, axes));
+        let whole: Option<Vec<_>> = dot.args.iter().map(whole).collect();
+        let Some(args) = whole.filter(|args| pays(plan, block, cx, (axes, &dot.args, args))) else {
+            continue;
+        };
         let (x, y) = (&block.ty(args[0]).placement, &block.ty(args[1]).placement);
         if x == y
             && x.splits[x.splits.len() - columns..]
@@ -62,13 +69,17 @@ fn dropped(block: &Block) -> Block {
             out.nodes[n] = Node { op: dot.op.clone(), args, results: node.results.clone() };
         }
     }
-    out
+    if out.nodes == block.nodes {
+        return out;
+    }
+    let nodes = std::mem::take(&mut out.nodes);
+    reordered(&out, nodes)
 }
 
 /// What a value was sliced from, if slicing is all that split it over the axes.
 fn unsliced(block: &Block, defined: &[usize], value: Value, axes: &[Axis]) -> Option<Value> {
     let mut at = value;
-    while block.ty(at).placement.split_axes().iter().any(|a| axes.contains(a)) {
+    while is_split(block, at, axes) {
         let node = &block.nodes[defined[at.index()]];
         if node.op != Op::Slice {
             return None;
@@ -76,6 +87,35 @@ fn unsliced(block: &Block, defined: &[usize], value: Value, axes: &[Axis]) -> Op
         at = node.args[0];
     }
     Some(at)
+}
+
+/// The same value after a call that gathers it over the axes.
+fn gathered(block: &Block, value: Value, axes: &[Axis]) -> Option<Value> {
+    let gathers = |node: &&Node| matches!(node.op, Op::AllGather(_)) && node.args == [value];
+    let whole = block.nodes.iter().filter(gathers).map(|node| node.results[0]);
+    whole.into_iter().find(|&v| !is_split(block, v, axes))
+}
+
+fn is_split(block: &Block, value: Value, axes: &[Axis]) -> bool {
+    block.ty(value).placement.split_axes().iter().any(|a| axes.contains(a))
+}
+
+/// Whether the sums over what every rank has cost less than those over parts, and a call.
+fn pays(
+    plan: &Plan,
+    block: &Block,
+    cx: &Context,
+    (axes, parts, whole): (&[Axis], &[Value], &[Value]),
+) -> bool {
+    let read =
+        |values: &[Value]| -> f64 { values.iter().map(|&v| bytes(block.ty(v), &plan.mesh)).sum() };
+    let more = read(whole) - read(parts);
+    let link = cx.machine.link(&plan.mesh, axes);
+    let sliced = parts.iter().zip(whole).all(|(&part, &whole)| {
+        let made = block.nodes.iter().find(|node| node.results == [part]);
+        part == whole || made.is_some_and(|node| node.op == Op::Slice)
+    });
+    sliced || cx.machine.pass(more) < link.all_reduce(plan.mesh.sizes(axes), 8.0)
 }
 
 #[cfg(test)]
@@ -100,6 +140,32 @@ mod tests {
         %0 = input x                    : c128[5, 3]
         %1 = dot real %0 %0             : f64[]
         ");
+    }
+
+    /// Every rank has the vector for the operator, and so its norm.
+    #[test]
+    fn what_is_gathered_is_summed_after_that() {
+        let step = |size: usize| {
+            format!(
+                "mesh p=2 (2 ranks)
+                let A = (i) <- (j) : f64[6/p, {size}]
+                %0 = input x : f64[{size}/p]
+                %1 = dot %0 %0 : f64[] +p
+                %2 = all_reduce p %1 : f64[]
+                %3 = all_gather p %0 : f64[{size}]
+                %4 = apply A %3 : f64[6/p]
+                %5 = scale %2 %4 : f64[6/p]
+                return %5"
+            )
+        };
+        assert_snapshot!(nodes(&after(&DropReplicatedDots, &step(4))), @"
+        %0 = input x                    : f64[4/p]
+        %1 = all_gather p %0            : f64[4]
+        %2 = dot %1 %1                  : f64[]
+        %3 = apply A %1                 : f64[6/p]
+        %4 = scale %2 %3                : f64[6/p]
+        ");
+        assert!(unchanged(&DropReplicatedDots, &step(1 << 22)));
     }
 
     #[test]

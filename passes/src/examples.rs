@@ -6,10 +6,10 @@
 
 use crate::agree::agree;
 use crate::certify::Verdict;
-use crate::ir::{Block, Op, Plan, Value};
+use crate::ir::{Op, Plan, Value};
 use crate::machine::Machine;
 use crate::mesh::Mesh;
-use crate::pipeline::{Context, PIPELINE, Pass, run};
+use crate::pipeline::{Context, Numerics, PIPELINE, Pass, run};
 use crate::placement::{Placement, Split};
 use crate::text;
 use crate::verify::verify;
@@ -19,7 +19,8 @@ use std::path::Path;
 /// What a pass makes of a plan text, on the mesh of that plan.
 pub(crate) fn after(pass: &dyn Pass, before: &str) -> Plan {
     let before = read(before);
-    let cx = Context { mesh: before.mesh.clone(), ..Context::default() };
+    let numerics = pass.numerics().max(Numerics::default());
+    let cx = Context { mesh: before.mesh.clone(), numerics, ..Context::default() };
     proven(pass, &before, &cx).unwrap_or_else(|e| panic!("{e}"))
 }
 
@@ -91,7 +92,7 @@ fn expression(plan: &Plan) -> Plan {
         state.ty.placement = Placement::replicated(state.ty.dims.len());
     }
     for block in &plan.blocks {
-        let mut made = Block::new(&block.name);
+        let mut made = block.emptied();
         let mut map = vec![Value(0); block.types.len()];
         for node in &block.nodes {
             let args: Vec<_> = node.args.iter().map(|v| map[v.index()]).collect();
@@ -144,7 +145,9 @@ fn the_examples_in_the_documentation_of_all_passes_are_true() {
         };
         // Communication that runs by itself is what one pass is about, and no matter to the others.
         let machine = Machine::default().with_overlap(1.0);
-        let cx = Context { mesh: read(&after).mesh, machine, ..Context::default() };
+        let numerics = pass.numerics().max(Numerics::default());
+        let mesh = read(&after).mesh;
+        let cx = Context { mesh, machine, numerics, ..Context::default() };
         match proven(*pass, &read(&before), &cx) {
             Ok(plan) if text::print(&plan) == after => {}
             Ok(plan) => {

@@ -68,7 +68,7 @@ pub fn write(plan: &Plan, cx: &Context, decisions: &Decisions) -> Result<Plan, P
     for (b, block) in plan.blocks.iter().enumerate() {
         let mut writer = Writer {
             router: &router,
-            block: Block::new(&block.name),
+            block: block.emptied(),
             map: vec![Value(0); block.types.len()],
             moved: BTreeMap::new(),
         };

@@ -86,6 +86,10 @@ pub struct State {
 pub struct Block {
     /// Its name; empty for the only block of an expression's plan.
     pub name: String,
+    /// The driver runs it by itself, whenever so many blocks of the loop have been run and another
+    /// follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<u32>,
     /// The type of each value.
     pub types: Vec<Type>,
     /// In an order in which every value is defined before it is used.
@@ -438,6 +442,11 @@ impl Block {
     /// An empty block.
     pub fn new(name: impl Into<String>) -> Self {
         Block { name: name.into(), ..Block::default() }
+    }
+
+    /// An empty block that is run as this one is.
+    pub fn emptied(&self) -> Self {
+        Block { name: self.name.clone(), every: self.every, ..Block::default() }
     }
 
     /// Appends a node with one result.

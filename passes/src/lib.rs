@@ -27,6 +27,7 @@ pub mod associate_products;
 pub mod share_values;
 pub mod meaning;
 pub mod hoist_isometries;
+pub mod recur_products;
 pub mod hoist_invariants;
 pub mod flight;
 pub mod machine;

@@ -81,7 +81,7 @@ impl Default for Machine {
             source: "round numbers".into(),
             launch: 1e-7,
             capacity: None,
-            flops: Flops { single: 2e10, double: 2e10 },
+            flops: Flops { single: 4e10, double: 2e10 },
             memory: vec![Memory { within: None, bandwidth: 2.5e10 }],
             overlap: 0.0,
             links: vec![Link { ranks: None, start: 0.0, latency: 2e-6, bandwidth: 5e9 }],

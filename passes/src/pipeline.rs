@@ -8,6 +8,7 @@ use crate::associate_products::AssociateProducts;
 use crate::cancel_identities::CancelIdentities;
 use crate::certify::{Verdict, certify, simulates};
 use crate::contest::winner;
+use crate::cost::Account;
 use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
 use crate::fold_scalars::FoldScalars;
@@ -28,6 +29,7 @@ use crate::placement::{Cut, Split};
 use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
 use crate::recognise_normal::RecogniseNormal;
+use crate::recur_products::RecurProducts;
 use crate::ride_reductions::RideReductions;
 use crate::search::{Decisions, Pin};
 use crate::share_values::ShareValues;
@@ -50,6 +52,25 @@ pub enum Numerics {
     Recurrence,
 }
 
+impl Numerics {
+    /// All contracts, the strictest first.
+    pub const ALL: [Numerics; 3] = [Numerics::Exact, Numerics::Reassociate, Numerics::Recurrence];
+
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Numerics::Exact => "strict",
+            Numerics::Reassociate => "reassociate",
+            Numerics::Recurrence => "recurrence",
+        }
+    }
+
+    /// The contract of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|contract| contract.name() == name)
+    }
+}
+
 /// What passes may know besides the plan.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
@@ -59,12 +80,26 @@ pub struct Context {
     pub machine: Machine,
     /// What the user allows.
     pub numerics: Numerics,
+    /// After how many steps what is carried along by a recurrence is computed anew; see
+    /// [`Context::refresh`].
+    pub refresh: Option<u32>,
     /// Seconds for a byte that is held: what makes the search save memory.
     pub memory_price: f64,
     /// Placements that the user demands.
     pub pins: Vec<Pin>,
     /// What the search has decided, if it was asked before.
     pub decisions: Option<Arc<Decisions>>,
+}
+
+/// After how many steps a recurrence is refreshed if nobody says.
+const REFRESH: u32 = 20;
+
+impl Context {
+    /// After how many steps what is carried along by a recurrence is computed anew: twenty, if
+    /// nothing else is said.
+    pub fn refresh(&self) -> u32 {
+        self.refresh.unwrap_or(REFRESH).max(1)
+    }
 }
 
 /// One transformation of plans.
@@ -90,6 +125,7 @@ pub static PIPELINE: &[Stage] = &[
     (&AssociateProducts, "from terms to nodes: the last pass that sees composite operators"),
     (&ShareValues, "equal subexpressions are visible as equal nodes now"),
     (&HoistIsometries, "applications are nodes, of which equal ones are one"),
+    (&RecurProducts, "in the last basis, of which products are cheaper"),
     (&HoistInvariants, "a new basis may leave vectors that do not change any more"),
     (&InsertCollectives, "decides and writes placements; the passes below never change one"),
     (&ShareValues, "redistributions of one value may have become equal"),
@@ -127,7 +163,7 @@ pub fn compile(source: &Plan, cx: &Context) -> Result<Compiled, PlanError> {
 
 /// Runs the passes that know nothing of ranks yet: what the search is asked about.
 pub fn compile_algebra(source: &Plan, cx: &Context) -> Result<Plan, PlanError> {
-    Ok(without_meaning(&compile_prefix(source, cx, insertion())?.plan))
+    Ok(without_meaning(&prefix(source, cx, insertion())?.plan))
 }
 
 /// How many passes run before placements are written.
@@ -139,6 +175,22 @@ fn insertion() -> usize {
 /// Runs the first passes of the pipeline only.
 pub fn compile_prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Compiled, PlanError> {
     check("lowering", source)?;
+    if cx.numerics < Numerics::Recurrence || cx.decisions.is_some() {
+        return prefix(source, cx, passes);
+    }
+    let kept = Context { numerics: Numerics::Reassociate, ..cx.clone() };
+    if compile_algebra(source, cx)? == compile_algebra(source, &kept)? {
+        return prefix(source, cx, passes);
+    }
+    // Another recurrence is taken only where the finished plan is cheaper.
+    let all = PIPELINE.len();
+    let (other, plain) = (prefix(source, cx, all)?, prefix(source, &kept, all)?);
+    let cost = |of: &Compiled| Account::of(&of.plan, &cx.machine).weighted();
+    let (cx, best) = if cost(&other) < cost(&plain) { (cx, other) } else { (&kept, plain) };
+    if passes == all { Ok(best) } else { prefix(source, cx, passes) }
+}
+
+fn prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Compiled, PlanError> {
     let source = tidy(source);
     let (algebra, placing) = PIPELINE.split_at(insertion());
     let first = &algebra[..passes.min(algebra.len())];
@@ -239,7 +291,7 @@ impl Compiled {
 /// Inputs and results with shapes and types: what no pass may change.
 fn face(plan: &Plan) -> Vec<(String, Vec<usize>, crate::Dtype)> {
     let mut out = Vec::new();
-    for block in plan.blocks.iter().filter(|b| b.name != MEANING) {
+    for block in plan.blocks.iter().filter(|b| b.name != MEANING && b.every.is_none()) {
         for node in &block.nodes {
             if let Op::Input(name) = &node.op {
                 let ty = block.ty(node.results[0]);
@@ -330,7 +382,7 @@ fn tidy_block(block: &Block) -> Block {
             node.args.iter().for_each(|a| live[a.index()] = true);
         }
     }
-    let mut out = Block::new(&block.name);
+    let mut out = block.emptied();
     let mut map = vec![Value(0); block.types.len()];
     let mut buffers = block.buffers.as_ref().map(|_| Vec::new());
     for (node, _) in block.nodes.iter().zip(&keep).filter(|(_, keep)| **keep) {

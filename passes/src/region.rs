@@ -101,6 +101,7 @@ impl<'a> Panels<'a> {
             | Op::Axpy
             | Op::Conj
             | Op::Cast
+            | Op::Project(_)
             | Op::Map(_) => self.rows(node),
             Op::Dot { columns, .. }
                 if all_panels && *columns < self.block.ty(node.args[0]).dims.len() =>
@@ -133,7 +134,6 @@ impl<'a> Panels<'a> {
             | Op::Slice
             | Op::Pad(_)
             | Op::Partial(_)
-            | Op::Project(_)
             | Op::Copy => Err("cannot run panel by panel".into()),
         }
     }

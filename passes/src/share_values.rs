@@ -44,7 +44,7 @@ impl Pass for ShareValues {
 }
 
 fn shared(block: &Block) -> Block {
-    let mut out = Block::new(&block.name);
+    let mut out = block.emptied();
     let mut map = vec![Value(0); block.types.len()];
     let mut known: BTreeMap<(Op, Vec<Value>, Vec<crate::Type>), Vec<Value>> = BTreeMap::new();
     for node in &block.nodes {

@@ -2,6 +2,7 @@
 
 use super::sweep::{self, Sweep};
 use adjoin_passes::Mesh;
+use adjoin_passes::pipeline::Numerics;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -43,6 +44,10 @@ pub(super) struct Common {
     /// The machine to plan for: a built-in one, or a file, as `calibrate` writes it
     #[arg(long, value_name = "MACHINE")]
     pub machine: Option<String>,
+    /// What may happen to the numbers: strict, reassociate (as before, but sums in another order;
+    /// the default) or recurrence (other recurrences, which are less accurate)
+    #[arg(long, value_name = "CONTRACT", value_parser = contract)]
+    pub numerics: Option<Numerics>,
     /// Another value for a parameter; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
@@ -202,6 +207,11 @@ pub(super) enum Backend {
     Threads,
     /// The ranks of an MPI job
     Mpi,
+}
+
+fn contract(text: &str) -> Result<Numerics, String> {
+    let known = Numerics::ALL.map(Numerics::name).join(", ");
+    Numerics::named(text).ok_or_else(|| format!("`{text}` is none of {known}"))
 }
 
 fn ranks(text: &str) -> Result<usize, String> {

@@ -71,6 +71,7 @@ fn common(args: &Compare) -> Common {
         ranks: None,
         mesh: None,
         machine: None,
+        numerics: None,
         set: args.set.clone(),
         quiet: false,
     }

@@ -8,7 +8,7 @@ use crate::expr::{Op, Vector, input_parts};
 use crate::machine::{self, Machine};
 use crate::planned::{Arrangement, Planned, Planner, Ranks};
 use crate::problem::build::{Expression, Task};
-use crate::problem::file::Layout;
+use crate::problem::file::{Contract, Layout};
 use crate::problem::{Catalog, Formula, Model, Problem, Resolved};
 use crate::run::{Inputs, inputs};
 use crate::runtime::World;
@@ -23,6 +23,7 @@ pub(super) struct Job {
     pub folder: PathBuf,
     pub ranks: Option<Arrangement>,
     pub machine: Machine,
+    pub contract: Contract,
     pub quiet: bool,
 }
 
@@ -48,7 +49,9 @@ impl Job {
             Some(name) => chosen(name)?,
             None => Machine::default(),
         };
-        Ok(Job { resolved, folder, ranks, machine, quiet: common.quiet })
+        let own = resolved.contract;
+        let contract = Contract { numerics: common.numerics.or(own.numerics), ..own };
+        Ok(Job { resolved, folder, ranks, machine, contract, quiet: common.quiet })
     }
 
     pub fn model(&self) -> Result<Model<'_>, Failure> {
@@ -83,7 +86,8 @@ impl Job {
             // What is planned need not use all that the file has.
             always: false,
         });
-        Planner::new(ranks).machine(self.machine.clone()).pins(pins)
+        let planner = Planner::new(ranks).contract(self.contract);
+        planner.machine(self.machine.clone()).pins(pins)
     }
 
     /// The mesh or the ranks that are asked for, else the ranks of the job.

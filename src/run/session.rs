@@ -137,6 +137,7 @@ impl<'a> Session<'a> {
         let mut names: Vec<String> = Vec::new();
         let mut controls = Controls::new();
         let mut done = "setup";
+        let mut own = OwnBlocks::of(self.planned);
         loop {
             self.read_controls(done, &mut names, &mut controls)?;
             let before = outcome.niter;
@@ -147,6 +148,9 @@ impl<'a> Session<'a> {
             match next {
                 Next::Stop => return Ok(outcome),
                 Next::Block(name) => {
+                    for block in own.before_step() {
+                        self.program.run(block)?;
+                    }
                     self.program.run(name)?;
                     done = name;
                 }
@@ -187,6 +191,29 @@ impl<'a> Session<'a> {
         let mut decision = vec![u8::from(on)];
         self.rank.comm().broadcast_bytes(0, &mut decision)?;
         Ok(decision == [1])
+    }
+}
+
+/// The blocks that are run without the solver's asking.
+struct OwnBlocks<'a> {
+    blocks: Vec<(&'a str, u32)>,
+    /// How many blocks of the loop have been run.
+    steps: u32,
+}
+
+impl<'a> OwnBlocks<'a> {
+    fn of(planned: &'a Planned) -> Self {
+        let blocks = planned.plan().blocks.iter();
+        let blocks = blocks.filter_map(|b| Some((b.name.as_str(), b.every?)));
+        OwnBlocks { blocks: blocks.collect(), steps: 0 }
+    }
+
+    /// Those whose turn it is before the next block of the loop.
+    fn before_step(&mut self) -> impl Iterator<Item = &'a str> + '_ {
+        let steps = self.steps;
+        self.steps = self.steps.wrapping_add(1);
+        let due = move |every: u32| steps > 0 && steps.is_multiple_of(every);
+        self.blocks.iter().filter(move |(_, every)| due(*every)).map(|(name, _)| *name)
     }
 }
 

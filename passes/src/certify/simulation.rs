@@ -4,6 +4,8 @@
 //! source's state is then.
 //! For each block both plans are run from such a pair: they must give the same, and end in such a
 //! pair again.
+//! A block that only the plan has, run by the driver on its own, must leave every state that can be
+//! as it is.
 //! So whatever blocks are run after `setup`, both give the same.
 
 use super::{LARGE, SMALL, Verdict, effort, with_claims};
@@ -59,7 +61,23 @@ fn compared(source: &Plan, plan: &Plan) -> Result<(), String> {
         step(source, plan, (block, same), (&own, &was))
             .map_err(|wrong| format!("block `{}` {wrong}", block.name))?;
     }
+    let more = plan.blocks.iter().filter(|b| b.name != MEANING && source.block(&b.name).is_none());
+    for block in more {
+        rest(plan, block, &own).map_err(|wrong| format!("block `{}` {wrong}", block.name))?;
+    }
     Ok(())
+}
+
+/// A block that the source does not have leaves every state that can be as it is.
+fn rest(plan: &Plan, block: &Block, own: &States) -> Result<(), String> {
+    if block.every.is_none() {
+        return Err("is not in the source".into());
+    }
+    let found = run(plan, block, own)?;
+    if !found.outputs.is_empty() || !found.controls.is_empty() {
+        return Err("gives what the source does not".into());
+    }
+    if after(own, found) == *own { Ok(()) } else { Err("changes the state".into()) }
 }
 
 /// One block of both plans, from states that mean the same.

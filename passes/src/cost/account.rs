@@ -29,6 +29,8 @@ pub struct Account {
 pub struct BlockCost {
     /// Its name.
     pub name: String,
+    /// How often it runs in an iteration of a loop; nothing if it is run once.
+    pub runs: Option<f64>,
     /// One for each node.
     pub nodes: Vec<NodeCost>,
     /// Floating point operations.
@@ -65,10 +67,14 @@ impl BlockCost {
     pub fn seconds(&self) -> f64 {
         self.local + self.wire
     }
+}
 
-    /// Whether it is run again and again.
-    fn repeats(&self) -> bool {
-        !matches!(self.name.as_str(), "setup" | "view" | "finish")
+/// How often a block runs in an iteration of a loop; nothing if it is run once.
+pub(crate) fn runs(block: &Block) -> Option<f64> {
+    match (block.name.as_str(), block.every) {
+        ("setup" | "view" | "finish", _) => None,
+        (_, Some(every)) => Some(1.0 / f64::from(every)),
+        (_, None) => Some(1.0),
     }
 }
 
@@ -98,20 +104,17 @@ impl Account {
 
     /// Seconds of what is repeated: the blocks of a solver's loop, or the only one.
     pub fn iteration(&self) -> f64 {
-        self.blocks.iter().filter(|b| b.repeats()).map(BlockCost::seconds).sum()
+        self.blocks.iter().map(|b| b.runs.unwrap_or(0.0) * b.seconds()).sum()
     }
 
     /// Seconds that no plan of these blocks can beat, where blocks that run once count little.
     pub fn least(&self) -> f64 {
-        let weight = |b: &BlockCost| if b.repeats() { 1.0 } else { ONCE };
-        self.blocks.iter().map(|b| weight(b) * b.floor.seconds()).sum()
+        self.blocks.iter().map(|b| b.runs.unwrap_or(ONCE) * b.floor.seconds()).sum()
     }
 
     /// Seconds of all blocks, of which those that run once count little.
     pub fn weighted(&self) -> f64 {
-        let all: f64 = self.blocks.iter().map(BlockCost::seconds).sum();
-        let repeated = self.iteration();
-        repeated + ONCE * (all - repeated)
+        self.blocks.iter().map(|b| b.runs.unwrap_or(ONCE) * b.seconds()).sum()
     }
 
     /// The block that is repeated most.
@@ -147,7 +150,7 @@ pub fn nodes(plan: &Plan, block: &Block, machine: &Machine, whose: Whose) -> Vec
     let outside = outside(block);
     // Twice: in a loop the second run finds in caches what the first has left there.
     let first = walk.nodes(&outside);
-    if matches!(block.name.as_str(), "" | "setup" | "view" | "finish") {
+    if block.name.is_empty() || runs(block) != Some(1.0) {
         return first;
     }
     walk.nodes(&outside)
@@ -163,6 +166,7 @@ fn account(plan: &Plan, block: &Block, machine: &Machine) -> BlockCost {
     let hidden = hidden(block, machine, |n| nodes[n].seconds);
     BlockCost {
         name: block.name.clone(),
+        runs: runs(block),
         flops: nodes.iter().map(|c| c.flops).sum(),
         traffic: nodes.iter().map(|c| c.traffic).sum(),
         local: seconds(false),

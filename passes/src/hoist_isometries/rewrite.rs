@@ -81,7 +81,7 @@ fn block(plan: &Plan, space: &Space, layout: &Layout, b: usize) -> (Block, Vec<K
         old,
         definitions: old.definitions(),
         images,
-        out: Block::new(&old.name),
+        out: old.emptied(),
         known: vec![None; old.types.len()],
         vectors: vec![None; old.types.len()],
         rest: None,

@@ -52,6 +52,7 @@ impl<'a> Elements<'a> {
             | Op::Axpy
             | Op::Conj
             | Op::Cast
+            | Op::Project(_)
             | Op::Map(_) => self.update(node),
             Op::Dot { .. } => self.sum(node),
             Op::Apply(Applied::Leaf(leaf) | Applied::Adjoint(leaf)) => self.weights(node, *leaf),
@@ -80,7 +81,6 @@ impl<'a> Elements<'a> {
             | Op::Slice
             | Op::Pad(_)
             | Op::Partial(_)
-            | Op::Project(_)
             | Op::Copy => Err("cannot run element by element".into()),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::tiles::Tile;
 use super::{Choice, Search, Sides, User, Variable, applied};
-use crate::cost::{self, ONCE, Whose};
+use crate::cost::{self, ONCE, Whose, runs};
 use crate::eliminate::Table;
 use crate::ir::{Block, LeafId, Op, Value};
 use crate::placement::{Placement, Split, Type};
@@ -20,7 +20,7 @@ impl Search<'_> {
         let mut tables: Vec<_> = (0..self.plan.leaves.len()).map(|l| self.held(l)).collect();
         let mut shared = [Vec::new(), Vec::new()];
         for (b, block) in self.plan.blocks.iter().enumerate() {
-            let weight = weight(block);
+            let weight = runs(block).unwrap_or(ONCE);
             for n in 0..block.nodes.len() {
                 let cost = |choice: &Choice<'_>| self.work(b, n, choice);
                 tables.push(self.table(&[self.variable(b, n)], weight, &cost));
@@ -195,14 +195,6 @@ impl Search<'_> {
             Variable::Leaf(tiles) => self.tile(leaf, &tiles[choice(leaf.0 as usize)]),
             Variable::Class(_) | Variable::Pair(_) => unreachable!("leaves come first"),
         }
-    }
-}
-
-/// Blocks that run once count little beside those that are repeated.
-fn weight(block: &Block) -> f64 {
-    match block.name.as_str() {
-        "setup" | "finish" | "view" => ONCE,
-        _ => 1.0,
     }
 }
 

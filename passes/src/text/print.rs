@@ -73,7 +73,8 @@ impl<'a> Printer<'a> {
         let only = self.plan.blocks.len() == 1;
         for (b, block) in self.plan.blocks.iter().enumerate() {
             if !(only && block.name.is_empty()) {
-                self.out.line(&format!("block {}", name(&block.name)));
+                let every = block.every.map_or(String::new(), |k| format!(" every {k}"));
+                self.out.line(&format!("block {}{every}", name(&block.name)));
             }
             self.block(block, note.filter(|note| note.block == b));
         }

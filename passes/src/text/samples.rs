@@ -238,6 +238,7 @@ impl Choices {
 
     fn block(&mut self, plan: &Plan, name: String) -> Block {
         let mut block = Block::new(name);
+        block.every = (!block.name.is_empty() && self.coin()).then(|| self.pick(30) as u32);
         for _ in 0..self.pick(12) {
             let op = self.op(plan);
             let n = block.types.len();

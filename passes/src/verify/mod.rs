@@ -18,6 +18,7 @@
 //! | structure | `unique-names` | leaves, slots, states, blocks and controls have different names |
 //! | structure | `terms-earlier` | a term is made of earlier terms, of at least one |
 //! | structure | `returns-once` | a block returns each state at most once |
+//! | structure | `repeats` | a block that runs by itself sets variables only, every few steps |
 //! | structure | `buffers-cover` | planned buffers name one for each value |
 //! | structure | `signatures` | shapes and rule of each leaf belong together |
 //! | form | `axes-once` | a value uses an axis of the mesh at most once, pending sums included |

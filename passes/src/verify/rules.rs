@@ -89,6 +89,12 @@ pub static RULES: &[Rule] = &[
     ),
     rule(
         Stage::Structure,
+        "repeats",
+        "a block that runs by itself sets variables only, every few steps",
+        Check::Plan(structure::repeats),
+    ),
+    rule(
+        Stage::Structure,
         "buffers-cover",
         "planned buffers name one for each value",
         Check::Plan(structure::buffers_cover),

@@ -2,7 +2,7 @@
 
 use super::node::{At, ensure};
 use super::{Outcome, Report};
-use crate::ir::{Applied, LeafId, Map, Op, Plan, Target, Term, TermId};
+use crate::ir::{Applied, LeafId, MEANING, Map, Op, Plan, Return, SETUP, Target, Term, TermId};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -36,6 +36,19 @@ pub(super) fn defined_before_use(plan: &Plan, report: &mut Report) {
             for r in &node.results {
                 defined[r.index()] = true;
             }
+        }
+    }
+}
+
+/// `repeats`
+pub(super) fn repeats(plan: &Plan, report: &mut Report) {
+    for (b, block) in plan.blocks.iter().enumerate() {
+        let Some(every) = block.every else { continue };
+        let own = ["", SETUP, MEANING].contains(&block.name.as_str());
+        let sets = |r: &Return| matches!(r.target, Target::State(_));
+        if every == 0 || own || !block.returns.iter().all(sets) {
+            let message = "runs by itself, so it sets variables only, every few steps";
+            report.block(b, format!("block {} {message}", block.name));
         }
     }
 }

@@ -9,6 +9,7 @@ use super::diagnostic::{Document, Result, Span, Spanned};
 use super::text::{Formula, Scalar};
 use super::value::{self, Value};
 use crate::Dtype;
+use adjoin_passes::pipeline::Numerics;
 
 /// A name and where it is written.
 pub type Name = Spanned<String>;
@@ -34,6 +35,17 @@ pub struct Problem {
     pub placements: Vec<(Name, Name)>,
     /// `mesh` or `ranks`; the command line comes before it.
     pub layout: Option<Layout>,
+    /// `numerics` and `refresh`.
+    pub contract: Contract,
+}
+
+/// What the compiler may do to the numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contract {
+    /// `numerics`; the command line comes before it.
+    pub numerics: Option<Numerics>,
+    /// `refresh`: after how many steps a recurrence is computed anew.
+    pub refresh: Option<u32>,
 }
 
 /// A number that `--set` can change.

@@ -1,11 +1,15 @@
 //! The sections of a problem file, apart from `solve`.
 
 use super::fields::{self, Fields};
-use super::{Array, Body, Layout, Name, Operator, Origin, Output, Parameter, Problem, formula};
+use super::{
+    Array, Body, Contract, Layout, Name, Operator, Origin, Output, Parameter, Problem, formula,
+};
 use crate::Dtype;
 use crate::problem::diagnostic::{Diagnostic, Document, Result, Spanned};
+use crate::problem::suggest;
 use crate::problem::text::Scalar;
 use crate::problem::value::{Table, Value, ValueKind};
+use adjoin_passes::pipeline::Numerics;
 use num_complex::Complex64;
 use std::path::Path;
 
@@ -27,6 +31,10 @@ pub fn problem(document: &Document, value: Value) -> Result<Problem> {
             Ok((name, fields::word(document, &value, &what)?))
         })?;
     let (mesh, ranks) = (file.take("mesh"), file.take("ranks"));
+    let contract = Contract {
+        numerics: file.take("numerics").map(|v| numerics(document, &v)).transpose()?,
+        refresh: file.take("refresh").map(|v| refresh(document, &v)).transpose()?,
+    };
     file.finish()?;
     let layout = layout(document, mesh, ranks)?;
     let document = document.clone();
@@ -40,7 +48,27 @@ pub fn problem(document: &Document, value: Value) -> Result<Problem> {
         outputs,
         placements,
         layout,
+        contract,
     })
+}
+
+fn numerics(document: &Document, value: &Value) -> Result<Numerics> {
+    let name = fields::word(document, value, "`numerics`")?;
+    Numerics::named(&name.value).ok_or_else(|| {
+        let message = format!("`{}` is no contract about numbers", name.value.escape_debug());
+        let known = Numerics::ALL.map(Numerics::name);
+        Diagnostic::new(document, name.span, message, "here").maybe_help(suggest::help(
+            &name.value,
+            "contracts",
+            known,
+        ))
+    })
+}
+
+fn refresh(document: &Document, value: &Value) -> Result<u32> {
+    let steps = fields::count(document, value, "`refresh`", 1)?;
+    // More steps than anybody makes are as many as can be counted.
+    Ok(u32::try_from(steps).unwrap_or(u32::MAX))
 }
 
 fn entries<T>(

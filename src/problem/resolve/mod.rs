@@ -10,7 +10,7 @@ pub(super) mod uses;
 
 use super::catalog::{Catalog, Entry};
 use super::diagnostic::{Diagnostic, Document, Result, Spanned};
-use super::file::{Array, Data, Layout, Name, Output, Parameter, Part, Problem};
+use super::file::{Array, Contract, Data, Layout, Name, Output, Parameter, Part, Problem};
 use super::text::{Formula, Scalar};
 use crate::Dtype;
 pub use names::{FUNCTIONS, Names};
@@ -39,6 +39,8 @@ pub struct Resolved {
     pub dtype: Option<Dtype>,
     /// Ranks or mesh, if the file says one.
     pub layout: Option<Layout>,
+    /// What the compiler may do to the numbers.
+    pub contract: Contract,
     /// Operators and values that are placed as is written.
     pub placements: Vec<(Name, Name)>,
     /// Numbers.
@@ -117,6 +119,7 @@ impl Resolved {
             outputs,
             placements,
             layout,
+            contract,
         } = problem;
         for (name, _) in &placements {
             let known = arrays.iter().map(|a| &a.name).chain(operators.iter().map(|o| &o.name));
@@ -135,6 +138,7 @@ impl Resolved {
             document,
             dtype: dtype.map(|dtype| dtype.value),
             layout,
+            contract,
             placements,
             parameters,
             arrays,

@@ -50,7 +50,8 @@ impl Store {
             let whole = present.then(|| memories[view.buffer].slice(view.dtype, view.len()));
             args.push(whole.map(|whole| whole.range(part)));
         }
-        let result = node.run(&args, out.slice_mut(dtype, len).range(elements));
+        let result =
+            node.run_from(elements.start, &args, out.slice_mut(dtype, len).range(elements.clone()));
         self.args = recycled::<Option<Slice<'_>>, _>(args);
         memories[target] = out;
         result

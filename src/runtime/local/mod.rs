@@ -68,7 +68,17 @@ impl LocalNode {
     }
 
     /// Computes the result from the elements of each argument.
-    pub fn run(&mut self, args: &[Arg<'_>], mut y: SliceMut<'_>) -> Result<(), String> {
+    pub fn run(&mut self, args: &[Arg<'_>], y: SliceMut<'_>) -> Result<(), String> {
+        self.run_from(0, args, y)
+    }
+
+    /// Computes the elements of the result from this one on.
+    pub fn run_from(
+        &mut self,
+        first: usize,
+        args: &[Arg<'_>],
+        mut y: SliceMut<'_>,
+    ) -> Result<(), String> {
         let LocalNode { op, args: views, out, function, columns } = self;
         match op {
             Op::Slot(slot) => {
@@ -80,7 +90,7 @@ impl LocalNode {
             Op::Sub => elementwise::sub(args, y),
             Op::Neg => elementwise::neg(args, y),
             Op::Conj => elementwise::conj(args, y),
-            Op::Project(projection) => project::project(projection, out, args, y),
+            Op::Project(projection) => project::project(projection, (out, first), args, y),
             Op::Scale => elementwise::scale(args, y),
             Op::Axpy => elementwise::axpy(args, y),
             Op::Cast => elementwise::cast(args, y),

@@ -6,26 +6,49 @@ use crate::elements::SliceMut;
 use adjoin_passes::calls::View;
 use adjoin_passes::ir::Projection;
 use num_complex::Complex;
+use std::ops::Range;
 
-/// `x` with real elements at some indices of a dim.
-pub(super) fn project(projection: &Projection, out: &View, args: &[Arg<'_>], mut y: SliceMut<'_>) {
+/// `x` with real elements at some indices of a dim; `y` begins with an element of what is held.
+pub(super) fn project(
+    projection: &Projection,
+    (out, first): (&View, usize),
+    args: &[Arg<'_>],
+    mut y: SliceMut<'_>,
+) {
     if let Some(x) = args[0] {
         convert(x, y.reborrow());
     }
     let held = &out.held[projection.dim];
-    let inner: usize = out.held[projection.dim + 1..].iter().map(std::ops::Range::len).product();
-    let own = projection.real.iter().filter(|&i| held.contains(i));
-    for at in own.map(|i| (i - held.start) * inner) {
+    let inner: usize = out.held[projection.dim + 1..].iter().map(Range::len).product();
+    let block = held.len() * inner;
+    for own in projection.real.iter().filter(|&i| held.contains(i)).map(|i| i - held.start) {
+        let runs = Runs { start: own * inner, len: inner, block, first };
         match &mut y {
-            SliceMut::C64(y) => drop_imaginary(y, at, inner, held.len() * inner),
-            SliceMut::C128(y) => drop_imaginary(y, at, inner, held.len() * inner),
+            SliceMut::C64(y) => runs.drop_imaginary(y),
+            SliceMut::C128(y) => runs.drop_imaginary(y),
             SliceMut::F32(_) | SliceMut::F64(_) => {}
         }
     }
 }
 
-/// Makes `len` elements real in each block of so many.
-fn drop_imaginary<R: Default>(y: &mut [Complex<R>], at: usize, len: usize, block: usize) {
-    let blocks = y.chunks_mut(block.max(1));
-    blocks.flat_map(|b| b.iter_mut().skip(at).take(len)).for_each(|z| z.im = R::default());
+/// The same elements of each block of an array, of which what is there begins with `first`.
+struct Runs {
+    start: usize,
+    len: usize,
+    block: usize,
+    first: usize,
+}
+
+impl Runs {
+    fn drop_imaginary<R: Default>(&self, y: &mut [Complex<R>]) {
+        if self.block == 0 {
+            return;
+        }
+        let end = self.first + y.len();
+        for block in (self.first / self.block * self.block..end).step_by(self.block) {
+            let from = (block + self.start).clamp(self.first, end) - self.first;
+            let to = (block + self.start + self.len).clamp(self.first, end) - self.first;
+            y[from..to].iter_mut().for_each(|z| z.im = R::default());
+        }
+    }
 }

@@ -31,7 +31,13 @@ impl Reader {
         if self.plan.block(&name).is_some() {
             return Err(Fault::new(at, "another name: this block is there already"));
         }
-        self.block = Some(Draft { block: Block::new(name), end: at, ..Draft::default() });
+        let mut block = Block::new(name);
+        if line.eat("every") {
+            let at = line.fault("a smaller number of steps");
+            let every = line.number("a number of steps")?;
+            block.every = Some(u32::try_from(every).map_err(|_| at)?);
+        }
+        self.block = Some(Draft { block, end: at, ..Draft::default() });
         Ok(())
     }
 

@@ -115,6 +115,24 @@ fn returns_once() {
 }
 
 #[test]
+fn repeats() {
+    let mut d = Draft::new("");
+    let state = d.state("x", "f64[]");
+    d.begin("step");
+    let x = d.op(Op::Get(state), &[], "f64[]");
+    d.give(Target::State(state), x);
+    d.block().every = Some(3);
+    d.passes();
+    d.block().every = Some(0);
+    d.breaks("repeats");
+    d.block().every = Some(3);
+    d.give(Target::Control("k".into()), x);
+    d.breaks("repeats");
+    d.block().every = None;
+    d.passes();
+}
+
+#[test]
 fn buffers_cover() {
     let mut d = Draft::new("");
     d.input("f64[4]");
