@@ -28,6 +28,7 @@ pub mod share_values;
 pub mod meaning;
 pub mod hoist_isometries;
 pub mod hoist_invariants;
+mod interior;
 pub mod flight;
 pub mod machine;
 pub mod cost;
@@ -47,6 +48,7 @@ pub mod merge_halos;
 pub mod one_pass_normal;
 pub mod fuse_updates;
 pub mod start_early;
+pub mod split_halos;
 pub mod plan_buffers;
 pub mod origins;
 
