@@ -5,7 +5,6 @@ mod hazards;
 
 use crate::calls::{Call, Calls, Kernel, Kind, Packet, Slab, Transfer, View};
 use crate::interpret::CallError;
-use crate::placement::volume;
 
 /// Checks the calls of one rank without looking at the others.
 pub fn check(calls: &Calls) -> Result<(), CallError> {
@@ -88,7 +87,7 @@ fn slabs(call: &Call) -> Vec<&Slab> {
 }
 
 fn view_fits(calls: &Calls, view: &View) -> bool {
-    calls.buffers.get(view.buffer).is_some_and(|b| volume(&view.held) <= b.len)
+    calls.buffers.get(view.buffer).is_some_and(|b| view.span().end <= b.len)
 }
 
 fn slab_fits(calls: &Calls, slab: &Slab) -> bool {

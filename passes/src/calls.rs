@@ -19,7 +19,7 @@ pub struct Calls {
     /// The groups of ranks within which it communicates; group 0 is everybody.
     pub groups: Vec<Vec<usize>>,
     /// The range of each factor that a tile covers: for each leaf the tile that this rank owns, then
-    /// those that reach into its ghost cells.
+    /// those that reach into its ghost cells and those of interiors and rims.
     pub tiles: Vec<Vec<Range<usize>>>,
     /// The state variables.
     pub states: Vec<Port>,
@@ -62,11 +62,14 @@ pub struct Port {
     pub primary: bool,
 }
 
-/// A part in a buffer: the box that the rank holds, row-major from the buffer's beginning.
+/// A part in a buffer, or some of its rows: the box that is held, row-major.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
     /// The buffer.
     pub buffer: usize,
+    /// The element of the buffer with which the box begins.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset: usize,
     /// The element type.
     pub dtype: Dtype,
     /// The global shape.
@@ -200,7 +203,17 @@ impl Call {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde wants it.
+fn is_zero(offset: &usize) -> bool {
+    *offset == 0
+}
+
 impl View {
+    /// The elements of the buffer that are held.
+    pub fn span(&self) -> Range<usize> {
+        self.offset..self.offset + self.len()
+    }
+
     /// The number of elements held.
     pub fn len(&self) -> usize {
         crate::placement::volume(&self.held)
@@ -216,8 +229,9 @@ impl View {
         self.held.iter().map(Range::len).collect()
     }
 
-    /// The box of these global indices, which must be held.
+    /// The box of these global indices, which must be held by a view of a buffer's beginning.
     pub fn slab(&self, region: &Region) -> Slab {
+        debug_assert!(self.offset == 0);
         let local = region.iter().zip(&self.held).map(|(r, h)| {
             debug_assert!(r.is_empty() || (h.start <= r.start && r.end <= h.end));
             r.start.saturating_sub(h.start)..r.end.saturating_sub(h.start)
@@ -239,6 +253,7 @@ impl View {
 
     /// Everything that is held, as one flat box.
     pub fn flat(&self) -> Slab {
+        debug_assert!(self.offset == 0);
         let n = self.len();
         Slab { buffer: self.buffer, extents: vec![n], region: std::iter::once(0..n).collect() }
     }

@@ -4,6 +4,7 @@ use crate::calls::{Buffer, Slab, View};
 use crate::field::{Gf, P, hash, random};
 use crate::interpret::{Arithmetic, Place};
 use crate::ir::{LeafId, Map, Op, Plan, Reduction};
+use crate::placement::Region;
 use crate::reference::{Array, Leaves, Number};
 use crate::stand_in::StandIn;
 use std::ops::Range;
@@ -138,13 +139,16 @@ impl Arithmetic for Exact<'_> {
         outputs: &mut [(&View, Vec<Gf>)],
     ) -> Result<(), String> {
         for (view, memory) in outputs.iter_mut() {
-            memory[..view.len()].fill(Gf::ZERO);
+            memory[view.span()].fill(Gf::ZERO);
         }
         let inputs: Vec<_> =
-            inputs.iter().map(|(v, m)| (&v.held, m.get(..v.len()).unwrap_or(&[]))).collect();
+            inputs.iter().map(|(v, m)| (&v.held, m.get(v.span()).unwrap_or(&[]))).collect();
         let mut outputs: Vec<_> =
-            outputs.iter_mut().map(|(v, m)| (&v.held, &mut m[..v.len()])).collect();
+            outputs.iter_mut().map(|(v, m)| (&v.held, &mut m[v.span()])).collect();
         let stand_in = &self.stand_ins[place.leaf.0 as usize];
+        let held = |all: &mut dyn Iterator<Item = &'_ Region>| all.cloned().collect::<Vec<_>>();
+        let ends = (held(&mut inputs.iter().map(|i| i.0)), held(&mut outputs.iter().map(|o| o.0)));
+        stand_in.fits(place.adjoint, place.tile, &ends.0, &ends.1)?;
         stand_in.apply(place.adjoint, place.tile, &inputs, &mut outputs);
         Ok(())
     }
@@ -156,17 +160,17 @@ impl Arithmetic for Exact<'_> {
         (out, memory): (&View, &mut Vec<Gf>),
     ) -> Result<(), String> {
         let args: Vec<Operand> =
-            args.iter().map(|(view, m)| Operand { view, data: &m[..view.len()] }).collect();
+            args.iter().map(|(view, m)| Operand { view, data: &m[view.span()] }).collect();
         fits(op, &args, out)?;
         let result = self.node(op, &args, out)?;
-        for (to, z) in memory.iter_mut().zip(result) {
+        for (to, z) in memory[out.offset..].iter_mut().zip(result) {
             *to = if out.dtype.is_complex() { z } else { z.re() };
         }
         Ok(())
     }
 
     fn clear(&self, view: &View, memory: &mut Vec<Gf>) {
-        memory[..view.len()].fill(Gf::ZERO);
+        memory[view.span()].fill(Gf::ZERO);
     }
 
     fn pack(&self, memory: &Vec<Gf>, slab: &Slab, message: &mut Vec<Gf>) {

@@ -6,8 +6,10 @@
 //! and wait in one order.
 //! What only numbers could hide is waited for at once.
 
-use crate::ir::{Block, Node, Op, Value};
+use crate::interior::{Division, division};
+use crate::ir::{Block, Node, Op, Plan, Region, SplitHalo, Value};
 use crate::machine::Machine;
+use std::ops::Range;
 
 /// For each node that communicates, the node before which it is waited for: a number above its
 /// own, that of a region's first node if the region is what cannot wait, or the number of nodes.
@@ -19,6 +21,9 @@ pub fn waits(block: &Block) -> Vec<Option<usize>> {
 
 /// The node before which a communication is waited for.
 fn wait(block: &Block, start: usize) -> usize {
+    if let Some(split) = block.splits.iter().find(|s| s.first as usize == start) {
+        return split.nodes().end;
+    }
     let later = start + 1..block.nodes.len();
     let node = &block.nodes[start];
     let end = later.clone().find(|&m| needs(block, node, &block.nodes[m]));
@@ -27,10 +32,11 @@ fn wait(block: &Block, start: usize) -> usize {
     if hides { end } else { start + 1 }
 }
 
-/// The nodes that run together with a node: those of its region, or itself alone.
-pub(crate) fn whole(block: &Block, n: usize) -> std::ops::Range<usize> {
-    let region = block.regions.iter().find(|region| region.nodes().contains(&n));
-    region.map_or(n..n + 1, crate::ir::Region::nodes)
+/// The nodes that run together with a node: those of its region or its split halo, or itself alone.
+pub(crate) fn whole(block: &Block, n: usize) -> Range<usize> {
+    let regions = block.regions.iter().map(Region::nodes);
+    let mut all = regions.chain(block.splits.iter().map(SplitHalo::nodes));
+    all.find(|nodes| nodes.contains(&n)).unwrap_or(n..n + 1)
 }
 
 /// Whether a node cannot run while a communication is on.
@@ -60,16 +66,28 @@ fn is_work(block: &Block, node: &Node) -> bool {
 /// How much of a block's communication its work hides: what all nodes take one after the other,
 /// less what they take if communications are on one after the other beside the work, as far as the
 /// machine lets them.
-pub fn hidden(block: &Block, machine: &Machine, seconds: impl Fn(usize) -> f64) -> f64 {
+pub fn hidden(
+    plan: &Plan,
+    block: &Block,
+    machine: &Machine,
+    seconds: impl Fn(usize) -> f64,
+) -> f64 {
     let mut clocks = Clocks::default();
     let mut alone = 0.0;
+    let splits: Vec<_> = block.splits.iter().map(SplitHalo::nodes).collect();
     for (n, until) in waits(block).into_iter().enumerate() {
-        clocks.land(machine, n);
         let took = seconds(n);
         alone += took;
+        if splits.iter().any(|nodes| nodes.contains(&n) && nodes.start != n) {
+            continue;
+        }
+        clocks.land(machine, n);
         match until {
             Some(until) => clocks.start(until, took),
             None => clocks.work += took,
+        }
+        if let Some(split) = block.splits.iter().find(|s| s.first as usize == n) {
+            clocks.beside(plan, block, machine, *split, &seconds);
         }
     }
     clocks.land(machine, block.nodes.len());
@@ -93,6 +111,24 @@ impl Clocks {
         let begin = self.wire.max(self.work);
         self.wire = begin + seconds;
         self.flying.push((until, begin, self.wire));
+    }
+
+    /// The nodes of a split halo that has started: interiors, the wait, and rims.
+    fn beside(
+        &mut self,
+        plan: &Plan,
+        block: &Block,
+        machine: &Machine,
+        split: SplitHalo,
+        seconds: &impl Fn(usize) -> f64,
+    ) {
+        let nodes = split.nodes();
+        let Division { inside, copied, calls } = division(plan, block, split);
+        let parts = || (nodes.start + 1..).zip(&inside).map(|(n, share)| (seconds(n), share));
+        self.work += parts().map(|(took, share)| took * share).sum::<f64>();
+        self.work += machine.pass(copied) + machine.launch * calls as f64;
+        self.land(machine, nodes.end);
+        self.work += parts().map(|(took, share)| took * (1.0 - share)).sum::<f64>();
     }
 
     /// Waits for what a node needs, and so for all before it: one goes after the other.
@@ -162,7 +198,8 @@ mod tests {
 
     #[test]
     fn work_hides_what_it_is_beside() {
-        let block = &read(PLAN).blocks[0];
+        let plan = read(PLAN);
+        let block = &plan.blocks[0];
         let seconds = |wire: f64| {
             move |n: usize| match n {
                 3 => wire,
@@ -173,11 +210,11 @@ mod tests {
             }
         };
         let machine = Machine::default().with_overlap(1.0);
-        assert_eq!(hidden(block, &machine, seconds(2.0)), 2.0);
+        assert_eq!(hidden(&plan, block, &machine, seconds(2.0)), 2.0);
         // The second reduction comes after the first, and is waited for before it.
-        assert_eq!(hidden(block, &machine, seconds(10.0)), 4.0);
+        assert_eq!(hidden(&plan, block, &machine, seconds(10.0)), 4.0);
         // Half of what is beside work counts, or nothing.
-        assert_eq!(hidden(block, &machine.clone().with_overlap(0.5), seconds(10.0)), 2.0);
-        assert_eq!(hidden(block, &machine.with_overlap(0.0), seconds(10.0)), 0.0);
+        assert_eq!(hidden(&plan, block, &machine.clone().with_overlap(0.5), seconds(10.0)), 2.0);
+        assert_eq!(hidden(&plan, block, &machine.with_overlap(0.0), seconds(10.0)), 0.0);
     }
 }

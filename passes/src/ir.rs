@@ -101,6 +101,21 @@ pub struct Block {
     /// Nodes that run together, in order.
     #[serde(default)]
     pub regions: Vec<Region>,
+    /// Nodes that work while a halo travels, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub splits: Vec<SplitHalo>,
+}
+
+/// A halo, and consecutive nodes after it whose interiors are computed while it travels.
+///
+/// They mean the same without it: it says only when elements are computed (see
+/// [`crate::split_halos`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SplitHalo {
+    /// The node of the halo.
+    pub first: u32,
+    /// The last node that does not wait for all of it.
+    pub last: u32,
 }
 
 /// Consecutive nodes that a run time may run together, piece by piece.
@@ -388,6 +403,13 @@ impl Leaf {
             own.start.saturating_sub(lo)..(own.end + hi).min(factor.size)
         };
         factors.map(piece).collect()
+    }
+}
+
+impl SplitHalo {
+    /// The indices of its nodes.
+    pub fn nodes(&self) -> std::ops::Range<usize> {
+        self.first as usize..self.last as usize + 1
     }
 }
 

@@ -29,6 +29,7 @@ pub mod meaning;
 pub mod hoist_isometries;
 pub mod recur_products;
 pub mod hoist_invariants;
+mod interior;
 pub mod flight;
 pub mod machine;
 pub mod cost;
@@ -48,6 +49,7 @@ pub mod merge_halos;
 pub mod one_pass_normal;
 pub mod fuse_updates;
 pub mod start_early;
+pub mod split_halos;
 pub mod plan_buffers;
 pub mod origins;
 

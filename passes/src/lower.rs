@@ -4,6 +4,7 @@
 //! A transfer is derived from boxes alone: what each rank owns before, and what it holds after.
 
 mod scope;
+mod splitting;
 
 use crate::calls::{
     Buffer, Call, CallBlock, Calls, Kernel, Kind, Packet, Port, Slab, Transfer, View,
@@ -66,10 +67,20 @@ struct Lowering<'a> {
     calls: Calls,
     /// The next buffer for a value of a block whose buffers are not planned.
     unplanned: usize,
-    /// The tiles beyond those that are owned: of which leaf, and how far each factor is extended.
-    extended: Vec<(LeafId, Vec<(usize, usize)>)>,
+    /// The tiles beyond those that are owned.
+    extended: Vec<Extended>,
+    /// The tiles of interiors and rims: of which leaf, and where.
+    pieces: Vec<(LeafId, usize)>,
     /// For each block the nodes that its calls came from.
     nodes: Vec<Vec<Range<usize>>>,
+}
+
+/// A tile that reaches into ghost cells.
+struct Extended {
+    leaf: LeafId,
+    /// How far each factor is extended.
+    by: Vec<(usize, usize)>,
+    tile: usize,
 }
 
 /// The types of a node's arguments and results.
@@ -85,8 +96,9 @@ impl<'a> Lowering<'a> {
             tiles: plan.leaves.iter().map(tile).collect(),
             ..Calls::default()
         };
-        let (unplanned, extended, nodes) = (plan.states.len(), Vec::new(), Vec::new());
-        Lowering { plan, at, calls, unplanned, extended, nodes }
+        let unplanned = plan.states.len();
+        let (extended, pieces, nodes) = (Vec::new(), Vec::new(), Vec::new());
+        Lowering { plan, at, calls, unplanned, extended, pieces, nodes }
     }
 
     /// Room for the buffers of all values, so that temporary ones come after them.
@@ -118,6 +130,12 @@ impl<'a> Lowering<'a> {
         let waits = waits(block);
         for (tag, node) in block.nodes.iter().enumerate() {
             scope.land(tag);
+            if let Some(split) = block.splits.iter().find(|s| s.nodes().contains(&tag)) {
+                if split.first as usize == tag {
+                    self.split(&mut scope, *split);
+                }
+                continue;
+            }
             let begin = scope.out.calls.len();
             self.node(&mut scope, node, tag as u32);
             if let Some(until) = waits[tag] {
@@ -149,7 +167,7 @@ impl<'a> Lowering<'a> {
             memory.dtype = ty.dtype;
         }
         memory.len = memory.len.max(volume(&held));
-        View { buffer, dtype: ty.dtype, dims: ty.dims.clone(), held }
+        View { buffer, offset: 0, dtype: ty.dtype, dims: ty.dims.clone(), held }
     }
 
     fn value(&mut self, scope: &Scope, v: Value) -> View {
@@ -280,15 +298,15 @@ impl<'a> Lowering<'a> {
         if extension.iter().all(|&e| e == (0, 0)) {
             return leaf.0 as usize;
         }
-        let key = (leaf, extension);
-        let known = self.extended.iter().position(|e| *e == key);
-        let at = known.unwrap_or_else(|| {
-            let tile = self.plan[leaf].tile_at(&self.plan.mesh, &self.at, &key.1);
-            self.calls.tiles.push(tile);
-            self.extended.push(key);
-            self.extended.len() - 1
-        });
-        self.plan.leaves.len() + at
+        let known = self.extended.iter().find(|e| e.leaf == leaf && e.by == extension);
+        if let Some(known) = known {
+            return known.tile;
+        }
+        let tile = self.plan[leaf].tile_at(&self.plan.mesh, &self.at, &extension);
+        self.calls.tiles.push(tile);
+        let tile = self.calls.tiles.len() - 1;
+        self.extended.push(Extended { leaf, by: extension, tile });
+        tile
     }
 
     /// The ranks along some axes, their coordinates, and the index of the group.
@@ -441,8 +459,11 @@ impl<'a> Lowering<'a> {
         tag: u32,
     ) {
         let (group, members) = self.group(axes);
-        let pair = self.temporary(2);
-        let all = self.temporary(2 * members.len());
+        let mut pairs = |n: usize| {
+            let held = std::iter::once(0..2 * n).collect();
+            self.temporary(Dtype::F64, &[2 * n], held)
+        };
+        let (pair, all) = (pairs(1), pairs(members.len()));
         let op = Op::Reduce(reduction);
         calls.push(Call::Local { op: op.clone(), args: vec![arg.clone()], out: pair.clone() });
         let sends = vec![Packet { peer: 0, slabs: vec![pair.flat()] }];
@@ -453,10 +474,11 @@ impl<'a> Lowering<'a> {
         calls.push(Call::Local { op, args: vec![all.clone(), all], out: out.clone() });
     }
 
-    fn temporary(&mut self, len: usize) -> View {
-        self.calls.buffers.push(Buffer { dtype: Dtype::F64, len });
-        let held: Region = std::iter::once(0..len).collect();
-        View { buffer: self.calls.buffers.len() - 1, dtype: Dtype::F64, dims: vec![len], held }
+    /// A box of a value in a buffer of its own.
+    fn temporary(&mut self, dtype: Dtype, dims: &[usize], held: Region) -> View {
+        self.calls.buffers.push(Buffer { dtype, len: volume(&held) });
+        let buffer = self.calls.buffers.len() - 1;
+        View { buffer, offset: 0, dtype, dims: dims.to_vec(), held }
     }
 }
 

@@ -16,7 +16,9 @@ use crate::fuse_updates::FuseUpdates;
 use crate::hoist_invariants::HoistInvariants;
 use crate::hoist_isometries::HoistIsometries;
 use crate::insert_collectives::InsertCollectives;
-use crate::ir::{Applied, Block, MEANING, Op, Plan, Region, Return, Target, TermId, Value};
+use crate::ir::{
+    Applied, Block, MEANING, Op, Plan, Region, Return, SplitHalo, Target, TermId, Value,
+};
 use crate::machine::Machine;
 use crate::meaning::without_meaning;
 use crate::merge_dots::MergeDots;
@@ -33,6 +35,7 @@ use crate::recur_products::RecurProducts;
 use crate::ride_reductions::RideReductions;
 use crate::search::{Decisions, Pin};
 use crate::share_values::ShareValues;
+use crate::split_halos::SplitHalos;
 use crate::start_early::StartEarly;
 use crate::verify::verify;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -138,6 +141,7 @@ pub static PIPELINE: &[Stage] = &[
     (&OnePassNormal, "once no reduction moves between an operator and its adjoint"),
     (&FuseUpdates, "updates gather around what is left between them"),
     (&StartEarly, "on whole regions: nobody moves a node after it"),
+    (&SplitHalos, "what other work cannot hide, the interior may"),
     (&PlanBuffers, "liveness is final once no node moves any more"),
 ];
 
@@ -398,6 +402,7 @@ fn tidy_block(block: &Block) -> Block {
     }
     out.buffers = buffers;
     out.regions = block.regions.iter().filter_map(|r| kept_region(block, &keep, *r)).collect();
+    out.splits = block.splits.iter().filter_map(|s| kept_split(block, &keep, *s)).collect();
     out.returns = block
         .returns
         .iter()
@@ -423,10 +428,21 @@ pub(crate) fn dependences(block: &Block) -> DiGraph<(), ()> {
 
 /// A region among the nodes that are kept; none if not all of them are.
 fn kept_region(block: &Block, keep: &[bool], region: Region) -> Option<Region> {
-    let nodes = region.nodes();
-    let whole = nodes.end <= block.nodes.len() && keep[nodes.clone()].iter().all(|&kept| kept);
+    let (first, last) = kept_nodes(block, keep, (region.first, region.last))?;
+    Some(Region { first, last, ..region })
+}
+
+/// A split halo among the nodes that are kept; none if not all of them are.
+fn kept_split(block: &Block, keep: &[bool], split: SplitHalo) -> Option<SplitHalo> {
+    let (first, last) = kept_nodes(block, keep, (split.first, split.last))?;
+    Some(SplitHalo { first, last })
+}
+
+fn kept_nodes(block: &Block, keep: &[bool], (first, last): (u32, u32)) -> Option<(u32, u32)> {
+    let nodes = first as usize..last as usize + 1;
+    let whole = nodes.end <= block.nodes.len() && keep[nodes].iter().all(|&kept| kept);
     let moved = |n: u32| n - keep[..n as usize].iter().filter(|&&kept| !kept).count() as u32;
-    whole.then(|| Region { first: moved(region.first), last: moved(region.last), ..region })
+    whole.then(|| (moved(first), moved(last)))
 }
 
 /// A block whose nodes follow `nodes`, reordered so that every value is defined before its use.
@@ -444,5 +460,5 @@ pub(crate) fn reordered(block: &Block, nodes: Vec<crate::ir::Node>) -> Block {
         node.results.iter().for_each(|r| defined[r.index()] = true);
         order.push(node);
     }
-    Block { nodes: order, regions: Vec::new(), ..block.clone() }
+    Block { nodes: order, regions: Vec::new(), splits: Vec::new(), ..block.clone() }
 }

@@ -36,7 +36,7 @@
 
 use crate::error::PlanError;
 use crate::flight::waits;
-use crate::ir::{Applied, Block, Node, Op, Over, Plan, Target, Value};
+use crate::ir::{Applied, Block, Node, Op, Over, Plan, Region, SplitHalo, Target, Value};
 use crate::lower::works_in_place;
 use crate::pipeline::{Context, Numerics, Pass};
 use crate::placement::Type;
@@ -110,7 +110,7 @@ fn last_uses(block: &Block) -> Vec<usize> {
     last
 }
 
-/// The last uses: those in a region at its end, and what leaves when it has left.
+/// The last uses: those in a region or beside a halo at its end, and what leaves when it has left.
 fn held_until(block: &Block) -> Vec<usize> {
     let mut last = last_uses(block);
     for (n, until) in flights(block) {
@@ -118,8 +118,8 @@ fn held_until(block: &Block) -> Vec<usize> {
             last[v.index()] = last[v.index()].max(until - 1);
         }
     }
-    for region in &block.regions {
-        let nodes = region.nodes();
+    let regions = block.regions.iter().map(Region::nodes);
+    for nodes in regions.chain(block.splits.iter().map(SplitHalo::nodes)) {
         last.iter_mut().filter(|n| nodes.contains(*n)).for_each(|n| *n = nodes.end - 1);
     }
     last
@@ -131,8 +131,8 @@ fn flights(block: &Block) -> Vec<(usize, usize)> {
     waits.into_iter().enumerate().filter_map(|(n, until)| Some((n, until?))).collect()
 }
 
-/// The last uses, but for values of which a region needs more than the rows of a panel, and for
-/// those that leave meanwhile.
+/// The last uses, but for values of which a region needs more than the rows of a panel, for those
+/// that rims read later, and for those that leave meanwhile.
 fn overwritten_by(block: &Block) -> Vec<Option<usize>> {
     let mut over: Vec<_> = last_uses(block).into_iter().map(Some).collect();
     for (n, until) in flights(block) {
@@ -140,6 +140,9 @@ fn overwritten_by(block: &Block) -> Vec<Option<usize>> {
             let over = &mut over[v.index()];
             *over = over.filter(|last| !(n + 1..until).contains(last));
         }
+    }
+    for node in block.splits.iter().flat_map(|s| &block.nodes[s.nodes()]) {
+        node.args.iter().for_each(|a| over[a.index()] = None);
     }
     let panels = block.regions.iter().filter(|r| matches!(r.over, Over::Panels(_)));
     for node in panels.flat_map(|r| &block.nodes[r.nodes()]) {

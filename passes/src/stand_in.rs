@@ -19,8 +19,8 @@ mod law;
 
 use crate::field::{Gf, hash, random};
 use crate::ir::Leaf;
-use crate::placement::Region;
-use crate::signature::{Linearity, Signature, Typing};
+use crate::placement::{Region, volume};
+use crate::signature::{Binding, Linearity, Signature, Typing};
 use dims::{Part, Place};
 use law::Law;
 use std::ops::Range;
@@ -48,6 +48,39 @@ impl<'a> StandIn<'a> {
     /// Why the stand-in is not as general as the signature, if it is not.
     pub fn weakness(&self) -> Option<&'static str> {
         law::weakness(self.signature)
+    }
+
+    /// Whether boxes are those of a tile: the range is what it makes, and the domain that is read
+    /// holds what it reaches.
+    pub fn fits(
+        &self,
+        adjoint: bool,
+        tile: &[Range<usize>],
+        inputs: &[Region],
+        outputs: &[Region],
+    ) -> Result<(), String> {
+        let rule = &self.signature.rule;
+        let reached = |b: &Binding| {
+            let own = &tile[b.factor];
+            let (start, end) = (b.spread.at(own.start), b.spread.at(own.end));
+            start.saturating_sub(b.halo.0)..(end + b.halo.1).min(rule.extent(b))
+        };
+        let all = |side: &[Vec<Binding>], held: &[Region], exact: bool| {
+            let dim = |(b, held): (&Binding, &Range<usize>)| {
+                let own = reached(b);
+                own == *held || !exact && held.start <= own.start && own.end <= held.end
+            };
+            let part = |(bindings, held): (&Vec<Binding>, &Region)| {
+                volume(held) == 0 || bindings.iter().zip(held).all(dim)
+            };
+            side.iter().zip(held).all(part)
+        };
+        let (range, domain) = if adjoint { (inputs, outputs) } else { (outputs, inputs) };
+        let empty = tile.iter().any(Range::is_empty);
+        if empty || all(&rule.range, range, true) && (adjoint || all(&rule.domain, domain, false)) {
+            return Ok(());
+        }
+        Err(format!("a tile {tile:?} is applied where {inputs:?} gives {outputs:?}"))
     }
 
     /// `y += A x` on a tile, or `y += Aᴴ x`; batch dims are trailing ones.
@@ -142,7 +175,7 @@ mod tests {
     use super::*;
     use crate::dtype::Dtype;
     use crate::placement::Split;
-    use crate::signature::{Binding, Rule};
+    use crate::signature::Rule;
     use crate::signature::{Cost, Factor, Laws};
     use std::sync::Arc;
 

@@ -84,7 +84,7 @@ fn better(plan: &Plan, block: &Block, machine: &Machine) -> Option<Block> {
         nodes(plan, block, machine, Whose::Largest).iter().map(|node| node.seconds).collect()
     };
     let total = |block: &Block, seconds: &[f64]| {
-        seconds.iter().sum::<f64>() - hidden(block, machine, |n| seconds[n])
+        seconds.iter().sum::<f64>() - hidden(plan, block, machine, |n| seconds[n])
     };
     let known = seconds(block);
     let listed = listed(block, &known);
@@ -106,7 +106,8 @@ struct Unit {
 /// The block with its units in the order of the list.
 fn listed(block: &Block, seconds: &[f64]) -> Block {
     let units = units(block, seconds);
-    let mut out = Block { nodes: Vec::new(), regions: Vec::new(), ..block.clone() };
+    let mut out =
+        Block { nodes: Vec::new(), regions: Vec::new(), splits: Vec::new(), ..block.clone() };
     for unit in list(block, &units) {
         let nodes = units[unit].nodes.clone();
         let first = out.nodes.len() as u32;

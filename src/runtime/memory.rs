@@ -2,6 +2,7 @@
 
 use crate::elements::{Slice, SliceMut};
 use adjoin_passes::Dtype;
+use adjoin_passes::calls::View;
 use bytemuck::{Pod, Zeroable};
 
 /// A cache line, and the alignment of every buffer.
@@ -60,6 +61,16 @@ impl Memory {
     /// The bytes as elements of one type, to write.
     pub(crate) fn cast_mut<T: Pod>(&mut self) -> &mut [T] {
         bytemuck::cast_slice_mut(self.bytes_mut())
+    }
+
+    /// The elements of a view.
+    pub(crate) fn part(&self, view: &View) -> Slice<'_> {
+        self.slice(view.dtype, view.span().end).range(view.span())
+    }
+
+    /// The elements of a view, to write.
+    pub(crate) fn part_mut(&mut self, view: &View) -> SliceMut<'_> {
+        self.slice_mut(view.dtype, view.span().end).range(view.span())
     }
 
     /// The first elements.

@@ -236,11 +236,11 @@ impl SimMemory {
     }
 
     fn slice(&self, view: &View) -> Slice<'_> {
-        self.elements.slice(view.dtype, view.len())
+        self.elements.part(view)
     }
 
     fn slice_mut(&mut self, view: &View) -> SliceMut<'_> {
-        self.elements.slice_mut(view.dtype, view.len())
+        self.elements.part_mut(view)
     }
 }
 
@@ -305,7 +305,9 @@ impl Arithmetic for Sim<'_> {
     }
 
     fn clear(&self, view: &View, memory: &mut SimMemory) {
-        memory.elements.bytes_mut()[..view.len() * view.dtype.size()].fill(0);
+        let size = view.dtype.size();
+        let span = view.span();
+        memory.elements.bytes_mut()[span.start * size..span.end * size].fill(0);
     }
 
     fn pack(&self, memory: &SimMemory, slab: &Slab, message: &mut SimMemory) {

@@ -1,6 +1,8 @@
 //! Planted faults of plans: what a wrong pass could write.
 
-use adjoin_passes::ir::{Applied, Block, LeafId, Map, Node, Op, Over, Plan, Region, SlotId, Value};
+use adjoin_passes::ir::{
+    Applied, Block, LeafId, Map, Node, Op, Over, Plan, Region, SlotId, SplitHalo, Value,
+};
 use adjoin_passes::pipeline::tidy;
 use adjoin_passes::placement::Split;
 
@@ -22,6 +24,7 @@ pub fn mutants(plan: &Plan) -> Vec<Mutant> {
         returns(plan, b, &mut out);
         buffers(plan, b, &mut out);
         regions(plan, b, &mut out);
+        splits(plan, b, &mut out);
     }
     tiles(plan, &mut out);
     out.retain(|(_, mutant)| mutant != plan);
@@ -256,6 +259,41 @@ fn regions(plan: &Plan, b: usize, out: &mut Vec<Mutant>) {
         let mut fewer = plan.clone();
         fewer.blocks[b].regions.remove(k);
         out.push(("region removed", fewer));
+    }
+}
+
+/// Split halos that end elsewhere, begin with another node, or are missing.
+fn splits(plan: &Plan, b: usize, out: &mut Vec<Mutant>) {
+    let block = &plan.blocks[b];
+    for (k, split) in block.splits.iter().enumerate() {
+        let mut put = |kind, edit: &dyn Fn(&mut SplitHalo)| {
+            out.push((kind, edited(plan, |plan| edit(&mut plan.blocks[b].splits[k]))));
+        };
+        put("split halo too large", &|s| s.last += 1);
+        put("split halo too large", &|s| s.first -= 1);
+        put("split halo too small", &|s| s.first += 1);
+        put("split halo too small", &|s| s.last -= 1);
+        put("split halo elsewhere", &|s| (s.first, s.last) = (s.last, s.last + 1));
+        let mut fewer = plan.clone();
+        fewer.blocks[b].splits.remove(k);
+        out.push(("split halo removed", fewer));
+        // Somebody writes where a rim is still to be read, or where another one is made.
+        let nodes = &block.nodes[split.nodes()];
+        let Some(buffers) = &block.buffers else { continue };
+        let ends = nodes.iter().flat_map(|node| node.args.iter().chain(&node.results));
+        for v in ends {
+            for r in nodes.iter().flat_map(|node| &node.results).filter(|r| *r != v) {
+                if buffers[v.index()] != buffers[r.index()] {
+                    out.push((
+                        "buffer shared while a halo travels",
+                        edited(plan, |plan| {
+                            let all = plan.blocks[b].buffers.as_mut().expect("planned buffers");
+                            all[r.index()] = buffers[v.index()];
+                        }),
+                    ));
+                }
+            }
+        }
     }
 }
 

@@ -74,6 +74,7 @@ pub fn all() -> Vec<Subject> {
             planner("p=3").machine(beside()).apply(&product_and_normal()).expect("a plan"),
         ),
         Subject::new("normal operator of a stencil, 4 ranks", applied("p=4", &stencil_normal())),
+        Subject::new("a stencil beside its halo, 3 ranks", split_stencil()),
         Subject::new("Fredholm between transforms, 3 ranks", applied("p=3", &fredholm())),
         Subject::new("normal operator of a family, 3 ranks", applied("p=3", &family_normal())),
         Subject::new("restriction of a stencil, 3 ranks", applied("p=3", &restricted())),
@@ -137,6 +138,16 @@ fn stencil_normal() -> Vector {
     let l = ops::laplacian([12, 3]).weights([1.0, 0.5]).edge(true).build().expect("a stencil");
     let l = Op::new(l).named("L");
     l.h() * (&l * l.input("x", Dtype::F64))
+}
+
+/// A stencil whose interior is computed while its halo travels.
+fn split_stencil() -> Planned {
+    let d = ops::second_derivative([18]).build().expect("a stencil");
+    let d = Op::new(d).named("D");
+    let planner = planner("p=3").machine(beside().with_link(1e-5, 1e13));
+    let planned = planner.apply(&(&d * d.input("x", Dtype::F64))).expect("a plan");
+    assert!(!planned.plan().blocks[0].splits.is_empty(), "{planned}");
+    planned
 }
 
 fn fredholm() -> Vector {

@@ -3,11 +3,13 @@
 //! | rule | what it says |
 //! |---|---|
 //! | `own output` | what a call writes it does not read, but for what works in place |
-//! | `in flight` | between start and wait nobody writes what leaves or touches what arrives |
+//! | `in flight` | between start and wait nobody writes elements that leave or touches those that arrive |
 
 use crate::calls::{Call, Kernel, Kind, Slab, Transfer, View};
 use crate::ir::Op;
 use crate::lower::works_in_place;
+use crate::placement::{intersect, volume};
+use std::ops::Range;
 
 type Broken = (&'static str, String);
 
@@ -91,41 +93,80 @@ fn in_flight(call: &Call, flying: &[(u32, &Transfer)]) -> Result<(), Broken> {
     }
     let (reads, writes) = uses(call);
     for (id, transfer) in flying {
-        let leaves: Vec<_> = buffers(sent(transfer));
-        let arrives: Vec<_> = buffers(received(transfer));
-        let used = |b: &&usize| arrives.contains(b);
-        let bad = reads.iter().chain(&writes).find(used);
-        if let Some(buffer) = bad.or_else(|| writes.iter().find(|b| leaves.contains(b))) {
-            return Err((
-                "in flight",
-                format!("buffer {buffer} is used while transfer {id} is on"),
-            ));
+        let leaves: Vec<_> = sent(transfer).into_iter().map(Touched::Slab).collect();
+        let arrives: Vec<_> = received(transfer).into_iter().map(Touched::Slab).collect();
+        let meets = |used: &Touched, of: &[Touched]| of.iter().any(|other| used.meets(other));
+        let bad = reads.iter().chain(&writes).find(|used| meets(used, &arrives));
+        if let Some(bad) = bad.or_else(|| writes.iter().find(|used| meets(used, &leaves))) {
+            let text = format!("buffer {} is used while transfer {id} is on", bad.buffer());
+            return Err(("in flight", text));
         }
     }
     Ok(())
 }
 
-fn buffers(slabs: Vec<&Slab>) -> Vec<usize> {
-    slabs.into_iter().filter(|s| !s.is_empty()).map(|s| s.buffer).collect()
+/// Elements of a buffer that a call reads or writes.
+#[derive(Clone, Copy)]
+enum Touched<'a> {
+    View(&'a View),
+    Slab(&'a Slab),
 }
 
-/// The buffers that a call reads and writes.
-fn uses(call: &Call) -> (Vec<usize>, Vec<usize>) {
-    let of = |views: &[View]| -> Vec<usize> {
-        views.iter().filter(|v| !v.is_empty()).map(|v| v.buffer).collect()
-    };
-    match call {
-        Call::Kernel(Kernel { inputs, outputs, .. }) => (of(inputs), of(outputs)),
-        Call::Local { args, out, .. } => (of(args), of(std::slice::from_ref(out))),
-        Call::Copy { clear, moves } => {
-            let cleared = clear.iter().map(|v| v.buffer);
-            let to = buffers(moves.iter().map(|(_, to)| to).collect());
-            (
-                buffers(moves.iter().map(|(from, _)| from).collect()),
-                to.into_iter().chain(cleared).collect(),
-            )
+impl Touched<'_> {
+    fn buffer(&self) -> usize {
+        match self {
+            Touched::View(view) => view.buffer,
+            Touched::Slab(slab) => slab.buffer,
         }
-        Call::Start { transfer, .. } => (buffers(sent(transfer)), buffers(received(transfer))),
+    }
+
+    /// From the first element to the last.
+    fn span(&self) -> Range<usize> {
+        match self {
+            Touched::View(view) => view.span(),
+            Touched::Slab(slab) => {
+                let at = |index: &dyn Fn(&Range<usize>) -> usize| {
+                    let dims = slab.region.iter().zip(&slab.extents);
+                    dims.fold(0, |flat, (r, n)| flat * n + index(r))
+                };
+                if slab.is_empty() { 0..0 } else { at(&|r| r.start)..at(&|r| r.end - 1) + 1 }
+            }
+        }
+    }
+
+    /// Whether the two have an element in common; boxes of one array are compared dim by dim.
+    fn meets(&self, other: &Touched) -> bool {
+        let (a, b) = (self.span(), other.span());
+        if self.buffer() != other.buffer() || a.start.max(b.start) >= a.end.min(b.end) {
+            return false;
+        }
+        match (self, other) {
+            (Touched::Slab(a), Touched::Slab(b)) if a.extents == b.extents => {
+                volume(&intersect(&a.region, &b.region)) > 0
+            }
+            _ => true,
+        }
+    }
+}
+
+fn views(views: &[View]) -> Vec<Touched<'_>> {
+    views.iter().map(Touched::View).collect()
+}
+
+/// What a call reads and what it writes.
+fn uses(call: &Call) -> (Vec<Touched<'_>>, Vec<Touched<'_>>) {
+    match call {
+        Call::Kernel(Kernel { inputs, outputs, .. }) => (views(inputs), views(outputs)),
+        Call::Local { args, out, .. } => (views(args), vec![Touched::View(out)]),
+        Call::Copy { clear, moves } => {
+            let to = moves.iter().map(|(_, to)| Touched::Slab(to));
+            let from = moves.iter().map(|(from, _)| Touched::Slab(from));
+            (from.collect(), to.chain(clear.iter().map(Touched::View)).collect())
+        }
+        Call::Start { transfer, .. } => {
+            let touched = |slabs: Vec<_>| slabs.into_iter().map(Touched::Slab).collect();
+            (touched(sent(transfer)), touched(received(transfer)))
+        }
         Call::Wait { .. } | Call::Region { .. } => (Vec::new(), Vec::new()),
     }
 }

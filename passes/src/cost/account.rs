@@ -163,7 +163,7 @@ fn account(plan: &Plan, block: &Block, machine: &Machine) -> BlockCost {
         let mine = nodes.iter().enumerate().filter(|(n, _)| communicates(*n) == wire);
         mine.fold(0.0, |all, (_, c)| all + c.seconds)
     };
-    let hidden = hidden(block, machine, |n| nodes[n].seconds);
+    let hidden = hidden(plan, block, machine, |n| nodes[n].seconds);
     BlockCost {
         name: block.name.clone(),
         runs: runs(block),

@@ -2,7 +2,7 @@
 
 use super::extents::Symbol;
 use super::link::Symbols;
-use crate::ir::Plan;
+use crate::ir::{Block, Plan, SplitHalo, Value};
 use crate::mesh::{Axis, Mesh};
 use crate::placement::Split;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +65,9 @@ impl Halos {
 struct Uses {
     /// The axes of each split, with the ghosts in either direction.
     splits: BTreeSet<(Vec<Axis>, Vec<usize>)>,
+    /// Ghosts below and above that travel while an interior is computed, each with those that are
+    /// left around what is computed.
+    interiors: BTreeSet<[(usize, usize); 2]>,
     fourier: bool,
     spectral: bool,
 }
@@ -108,10 +111,34 @@ pub(super) fn classes<'a>(
             classes.split(symbols, dim, split, ghosts);
         }
     }
+    for (block, dims) in placed.blocks.iter().zip(&symbols.plans[1].values) {
+        block.splits.iter().for_each(|split| classes.interiors(symbols, block, *split, dims));
+    }
     classes
 }
 
 impl Classes<'_> {
+    /// Of a split halo the depths from which on a block has an interior.
+    fn interiors(
+        &mut self,
+        symbols: &Symbols,
+        block: &Block,
+        split: SplitHalo,
+        dims: &[Vec<Symbol>],
+    ) {
+        let nodes = &block.nodes[split.nodes()];
+        let ghosts = |v: Value| &block.ty(v).placement.ghosts;
+        for &halo in &nodes[0].results {
+            for made in nodes[1..].iter().flat_map(|node| &node.results) {
+                let ends = ghosts(halo).iter().zip(ghosts(*made)).zip(&dims[halo.index()]);
+                for ((deep, left), &dim) in ends.filter(|((deep, _), _)| **deep != (0, 0)) {
+                    let uses = self.uses.entry(symbols.extents.root(dim)).or_default();
+                    uses.interiors.insert([(deep.0, left.0), (deep.1, left.1)]);
+                }
+            }
+        }
+    }
+
     fn split(&mut self, symbols: &Symbols, dim: Symbol, split: &Split, ghosts: (usize, usize)) {
         if split.axes.is_empty() {
             return;
@@ -137,7 +164,8 @@ impl Classes<'_> {
     pub fn candidates(&self, root: Symbol, large: usize, most: usize) -> Vec<usize> {
         let pieces = self.small.ranks();
         let widest = self.halos.widths.last().map_or(0, |w| w.1);
-        let limit = pieces * (3 + widest) + 8;
+        let interiors = self.uses.get(&root).is_some_and(|uses| !uses.interiors.is_empty());
+        let limit = pieces * (3 + if interiors { 2 * widest } else { widest }) + 8;
         (0..=limit.max(8)).filter(|&n| self.alike(root, large, n)).take(most).collect()
     }
 }
@@ -163,6 +191,12 @@ fn class(uses: &Uses, n: usize, mesh: &Mesh, width: &dyn Fn(usize) -> usize) -> 
         let (least, most) = (*pieces.first().unwrap_or(&0), *pieces.last().unwrap_or(&0));
         for w in ghosts.iter().map(|&w| width(w)) {
             out.extend([w <= least, w <= most, w < n].map(usize::from));
+        }
+        for ends in &uses.interiors {
+            let [lo, hi] = ends.map(|(deep, left)| width(deep) - width(left).min(width(deep)));
+            for depth in [lo, hi, lo + hi] {
+                out.extend([depth < least, depth < most].map(usize::from));
+            }
         }
     }
     out

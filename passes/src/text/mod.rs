@@ -34,8 +34,9 @@
 //!           | "regroup" {shape} "->" {shape} | "lift" ref shape)
 //! ref     = tN | leaf
 //! shape   = "[" [n {"," n}] "]"
-//! block   = ["block" name] {node | region} {leave} {store} "comm" n "calls," n unit "per rank"
+//! block   = ["block" name] {node | region | split} {leave} {store} "comm" n "calls," n unit "per rank"
 //! region  = "region" [leaf] node {node} "end"
+//! split   = "split" node {node} "end"
 //! node    = ("_" | value {"," value}) "=" op {value} [":" type {"," type}]
 //! leave   = "return" {value} | "set" name value | "control" name value
 //! store   = "store" [n "=" {value}]

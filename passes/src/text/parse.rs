@@ -75,11 +75,12 @@ impl Reader {
             "return" | "set" | "control" => self.leave(line),
             "store" => self.store(line),
             "region" => self.region(line),
+            "split" => self.split(line),
             "end" => self.end(line),
             "comm" => self.comm(line),
             _ => Err(line.fault(
                 "a value, `cut`, `let`, `slot`, `state`, `term`, `block`, `return`, `set`, \
-                 `control`, `region`, `end`, `store` or `comm`",
+                 `control`, `region`, `split`, `end`, `store` or `comm`",
             )),
         }
     }

@@ -84,6 +84,9 @@ impl<'a> Printer<'a> {
     fn block(&mut self, block: &Block, note: Option<Note>) {
         let numbers = Numbers::new(block);
         for (n, node) in block.nodes.iter().enumerate() {
+            if block.splits.iter().any(|s| s.first as usize == n) {
+                self.out.line("split");
+            }
             for region in block.regions.iter().filter(|r| r.first as usize == n) {
                 let of = match region.over {
                     Over::Panels(leaf) => format!(" {}", self.leaf_name(leaf)),
@@ -95,9 +98,9 @@ impl<'a> Printer<'a> {
             if let Some(note) = note.filter(|note| note.node == n) {
                 self.out.note(note.text);
             }
-            if block.regions.iter().any(|r| r.last as usize == n) {
-                self.out.line("end");
-            }
+            let ends =
+                block.regions.iter().map(|r| r.last).chain(block.splits.iter().map(|s| s.last));
+            ends.filter(|last| *last as usize == n).for_each(|_| self.out.line("end"));
         }
         self.returns(block, &numbers);
         if self.style == Style::Complete {

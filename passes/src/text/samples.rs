@@ -3,7 +3,7 @@
 use crate::dtype::Dtype;
 use crate::ir::{
     Applied, Block, Coefficient, Leaf, LeafId, Map, Op, Over, Plan, Reduction, Region, Slot,
-    SlotId, State, Target, Term, TermId, Value,
+    SlotId, SplitHalo, State, Target, Term, TermId, Value,
 };
 use crate::mesh::Mesh;
 use crate::placement::{Cut, Placement, Space, Split, Type};
@@ -271,7 +271,12 @@ impl Choices {
                 leaves @ 1.. if self.coin() => Over::Panels(LeafId(self.pick(leaves) as u32)),
                 _ => Over::Elements,
             };
-            block.regions.push(Region { over, first: first as u32, last: last as u32 });
+            let (begin, end) = (first as u32, last as u32);
+            if self.coin() {
+                block.regions.push(Region { over, first: begin, last: end });
+            } else {
+                block.splits.push(SplitHalo { first: begin, last: end });
+            }
             first = last + 1 + self.pick(4);
         }
     }

@@ -75,6 +75,8 @@
 //! | place | `copy` | the other memory, nothing else changes |
 //! | place | `regions` | regions follow each other, and their nodes can run panel by panel of a leaf |
 //! | place | `region-buffers` | in a region only nodes of single rows write where others stood |
+//! | place | `split-halos` | a split halo is followed by nodes that have interiors or do not need it, in no region |
+//! | place | `split-buffers` | what is made while a halo travels lies where nothing else does that is used meanwhile |
 
 mod apply;
 mod collective;
@@ -91,6 +93,7 @@ mod program;
 mod regions;
 mod rules;
 mod shapes;
+mod splits;
 mod structure;
 #[cfg(test)]
 mod tests;

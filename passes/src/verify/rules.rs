@@ -8,7 +8,7 @@ use super::node::Family::{
 use super::{Check, Rule, Stage};
 use super::{
     apply, collective, form, ground, indexed, layout, leaves, local, maps, program, regions,
-    shapes, structure,
+    shapes, splits, structure,
 };
 
 /// All operations that keep shape and element type and change the placement.
@@ -418,6 +418,18 @@ pub static RULES: &[Rule] = &[
         "region-buffers",
         "in a region only nodes of single rows write where others stood",
         Check::Plan(regions::region_buffers),
+    ),
+    rule(
+        Stage::Place,
+        "split-halos",
+        "a split halo is followed by nodes that have interiors or do not need it, in no region",
+        Check::Plan(splits::split_halos),
+    ),
+    rule(
+        Stage::Place,
+        "split-buffers",
+        "what is made while a halo travels lies where nothing else does that is used meanwhile",
+        Check::Plan(splits::split_buffers),
     ),
 ];
 

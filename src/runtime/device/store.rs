@@ -98,14 +98,17 @@ impl Store {
         taken.extend(outputs.iter().map(|view| mem::take(&mut memories[view.buffer])));
         let mut x: Vec<Patch<'_>> = recycled(mem::take(&mut self.inputs));
         let mut y: Vec<PatchMut<'_>> = recycled(mem::take(&mut self.outputs));
-        x.extend(inputs.iter().map(|view| Patch {
-            data: memories[view.buffer].slice(view.dtype, view.len()),
-            held: &view.held,
-        }));
-        y.extend(outputs.iter().zip(&mut taken).map(|(view, memory)| PatchMut {
-            data: memory.slice_mut(view.dtype, view.len()),
-            held: &view.held,
-        }));
+        x.extend(
+            inputs
+                .iter()
+                .map(|view| Patch { data: memories[view.buffer].part(view), held: &view.held }),
+        );
+        y.extend(
+            outputs
+                .iter()
+                .zip(&mut taken)
+                .map(|(view, memory)| PatchMut { data: memory.part_mut(view), held: &view.held }),
+        );
         let result = apply(&x, &mut y);
         self.inputs = recycled(x);
         self.outputs = recycled(y);

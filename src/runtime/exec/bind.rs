@@ -250,7 +250,7 @@ impl Binder<'_> {
     fn all_slots(&self) -> View {
         let n = self.plan.slots.len();
         let held = std::iter::once(0..n).collect();
-        View { buffer: self.slots, dtype: Dtype::C128, dims: vec![n], held }
+        View { buffer: self.slots, offset: 0, dtype: Dtype::C128, dims: vec![n], held }
     }
 
     fn block(&mut self, block: &CallBlock) -> Result<BoundBlock, Why> {

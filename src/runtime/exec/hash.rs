@@ -1,6 +1,6 @@
 //! A hash of what all ranks must agree on before they communicate.
 
-use adjoin_passes::calls::{Call, Calls};
+use adjoin_passes::calls::{Call, Calls, Kind};
 use adjoin_passes::ir::Plan;
 use std::io::{self, Write};
 
@@ -20,7 +20,8 @@ impl Write for Fnv {
     }
 }
 
-/// The plan, and of the calls the order of all transfers and whether each is waited for at once.
+/// The plan, and of the calls the order of all transfers and whether each collective is waited for
+/// at once; messages match whoever waits for them first.
 pub(super) fn global(plan: &Plan, calls: &Calls) -> Result<u64, String> {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     serde_json::to_writer(&mut hash, plan).map_err(|error| error.to_string())?;
@@ -32,7 +33,7 @@ pub(super) fn global(plan: &Plan, calls: &Calls) -> Result<u64, String> {
             match call {
                 Call::Start { id, transfer } => {
                     let t = transfer;
-                    let at_once = waits_next(&block.calls, k, *id);
+                    let at_once = t.kind != Kind::Exchange && waits_next(&block.calls, k, *id);
                     write!(hash, "{:?}", (t.kind, t.group, t.tag, t.dtype, t.add, at_once))
                         .map_err(write)?;
                 }

@@ -22,7 +22,13 @@ fn memory(values: &[Complex64], dtype: Dtype) -> Memory {
 }
 
 fn view(buffer: usize, dims: &[usize], dtype: Dtype) -> View {
-    View { buffer, dtype, dims: dims.to_vec(), held: dims.iter().map(|&n| 0..n).collect() }
+    View {
+        buffer,
+        offset: 0,
+        dtype,
+        dims: dims.to_vec(),
+        held: dims.iter().map(|&n| 0..n).collect(),
+    }
 }
 
 fn values(memory: &Memory, view: &View) -> Vec<Complex64> {

@@ -2,7 +2,9 @@
 
 use super::term::Reference;
 use super::{Cursor, Fault, Read, Reader};
-use crate::ir::{Applied, Block, Map, Node, Op, Over, Reduction, Region, Return, Target, Value};
+use crate::ir::{
+    Applied, Block, Map, Node, Op, Over, Reduction, Region, Return, SplitHalo, Target, Value,
+};
 use crate::placement::Type;
 use crate::spectrum;
 use crate::text::words;
@@ -16,9 +18,15 @@ pub(super) struct Draft {
     buffers: Option<BTreeMap<u32, u32>>,
     /// Where each value is used.
     uses: Vec<(u32, usize)>,
-    /// The region that is being read, and its first node.
-    region: Option<(Over, usize)>,
+    /// The region or the split halo that is being read, and its first node.
+    open: Option<(Open, usize)>,
     end: usize,
+}
+
+/// What goes on until the next `end`.
+enum Open {
+    Region(Over),
+    Split,
 }
 
 impl Reader {
@@ -110,10 +118,28 @@ impl Reader {
         Ok(())
     }
 
-    pub(super) fn region(&mut self, line: &mut Cursor) -> Read<()> {
-        if self.draft(line)?.region.is_some() {
-            return Err(line.fault("`end` before another region"));
+    pub(super) fn split(&mut self, line: &mut Cursor) -> Read<()> {
+        self.closed(line)?;
+        line.expect("split")?;
+        self.open(line, Open::Split)
+    }
+
+    fn open(&mut self, line: &Cursor, what: Open) -> Read<()> {
+        let draft = self.draft(line)?;
+        draft.open = Some((what, draft.block.nodes.len()));
+        Ok(())
+    }
+
+    /// Whether nothing is open that must end first.
+    fn closed(&mut self, line: &Cursor) -> Read<()> {
+        match self.draft(line)?.open {
+            Some(_) => Err(line.fault("`end` before another region")),
+            None => Ok(()),
         }
+    }
+
+    pub(super) fn region(&mut self, line: &mut Cursor) -> Read<()> {
+        self.closed(line)?;
         line.expect("region")?;
         let fault = line.fault("the name of an operator");
         let over = if line.is_done() {
@@ -122,24 +148,23 @@ impl Reader {
             let Reference::Leaf(leaf) = self.reference(line)? else { return Err(fault) };
             Over::Panels(leaf)
         };
-        let draft = self.draft(line)?;
-        draft.region = Some((over, draft.block.nodes.len()));
-        Ok(())
+        self.open(line, Open::Region(over))
     }
 
     pub(super) fn end(&mut self, line: &mut Cursor) -> Read<()> {
-        let fault = line.fault("`region` and a node before its end");
+        let fault = line.fault("`region` or `split` and a node before its end");
         line.expect("end")?;
         let draft = self.draft(line)?;
         let nodes = draft.block.nodes.len();
-        match draft.region.take() {
-            Some((over, first)) if first < nodes => {
-                let (first, last) = (first as u32, nodes as u32 - 1);
-                draft.block.regions.push(Region { over, first, last });
-                Ok(())
-            }
-            Some(_) | None => Err(fault),
+        let Some((open, first)) = draft.open.take().filter(|(_, first)| *first < nodes) else {
+            return Err(fault);
+        };
+        let (first, last) = (first as u32, nodes as u32 - 1);
+        match open {
+            Open::Region(over) => draft.block.regions.push(Region { over, first, last }),
+            Open::Split => draft.block.splits.push(SplitHalo { first, last }),
         }
+        Ok(())
     }
 
     /// Takes values up to something else.
@@ -263,7 +288,7 @@ impl Draft {
         if let Some((value, at)) = self.uses.iter().find(|(v, _)| !self.types.contains_key(v)) {
             return Err(Fault::new(*at, format!("a value of this block, found %{value}")));
         }
-        if self.region.is_some() {
+        if self.open.is_some() {
             return Err(Fault::new(self.end, "the end of the region"));
         }
         if let Some((n, _)) = self.types.keys().enumerate().find(|(n, v)| *n != **v as usize) {

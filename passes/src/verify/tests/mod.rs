@@ -6,6 +6,7 @@ mod good;
 mod local;
 mod regions;
 mod shapes;
+mod splits;
 mod structure;
 mod text;
 
@@ -213,6 +214,7 @@ fn every_rule_is_broken_by_a_test() {
         include_str!("local.rs"),
         include_str!("regions.rs"),
         include_str!("shapes.rs"),
+        include_str!("splits.rs"),
         include_str!("structure.rs"),
     ]
     .concat();
