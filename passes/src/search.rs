@@ -14,6 +14,7 @@ mod tiles;
 mod candidates;
 mod sides;
 mod costs;
+mod fan;
 mod depths;
 mod review;
 mod every;
@@ -30,6 +31,8 @@ use crate::mesh::Axis;
 use crate::pipeline::Context;
 use crate::placement::{Placement, Split};
 use crate::route::Router;
+use fan::{Costs, Moves};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use tiles::{DimCut, Tile, reshaped_cuts};
 
@@ -83,42 +86,11 @@ pub fn decide(plan: &Plan, cx: &Context) -> Result<Decisions, PlanError> {
     Ok(space.search.decisions(&space.best))
 }
 
-/// What the cheapest decisions cost, each cost by itself.
-pub fn cost(plan: &Plan, cx: &Context) -> Result<f64, PlanError> {
-    Ok(Space::new(plan, cx)?.cost())
-}
-
-/// Finds the cheapest decisions, the cheapest of those in which some leaf or state is placed
-/// otherwise, and the next best of all: up to `apart` of the former and `few` of the latter, each
-/// in the order of their costs.
-pub fn contenders(
-    plan: &Plan,
-    cx: &Context,
-    apart: usize,
-    few: usize,
-) -> Result<Vec<Decisions>, PlanError> {
-    let space = Space::new(plan, cx)?;
-    let mut found: Vec<Vec<usize>> = vec![space.best.clone()];
-    // What hangs together changes together, so that several variables lead to one assignment.
-    for v in space.second_best().into_iter().take(3 * apart) {
-        if found.len() > apart {
-            break;
-        }
-        found.extend(space.without(v).filter(|c| !found.contains(c)));
-    }
-    for choice in space.exact.iter().flat_map(|exact| exact.few(few + 1)) {
-        if !found.contains(&choice) {
-            found.push(choice);
-        }
-    }
-    Ok(found.iter().map(|choice| space.search.decisions(choice)).collect())
-}
-
 /// How much more than the best a contender may cost.
 const WORTHWHILE: f64 = 2.0;
 
 /// All choices and their costs, with the best of them.
-struct Space<'a> {
+pub(crate) struct Space<'a> {
     search: Search<'a>,
     sizes: Vec<usize>,
     tables: Vec<Table>,
@@ -129,7 +101,8 @@ struct Space<'a> {
 }
 
 impl<'a> Space<'a> {
-    fn new(plan: &'a Plan, cx: &'a Context) -> Result<Self, PlanError> {
+    /// For a plan whose operators are leaves.
+    pub(crate) fn new(plan: &'a Plan, cx: &'a Context) -> Result<Self, PlanError> {
         let search = Search::new(plan, cx)?;
         let sizes: Vec<_> = search.variables.iter().map(Variable::len).collect();
         let (tables, refinements) = search.tables();
@@ -137,8 +110,29 @@ impl<'a> Space<'a> {
         Ok(Space { search, sizes, tables, refinements, best, exact })
     }
 
-    fn cost(&self) -> f64 {
+    /// What the cheapest decisions cost, each cost by itself.
+    pub(crate) fn cost(&self) -> f64 {
         self.cost_of(&self.best)
+    }
+
+    /// The cheapest decisions, the cheapest of those in which some leaf or state is placed
+    /// otherwise, and the next best of all: up to `apart` of the former and `few` of the latter,
+    /// each in the order of their costs.
+    pub(crate) fn contenders(&self, apart: usize, few: usize) -> Vec<Decisions> {
+        let mut found: Vec<Vec<usize>> = vec![self.best.clone()];
+        // What hangs together changes together, so that several variables lead to one assignment.
+        for v in self.second_best().into_iter().take(3 * apart) {
+            if found.len() > apart {
+                break;
+            }
+            found.extend(self.without(v).filter(|c| !found.contains(c)));
+        }
+        for choice in self.exact.iter().flat_map(|exact| exact.few(few + 1)) {
+            if !found.contains(&choice) {
+                found.push(choice);
+            }
+        }
+        found.iter().map(|choice| self.search.decisions(choice)).collect()
     }
 
     fn cost_of(&self, choice: &[usize]) -> f64 {
@@ -189,6 +183,7 @@ impl<'a> Search<'a> {
             cuts: reshaped_cuts(plan),
             variables: Vec::new(),
             ties: Ties::default(),
+            moved: RefCell::default(),
         };
         search.leaves();
         search.classes();
@@ -234,6 +229,8 @@ struct Search<'a> {
     cuts: Vec<DimCut>,
     variables: Vec<Variable>,
     ties: Ties,
+    /// What moves cost that were asked for.
+    moved: RefCell<BTreeMap<Moves, Costs>>,
 }
 
 fn batches(plan: &Plan) -> Vec<usize> {

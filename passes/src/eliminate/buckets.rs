@@ -21,6 +21,7 @@ pub struct Buckets {
 /// A variable that was eliminated: the tables over it at that time, and what became of them.
 struct Bucket {
     variable: usize,
+    /// The choices of the variable stand side by side.
     tables: Vec<Table>,
     /// For each of `tables` the bucket that has made it, if one has.
     from: Vec<Option<usize>>,
@@ -72,7 +73,8 @@ impl Buckets {
     }
 
     fn push(&mut self, v: usize, mine: Vec<(Table, Option<usize>)>, around: Vec<usize>) -> Table {
-        let (tables, from): (Vec<_>, Vec<_>) = mine.into_iter().unzip();
+        let turn = |(table, from)| (turned(table, v, &self.sizes), from);
+        let (tables, from): (Vec<_>, Vec<_>) = mine.into_iter().map(turn).unzip();
         for (k, child) in from.iter().enumerate().filter_map(|(k, c)| Some((k, (*c)?))) {
             self.list[child].parent = Some((self.list.len(), k));
         }
@@ -160,7 +162,7 @@ impl Buckets {
 
     /// For each variable and each of its choices the least cost of all with that choice.
     /// Buckets hand their tables up as they are eliminated; here the rest of the sum comes down
-    /// again.
+    /// again: all that a bucket has, without what came from the one below.
     pub fn marginals(&self) -> Vec<Vec<f64>> {
         let sizes = &self.sizes;
         let mut down: Vec<Option<Table>> = self.list.iter().map(|_| None).collect();
@@ -173,19 +175,84 @@ impl Buckets {
             let all: Vec<&Table> = bucket.tables.iter().chain(&above).collect();
             // What hangs on nothing here is owed all the same.
             let rest = all_roots - self.list[root_of[b]].root.unwrap_or(0.0);
-            let mine = project(&all, &[bucket.variable], sizes);
-            out[bucket.variable] = mine.into_iter().map(|c| c + rest).collect();
+            let joint = bucket.joint(&all, sizes);
+            out[bucket.variable] = vec![f64::INFINITY; sizes[bucket.variable]];
+            for row in joint.chunks(sizes[bucket.variable].max(1)) {
+                let mine = out[bucket.variable].iter_mut().zip(row);
+                mine.for_each(|(least, &cost)| *least = least.min(cost + rest));
+            }
             for (k, from) in bucket.from.iter().enumerate() {
                 let Some(child) = *from else { continue };
-                let others = bucket.tables.iter().enumerate().filter(|(j, _)| *j != k);
-                let others: Vec<&Table> = others.map(|(_, t)| t).chain(&above).collect();
-                let variables = self.list[child].around.clone();
-                let costs = project(&others, &variables, sizes);
-                down[child] = Some(Table { variables, costs });
+                down[child] = Some(bucket.without(&joint, &bucket.tables[k], sizes));
             }
         }
         out
     }
+}
+
+impl Bucket {
+    /// The sum of some tables for each combination of the variables around and, innermost, of the
+    /// bucket's own.
+    fn joint(&self, tables: &[&Table], sizes: &[usize]) -> Vec<f64> {
+        let size = sizes[self.variable];
+        let count: usize = self.around.iter().map(|&w| sizes[w]).product();
+        let mut out = vec![0.0; count * size];
+        for table in tables {
+            let mut odometer = Odometer::new(&self.around, &[table], sizes);
+            let step = stride(self.variable, &table.variables, sizes);
+            for row in out.chunks_mut(size.max(1)) {
+                add(row, &table.costs[odometer.begins[0]..], step);
+                odometer.advance();
+            }
+        }
+        out
+    }
+
+    /// For each combination of a table's variables the least of the sum without the table.
+    /// Where that is infinite it does not matter what the rest costs.
+    fn without(&self, joint: &[f64], table: &Table, sizes: &[usize]) -> Table {
+        let mut costs = vec![f64::INFINITY; table.costs.len()];
+        let mut odometer = Odometer::new(&self.around, &[table], sizes);
+        let step = stride(self.variable, &table.variables, sizes);
+        for row in joint.chunks(sizes[self.variable].max(1)) {
+            let begin = odometer.begins[0];
+            for (c, all) in row.iter().enumerate() {
+                let at = begin + c * step;
+                // The difference of two infinities is no number, and loses.
+                costs[at] = costs[at].min(all - table.costs[at]);
+            }
+            odometer.advance();
+        }
+        Table { variables: table.variables.clone(), costs }
+    }
+}
+
+/// Adds the costs of a variable's choices that stand so far apart.
+fn add(sums: &mut [f64], costs: &[f64], step: usize) {
+    match step {
+        0 => sums.iter_mut().for_each(|sum| *sum += costs[0]),
+        1 => sums.iter_mut().zip(costs).for_each(|(sum, c)| *sum += c),
+        _ => sums.iter_mut().zip(costs.iter().step_by(step)).for_each(|(sum, c)| *sum += c),
+    }
+}
+
+/// The same table with the choices of a variable side by side.
+fn turned(table: Table, v: usize, sizes: &[usize]) -> Table {
+    if table.variables.last() == Some(&v) {
+        return table;
+    }
+    let mut variables = table.variables.clone();
+    variables.retain(|&w| w != v);
+    let mut costs = Vec::with_capacity(table.costs.len());
+    let mut odometer = Odometer::new(&variables, &[&table], sizes);
+    let step = stride(v, &table.variables, sizes);
+    while costs.len() < table.costs.len() {
+        let each = table.costs[odometer.begins[0]..].iter().step_by(step);
+        costs.extend(each.take(sizes[v]));
+        odometer.advance();
+    }
+    variables.push(v);
+    Table { variables, costs }
 }
 
 /// Tables over the same variables become one.
@@ -242,12 +309,7 @@ fn eliminated(
     for _ in 0..count {
         sums.fill(0.0);
         for ((table, &begin), &step) in tables.iter().zip(&odometer.begins).zip(&steps) {
-            let each = &table.costs[begin..];
-            if step == 1 {
-                sums.iter_mut().zip(each).for_each(|(sum, c)| *sum += c);
-            } else {
-                sums.iter_mut().zip(each.iter().step_by(step)).for_each(|(sum, c)| *sum += c);
-            }
+            add(&mut sums, &table.costs[begin..], step);
         }
         let (cost, choice) = least(&sums);
         costs.push(cost);
@@ -259,33 +321,13 @@ fn eliminated(
 
 /// The least of some costs; among equals, up to rounding, the first.
 fn least(costs: &[f64]) -> (f64, u32) {
-    let mut best = (f64::INFINITY, 0);
-    for (c, &cost) in costs.iter().enumerate() {
-        if cost < best.0 - best.0.abs().min(1.0) * 1e-12 || best.0.is_infinite() && cost < best.0 {
-            best = (cost, c as u32);
-        }
+    let least = costs.iter().fold(f64::INFINITY, |least, &c| if c < least { c } else { least });
+    if least.is_infinite() {
+        return (least, 0);
     }
-    best
-}
-
-/// The least sum of some tables for each combination of the variables of `scope`, ascending.
-fn project(tables: &[&Table], scope: &[usize], sizes: &[usize]) -> Vec<f64> {
-    let mut rest: Vec<usize> = tables.iter().flat_map(|t| t.variables.iter().copied()).collect();
-    rest.retain(|v| !scope.contains(v));
-    rest.sort_unstable();
-    rest.dedup();
-    let order: Vec<usize> = scope.iter().chain(&rest).copied().collect();
-    let inner: usize = rest.iter().map(|&v| sizes[v]).product();
-    let count: usize = order.iter().map(|&v| sizes[v]).product();
-    let mut odometer = Odometer::new(&order, tables, sizes);
-    let mut out = vec![f64::INFINITY; count / inner.max(1)];
-    for k in 0..count {
-        let each = tables.iter().zip(&odometer.begins);
-        let cost: f64 = each.map(|(t, &begin)| t.costs[begin]).sum();
-        out[k / inner] = out[k / inner].min(cost);
-        odometer.advance();
-    }
-    out
+    let limit = least + least.abs().min(1.0) * 1e-12;
+    let first = costs.iter().position(|&c| c <= limit).unwrap_or(0);
+    (costs[first], first as u32)
 }
 
 /// Counts through the choices of some variables, the last fastest, and knows for each table the
