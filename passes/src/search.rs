@@ -24,7 +24,7 @@ pub use every::{Every, every};
 pub use pins::Pin;
 pub use review::{Reviewed, review};
 
-use crate::eliminate::{Buckets, Table, minimise, total};
+use crate::eliminate::{Buckets, Marginals, Table, minimise, total};
 use crate::error::PlanError;
 use crate::ir::{Applied, LeafId, Node, Op, Plan, Value};
 use crate::mesh::Axis;
@@ -120,12 +120,15 @@ impl<'a> Space<'a> {
     /// each in the order of their costs.
     pub(crate) fn contenders(&self, apart: usize, few: usize) -> Vec<Decisions> {
         let mut found: Vec<Vec<usize>> = vec![self.best.clone()];
+        let marginals = self.marginals();
         // What hangs together changes together, so that several variables lead to one assignment.
-        for v in self.second_best().into_iter().take(3 * apart) {
+        for v in self.second_best(marginals.as_ref()).into_iter().take(3 * apart) {
             if found.len() > apart {
                 break;
             }
-            found.extend(self.without(v).filter(|c| !found.contains(c)));
+            let other = marginals.as_ref().map(|m| m.otherwise(v, self.best[v]));
+            let other = other.filter(|c| c[v] != self.best[v] && self.cost_of(c).is_finite());
+            found.extend(other.filter(|c| !found.contains(c)));
         }
         for choice in self.exact.iter().flat_map(|exact| exact.few(few + 1)) {
             if !found.contains(&choice) {
@@ -140,10 +143,15 @@ impl<'a> Space<'a> {
         groups.iter().map(|tables| total(tables, choice, &self.sizes)).sum()
     }
 
-    /// For each variable the best other choice and what all costs then, unless that is too much to
-    /// find out or there is none.
-    fn runners_up(&self) -> Vec<Option<(f64, usize)>> {
-        let Some(exact) = &self.exact else {
+    /// What follows from each choice, unless that is too much to find out.
+    fn marginals(&self) -> Option<Marginals<'_>> {
+        self.exact.as_ref().map(Buckets::marginals)
+    }
+
+    /// For each variable the best other choice and what all costs then, if that is known and there
+    /// is one.
+    fn runners_up(&self, marginals: Option<&Marginals<'_>>) -> Vec<Option<(f64, usize)>> {
+        let Some(marginals) = marginals else {
             return vec![None; self.sizes.len()];
         };
         let other = |(v, costs): (usize, &Vec<f64>)| {
@@ -151,24 +159,18 @@ impl<'a> Space<'a> {
             let least = others.map(|(c, &cost)| (cost, c)).min_by(|a, b| a.0.total_cmp(&b.0));
             least.filter(|(cost, _)| cost.is_finite())
         };
-        exact.marginals().iter().enumerate().map(other).collect()
+        marginals.costs.iter().enumerate().map(other).collect()
     }
 
     /// Leaves and states of which another choice costs little more, those that cost least first.
-    fn second_best(&self) -> Vec<usize> {
-        let runners_up = self.runners_up();
+    fn second_best(&self, marginals: Option<&Marginals<'_>>) -> Vec<usize> {
+        let runners_up = self.runners_up(marginals);
         let limit = self.cost() * WORTHWHILE;
         let other = |v: usize| Some((runners_up[v]?.0, v));
         let near = self.search.tied_to_data().filter_map(other).filter(|(c, _)| *c <= limit);
         let mut near: Vec<_> = near.collect();
         near.sort_by(|a, b| a.0.total_cmp(&b.0));
         near.into_iter().map(|(_, v)| v).collect()
-    }
-
-    /// The best without the choice that a variable has in the best of all.
-    fn without(&self, v: usize) -> Option<Vec<usize>> {
-        let choice = self.exact.as_ref()?.otherwise(v, self.best[v]);
-        (choice[v] != self.best[v] && self.cost_of(&choice).is_finite()).then_some(choice)
     }
 }
 

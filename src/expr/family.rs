@@ -14,10 +14,10 @@ use super::op::{Kind, Op, Stacked};
 use super::tiles::{BlockShape, FamilyOperator};
 use crate::ops::{Conduct, Operator, Residency};
 use adjoin_passes::Dtype;
-use adjoin_passes::weights::Weights;
 use adjoin_passes::signature::{
     Binding, Cost, Factor, Laws, Linearity, Rule, Signature, Spread, letter,
 };
+use adjoin_passes::weights::Weights;
 use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;

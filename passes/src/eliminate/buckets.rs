@@ -38,36 +38,41 @@ struct Bucket {
 impl Buckets {
     /// Eliminates all variables, if no intermediate table is too large.
     pub fn new<'a>(sizes: &[usize], tables: impl Iterator<Item = &'a Table>) -> Option<Self> {
-        let mut live: Vec<(Table, Option<usize>)> =
-            added(tables).into_iter().map(|t| (t, None)).collect();
         let mut constant = 0.0;
-        live.retain(|(t, _)| {
-            constant += if t.variables.is_empty() { t.costs[0] } else { 0.0 };
-            !t.variables.is_empty()
-        });
-        let mut around = neighbourhoods(sizes.len(), live.iter().map(|(t, _)| t));
-        let mut left: BTreeSet<usize> = (0..sizes.len()).collect();
-        let mut out = Buckets { sizes: sizes.to_vec(), list: Vec::new(), constant };
+        let mut live: Vec<Option<(Table, Option<usize>)>> = Vec::new();
+        for table in added(tables, sizes) {
+            match table.variables.is_empty() {
+                true => constant += table.costs[0],
+                false => live.push(Some((table, None))),
+            }
+        }
+        let mut around = neighbourhoods(sizes.len(), live.iter().flatten().map(|(t, _)| t));
+        let mut over: Vec<Vec<usize>> = vec![Vec::new(); sizes.len()];
+        for (k, (table, _)) in live.iter().flatten().enumerate() {
+            table.variables.iter().for_each(|&v| over[v].push(k));
+        }
         let joined = |v: usize, around: &[BTreeSet<usize>]| {
             around[v].iter().fold(sizes[v], |n, &w| n.saturating_mul(sizes[w]))
         };
-        while let Some((size, v)) = left.iter().map(|&v| (joined(v, &around), v)).min() {
+        let mut cost: Vec<usize> = (0..sizes.len()).map(|v| joined(v, &around)).collect();
+        let mut left: BTreeSet<(usize, usize)> = (0..sizes.len()).map(|v| (cost[v], v)).collect();
+        let mut out = Buckets { sizes: sizes.to_vec(), list: Vec::new(), constant };
+        while let Some((size, v)) = left.pop_first() {
             if size > LIMIT {
                 return None;
             }
-            left.remove(&v);
-            let (mine, others): (Vec<_>, Vec<_>) =
-                live.into_iter().partition(|(t, _)| t.variables.contains(&v));
-            live = others;
+            let mine = over[v].iter().filter_map(|&k| live[k].take()).collect();
             let near = std::mem::take(&mut around[v]);
             for &w in &near {
                 around[w].remove(&v);
                 around[w].extend(near.iter().filter(|&&u| u != w));
+                left.remove(&(cost[w], w));
+                cost[w] = joined(w, &around);
+                left.insert((cost[w], w));
             }
             let made = out.push(v, mine, near.into_iter().collect());
-            if !made.variables.is_empty() {
-                live.push((made, Some(out.list.len() - 1)));
-            }
+            made.variables.iter().for_each(|&w| over[w].push(live.len()));
+            live.push((!made.variables.is_empty()).then_some((made, Some(out.list.len() - 1))));
         }
         Some(out)
     }
@@ -91,38 +96,16 @@ impl Buckets {
         self.decode(&BTreeMap::new())
     }
 
-    /// The best choice, where some buckets choose otherwise than they did.
-    fn decode(&self, changed: &BTreeMap<usize, Vec<u32>>) -> Vec<usize> {
+    /// The best choice for all variables but those that are fixed, which together are a bucket and
+    /// all above it, or none.
+    fn decode(&self, fixed: &BTreeMap<usize, usize>) -> Vec<usize> {
         let mut choice = vec![0; self.sizes.len()];
-        for (b, bucket) in self.list.iter().enumerate().rev() {
-            let choices = changed.get(&b).unwrap_or(&bucket.choices);
-            let at = index(&bucket.around, &choice, &self.sizes);
-            choice[bucket.variable] = choices[at] as usize;
+        for bucket in self.list.iter().rev() {
+            let best = || bucket.choices[index(&bucket.around, &choice, &self.sizes)] as usize;
+            let known = fixed.get(&bucket.variable).copied();
+            choice[bucket.variable] = known.unwrap_or_else(best);
         }
         choice
-    }
-
-    /// The best of all in which a variable takes another choice than this one.
-    /// Only what stands between the variable and the end of the sum is eliminated again.
-    pub fn otherwise(&self, variable: usize, choice: usize) -> Vec<usize> {
-        let mut changed = BTreeMap::new();
-        let mut costs = vec![0.0; self.sizes[variable]];
-        costs[choice] = f64::INFINITY;
-        let mut instead = (usize::MAX, Table { variables: vec![variable], costs });
-        let mut at = self.list.iter().position(|b| b.variable == variable);
-        while let Some(b) = at {
-            let bucket = &self.list[b];
-            let kept = bucket.tables.iter().enumerate().filter(|(k, _)| *k != instead.0);
-            let tables: Vec<&Table> = kept.map(|(_, t)| t).chain([&instead.1]).collect();
-            let v = bucket.variable;
-            let (costs, choices) = eliminated(v, &bucket.around, &tables, &self.sizes);
-            let variables = bucket.around.clone();
-            let position = bucket.parent.map_or(usize::MAX, |(_, k)| k);
-            instead = (position, Table { variables, costs });
-            changed.insert(b, choices);
-            at = bucket.parent.map(|(parent, _)| parent);
-        }
-        self.decode(&changed)
     }
 
     /// The best choices of all, the cheapest first.
@@ -163,41 +146,90 @@ impl Buckets {
     /// For each variable and each of its choices the least cost of all with that choice.
     /// Buckets hand their tables up as they are eliminated; here the rest of the sum comes down
     /// again: all that a bucket has, without what came from the one below.
-    pub fn marginals(&self) -> Vec<Vec<f64>> {
+    pub fn marginals(&self) -> Marginals<'_> {
         let sizes = &self.sizes;
         let mut down: Vec<Option<Table>> = self.list.iter().map(|_| None).collect();
-        let mut out = vec![Vec::new(); sizes.len()];
+        let mut costs = vec![Vec::new(); sizes.len()];
         let all_roots = self.list.iter().filter_map(|b| b.root).sum::<f64>() + self.constant;
         let mut root_of = vec![0; self.list.len()];
+        let mut joint = Vec::new();
         for (b, bucket) in self.list.iter().enumerate().rev() {
             root_of[b] = bucket.parent.map_or(b, |(parent, _)| root_of[parent]);
-            let above = down[b].take();
-            let all: Vec<&Table> = bucket.tables.iter().chain(&above).collect();
             // What hangs on nothing here is owed all the same.
             let rest = all_roots - self.list[root_of[b]].root.unwrap_or(0.0);
-            let joint = bucket.joint(&all, sizes);
-            out[bucket.variable] = vec![f64::INFINITY; sizes[bucket.variable]];
-            for row in joint.chunks(sizes[bucket.variable].max(1)) {
-                let mine = out[bucket.variable].iter_mut().zip(row);
-                mine.for_each(|(least, &cost)| *least = least.min(cost + rest));
-            }
+            bucket.join(down[b].as_ref(), sizes, &mut joint);
+            let mut mine = vec![f64::INFINITY; sizes[bucket.variable]];
+            joint.chunks(mine.len().max(1)).for_each(|row| take_less(&mut mine, row));
+            costs[bucket.variable] = mine.into_iter().map(|cost| cost + rest).collect();
             for (k, from) in bucket.from.iter().enumerate() {
                 let Some(child) = *from else { continue };
                 down[child] = Some(bucket.without(&joint, &bucket.tables[k], sizes));
             }
         }
-        out
+        Marginals { buckets: self, down, costs }
+    }
+}
+
+/// What follows from each choice of each variable.
+pub struct Marginals<'a> {
+    buckets: &'a Buckets,
+    /// For each bucket what the rest of the sum makes of the variables around it.
+    down: Vec<Option<Table>>,
+    /// For each variable and each of its choices the least cost of all.
+    pub costs: Vec<Vec<f64>>,
+}
+
+impl Marginals<'_> {
+    /// The best of all in which a variable takes another choice than this one.
+    /// The variables above it follow, bucket by bucket; what hangs below chooses as it did.
+    pub fn otherwise(&self, variable: usize, choice: usize) -> Vec<usize> {
+        let list = &self.buckets.list;
+        let mut costs = self.costs[variable].clone();
+        costs[choice] = f64::INFINITY;
+        let mut fixed = BTreeMap::from([(variable, least(&costs).1 as usize)]);
+        let mut at = list.iter().position(|b| b.variable == variable);
+        while let Some(b) = at {
+            self.settle(b, &mut fixed);
+            at = list[b].parent.map(|(parent, _)| parent);
+        }
+        self.buckets.decode(&fixed)
+    }
+
+    /// Fixes the variables of a bucket that are not yet, and of those around it.
+    fn settle(&self, b: usize, fixed: &mut BTreeMap<usize, usize>) {
+        let (bucket, sizes) = (&self.buckets.list[b], &self.buckets.sizes);
+        let all = bucket.around.iter().chain([&bucket.variable]);
+        let free: Vec<usize> = all.copied().filter(|v| !fixed.contains_key(v)).collect();
+        let tables: Vec<&Table> = bucket.tables.iter().chain(&self.down[b]).collect();
+        let mut choice = vec![0; sizes.len()];
+        fixed.iter().for_each(|(&v, &c)| choice[v] = c);
+        let count: usize = free.iter().map(|&v| sizes[v]).product();
+        let mut odometer = Odometer::new(&free, &tables, sizes);
+        let firsts: Vec<usize> =
+            tables.iter().map(|t| index(&t.variables, &choice, sizes)).collect();
+        let mut sums = Vec::with_capacity(count);
+        for _ in 0..count {
+            let each = tables.iter().zip(&firsts).zip(&odometer.begins);
+            sums.push(each.map(|((t, first), more)| t.costs[first + more]).sum());
+            odometer.advance();
+        }
+        let mut rest = least(&sums).1 as usize;
+        for &v in free.iter().rev() {
+            fixed.insert(v, rest % sizes[v]);
+            rest /= sizes[v];
+        }
     }
 }
 
 impl Bucket {
-    /// The sum of some tables for each combination of the variables around and, innermost, of the
-    /// bucket's own.
-    fn joint(&self, tables: &[&Table], sizes: &[usize]) -> Vec<f64> {
+    /// The sum of all that is known of each combination of the variables around and, innermost, of
+    /// the bucket's own.
+    fn join(&self, above: Option<&Table>, sizes: &[usize], out: &mut Vec<f64>) {
         let size = sizes[self.variable];
         let count: usize = self.around.iter().map(|&w| sizes[w]).product();
-        let mut out = vec![0.0; count * size];
-        for table in tables {
+        out.clear();
+        out.resize(count * size, 0.0);
+        for table in self.tables.iter().chain(above) {
             let mut odometer = Odometer::new(&self.around, &[table], sizes);
             let step = stride(self.variable, &table.variables, sizes);
             for row in out.chunks_mut(size.max(1)) {
@@ -205,26 +237,31 @@ impl Bucket {
                 odometer.advance();
             }
         }
-        out
     }
 
-    /// For each combination of a table's variables the least of the sum without the table.
-    /// Where that is infinite it does not matter what the rest costs.
+    /// For each combination of the variables of one of its tables the least of the sum without it.
+    /// Where the table is infinite it does not matter what the rest costs.
     fn without(&self, joint: &[f64], table: &Table, sizes: &[usize]) -> Table {
         let mut costs = vec![f64::INFINITY; table.costs.len()];
         let mut odometer = Odometer::new(&self.around, &[table], sizes);
-        let step = stride(self.variable, &table.variables, sizes);
-        for row in joint.chunks(sizes[self.variable].max(1)) {
-            let begin = odometer.begins[0];
-            for (c, all) in row.iter().enumerate() {
-                let at = begin + c * step;
-                // The difference of two infinities is no number, and loses.
-                costs[at] = costs[at].min(all - table.costs[at]);
-            }
+        let mut rest = vec![0.0; sizes[self.variable]];
+        for row in joint.chunks(rest.len().max(1)) {
+            let mine = odometer.begins[0]..odometer.begins[0] + row.len();
+            let each = row.iter().zip(&table.costs[mine.clone()]);
+            rest.iter_mut().zip(each).for_each(|(rest, (all, own))| *rest = all - own);
+            take_less(&mut costs[mine], &rest);
             odometer.advance();
         }
         Table { variables: table.variables.clone(), costs }
     }
+}
+
+/// Keeps what is less; what is no number, as the difference of two infinities, is not.
+fn take_less(least: &mut [f64], costs: &[f64]) {
+    least
+        .iter_mut()
+        .zip(costs)
+        .for_each(|(least, &c)| *least = if c < *least { c } else { *least });
 }
 
 /// Adds the costs of a variable's choices that stand so far apart.
@@ -255,15 +292,17 @@ fn turned(table: Table, v: usize, sizes: &[usize]) -> Table {
     Table { variables, costs }
 }
 
-/// Tables over the same variables become one.
-fn added<'a>(tables: impl Iterator<Item = &'a Table>) -> Vec<Table> {
-    let mut at: BTreeMap<&[usize], usize> = BTreeMap::new();
+/// Tables over the same variables become one; a variable of one choice is none.
+fn added<'a>(tables: impl Iterator<Item = &'a Table>, sizes: &[usize]) -> Vec<Table> {
+    let mut at: BTreeMap<Vec<usize>, usize> = BTreeMap::new();
     let mut out: Vec<Table> = Vec::new();
     for table in tables {
-        let k = *at.entry(&table.variables).or_insert(out.len());
+        let chosen = table.variables.iter().copied().filter(|&v| sizes[v] > 1);
+        let variables: Vec<usize> = chosen.collect();
+        let k = *at.entry(variables.clone()).or_insert(out.len());
         match out.get_mut(k) {
             Some(sum) => sum.costs.iter_mut().zip(&table.costs).for_each(|(a, b)| *a += b),
-            None => out.push(table.clone()),
+            None => out.push(Table { variables, costs: table.costs.clone() }),
         }
     }
     out
