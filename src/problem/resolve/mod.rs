@@ -4,6 +4,7 @@
 mod calls;
 mod names;
 mod order;
+mod placed;
 mod settings;
 mod sort;
 pub(super) mod uses;
@@ -118,14 +119,6 @@ impl Resolved {
             placements,
             layout,
         } = problem;
-        for (name, _) in &placements {
-            let known = arrays.iter().map(|a| &a.name).chain(operators.iter().map(|o| &o.name));
-            if name.value != "x" && !known.into_iter().any(|n| n.value == name.value) {
-                let message = format!("nothing is called `{}`", name.value.escape_debug());
-                return Err(Diagnostic::new(&document, name.span, message, "here")
-                    .help("operators, arrays and the solution x can be placed"));
-            }
-        }
         let operators = operators
             .into_iter()
             .map(|operator| settings::operator(&document, catalog, operator))
@@ -149,6 +142,7 @@ impl Resolved {
         resolved.expressions = sort::check(&resolved, catalog, expressions)?;
         names::check_outputs(&resolved)?;
         uses::check_unused(&resolved)?;
+        placed::check(&resolved)?;
         Ok(resolved)
     }
 
