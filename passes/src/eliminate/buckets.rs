@@ -41,9 +41,10 @@ impl Buckets {
         let mut constant = 0.0;
         let mut live: Vec<Option<(Table, Option<usize>)>> = Vec::new();
         for table in added(tables, sizes) {
-            match table.variables.is_empty() {
-                true => constant += table.costs[0],
-                false => live.push(Some((table, None))),
+            if table.variables.is_empty() {
+                constant += table.costs[0];
+            } else {
+                live.push(Some((table, None)));
             }
         }
         let mut around = neighbourhoods(sizes.len(), live.iter().flatten().map(|(t, _)| t));

@@ -154,10 +154,9 @@ impl Search<'_> {
     fn hold_value(&mut self, v: usize, wanted: &[Split], free: bool) -> Result<(), String> {
         let Variable::Class(options) = &mut self.variables[v] else { return Ok(()) };
         let counted = wanted.iter().any(|split| split.cut.is_some());
-        let fits = |p: &Placement| match counted {
-            true => p.splits == wanted,
-            false => p.splits.iter().map(|s| &s.axes).eq(wanted.iter().map(|s| &s.axes)),
-        };
+        let axes = |splits: &[Split]| splits.iter().map(|s| s.axes.clone()).collect::<Vec<_>>();
+        let alike = |p: &Placement| axes(&p.splits) == axes(wanted);
+        let fits = |p: &Placement| if counted { p.splits == wanted } else { alike(p) };
         let others = options.len();
         options.retain(fits);
         if options.is_empty() && free {
