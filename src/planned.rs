@@ -140,6 +140,18 @@ impl Planner {
         self.pins([Pin { subject, wanted, always: true }])
     }
 
+    /// With an input that the caller holds in a layout of his own: of its first dim, so many
+    /// elements on each rank, in their order. A result of the same shape is handed back so.
+    pub fn layout(self, subject: &str, counts: &[usize]) -> Self {
+        let axes: Vec<&str> = match &self.arrangement {
+            Arrangement::Mesh(mesh) => mesh.axes.iter().map(|(name, _)| name.as_str()).collect(),
+            Arrangement::Ranks(_) => vec!["p"],
+        };
+        let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
+        let wanted = format!("rows ({})@[{}]", axes.join(","), counts.join(", "));
+        self.pin(subject, &wanted)
+    }
+
     /// With several placements.
     pub fn pins(mut self, pins: impl IntoIterator<Item = Pin>) -> Self {
         self.context.pins.extend(pins);

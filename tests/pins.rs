@@ -66,6 +66,53 @@ fn what_cannot_hold_is_quoted_with_the_reason() {
 }
 
 #[test]
+fn what_the_caller_holds_unevenly_is_taken_and_handed_back_so() {
+    let (a, b) = (matrix(20, 12).named("A"), matrix(12, 20).named("B"));
+    let y = &b * (&a * a.input("x", Dtype::F64));
+    let counts = [5, 0, 1, 6];
+    for planner in
+        [Planner::new(Mesh::line(4)), Planner::new(Mesh::grid(2, 2)), Planner::new(Ranks(4))]
+    {
+        let planned = planner.layout("x", &counts).apply(&y).unwrap();
+        let text = planned.to_string();
+        assert!(text.contains("cut q0 = 4 spread 5 0 1 6\n"), "{text}");
+        let block = &planned.plan().blocks[0];
+        let mesh = &planned.plan().mesh;
+        for value in [block.nodes[0].results[0], block.returns[0].value] {
+            let owned = |rank| block.ty(value).owned(mesh, &mesh.coordinates(rank))[0].len();
+            assert_eq!((0..4).map(owned).collect::<Vec<_>>(), counts, "{text}");
+        }
+        check(&planned).unwrap();
+    }
+    let error =
+        Planner::new(Mesh::line(4)).layout("x", &[5, 1, 6]).apply(&y).map(|_| ()).unwrap_err();
+    let why = "it counts the elements of 3 ranks, and 4 ranks share them";
+    assert_eq!(error.to_string(), format!("x.on(\"rows (p)@[5, 1, 6]\") cannot hold: {why}"));
+}
+
+#[test]
+fn every_name_in_placements_places_something() {
+    let folder = Folder::new("placed");
+    let plan = |entry: &str| {
+        folder.write("placed.toml", &format!("{PROBLEM}\n[placements]\n{entry}\n"));
+        ["plan", "placed.toml", "--ranks", "3"]
+    };
+    let text = folder.good(&plan("d = \"n/p@[4, 0, 3]\""));
+    assert!(text.contains("= input \"d.data\"             : f64[7/p@q0]"), "{text}");
+    let text = folder.good(&plan("A = \"replicated\""));
+    assert!(text.contains("let G = (i) <- (j)              : f64[7, 12]"), "{text}");
+    let said = folder.bad(&plan("W = \"n/p, m\""));
+    assert!(
+        said.contains("`W` is the data of an operator, which is placed in its stead"),
+        "{said}"
+    );
+    let said = folder.bad(&plan("eps = \"n/p\""));
+    assert!(said.contains("`eps` is a number, and on every rank"), "{said}");
+    let said = folder.bad(&plan("d = \"n/p@[4, 0, 4]\""));
+    assert!(said.contains("its counts sum to 8, and there are 7 elements"), "{said}");
+}
+
+#[test]
 fn problem_files_have_placements() {
     let folder = Folder::new("pins");
     folder.write("pinned.toml", &format!("{PROBLEM}\n[placements]\nG = \"columns p\"\n"));

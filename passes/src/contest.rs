@@ -8,7 +8,7 @@ use crate::cost::Account;
 use crate::error::PlanError;
 use crate::mesh::Mesh;
 use crate::pipeline::{Compiled, Context};
-use crate::search::{contenders, decide};
+use crate::search::{Space, decide};
 use std::sync::Arc;
 
 /// Runs the passes that place and improve a plan, by the decisions of the context.
@@ -28,9 +28,11 @@ const PRICES: [f64; 6] = [1e-13, 1e-11, 1e-9, 1e-7, 1e-5, 1e-3];
 const ENOUGH: usize = 1 << 20;
 
 /// The cheapest finished plan of what the algebra passes have made.
+/// The search may be known already, for memory that costs nothing.
 pub(crate) fn winner(
     before: &Compiled,
     cx: &Context,
+    known: Option<&Space<'_>>,
     finish: &Finish<'_>,
 ) -> Result<Compiled, PlanError> {
     let room = cx.machine.capacity.unwrap_or(f64::INFINITY);
@@ -38,7 +40,8 @@ pub(crate) fn winner(
     let mut least = f64::INFINITY;
     for &price in [0.0].iter().chain(prices) {
         let cx = Context { memory_price: price, ..cx.clone() };
-        let (best, peak) = round(before, &cx, room, finish)?;
+        let known = known.filter(|_| price == 0.0);
+        let (best, peak) = round(before, &cx, known, room, finish)?;
         if let Some(best) = best {
             return Ok(best);
         }
@@ -51,14 +54,16 @@ pub(crate) fn winner(
 fn round(
     before: &Compiled,
     cx: &Context,
+    known: Option<&Space<'_>>,
     room: f64,
     finish: &Finish<'_>,
 ) -> Result<(Option<Compiled>, f64), PlanError> {
     let nodes: usize = before.plan.blocks.iter().map(|block| block.nodes.len()).sum();
     let few = if nodes <= FEW.1 { FEW.0 } else { 0 };
-    let decided = match cx.mesh.ranks() {
-        1 => vec![decide(&before.plan, cx)?],
-        _ => contenders(&before.plan, cx, APART, few)?,
+    let decided = match (cx.mesh.ranks(), known) {
+        (1, _) => vec![decide(&before.plan, cx)?],
+        (_, Some(space)) => space.contenders(APART, few),
+        (_, None) => Space::new(&before.plan, cx)?.contenders(APART, few),
     };
     let (mut best, mut least): (Option<(f64, Compiled)>, _) = (None, f64::INFINITY);
     let alone = decided.len() == 1 && room.is_infinite();
@@ -86,7 +91,7 @@ fn too_large(before: &Compiled, cx: &Context, least: f64, finish: &Finish<'_>) -
     let fits = |n: &usize| {
         let dear = PRICES[PRICES.len() - 1];
         let cx = Context { mesh: Mesh::line(*n), memory_price: dear, ..cx.clone() };
-        round(before, &cx, room, finish).is_ok_and(|(best, _)| best.is_some())
+        round(before, &cx, None, room, finish).is_ok_and(|(best, _)| best.is_some())
     };
     let cure = match more.into_iter().find(fits) {
         Some(n) => format!("it would fit on {n} ranks"),

@@ -7,7 +7,7 @@
 
 mod buckets;
 
-pub use buckets::Buckets;
+pub use buckets::{Buckets, Marginals};
 
 /// A cost that depends on some variables: a table in row-major order of their choices.
 #[derive(Clone, Debug)]
@@ -132,8 +132,8 @@ mod tests {
     fn marginals_are_the_best_with_each_choice() {
         let tables = rings();
         let all = choices(&tables);
-        let found = Buckets::new(&SIZES, tables.iter()).unwrap().marginals();
-        for (v, costs) in found.iter().enumerate() {
+        let buckets = Buckets::new(&SIZES, tables.iter()).unwrap();
+        for (v, costs) in buckets.marginals().costs.iter().enumerate() {
             for (c, cost) in costs.iter().enumerate() {
                 let with = all.iter().filter(|(_, choice)| choice[v] == c);
                 let best = with.map(|(cost, _)| *cost);
@@ -147,9 +147,10 @@ mod tests {
         let tables = rings();
         let all = choices(&tables);
         let buckets = Buckets::new(&SIZES, tables.iter()).unwrap();
+        let marginals = buckets.marginals();
         for (v, &size) in SIZES.iter().enumerate() {
             for c in 0..size {
-                let found = buckets.otherwise(v, c);
+                let found = marginals.otherwise(v, c);
                 let others = all.iter().filter(|(_, choice)| choice[v] != c);
                 let best = others.map(|(cost, _)| *cost).fold(f64::INFINITY, f64::min);
                 assert_ne!(found[v], c);

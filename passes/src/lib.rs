@@ -5,6 +5,7 @@
 
 // What a plan is.
 pub mod dtype;
+pub mod weights;
 pub mod signature;
 pub mod mesh;
 pub mod placement;

@@ -33,7 +33,7 @@ use crate::push_adjoints::PushAdjoints;
 use crate::recognise_normal::RecogniseNormal;
 use crate::recur_products::RecurProducts;
 use crate::ride_reductions::RideReductions;
-use crate::search::{Decisions, Pin};
+use crate::search::{Decisions, Pin, Space};
 use crate::share_values::ShareValues;
 use crate::split_halos::SplitHalos;
 use crate::start_early::StartEarly;
@@ -165,9 +165,41 @@ pub fn compile(source: &Plan, cx: &Context) -> Result<Compiled, PlanError> {
     compile_prefix(source, cx, PIPELINE.len())
 }
 
-/// Runs the passes that know nothing of ranks yet: what the search is asked about.
+/// The plan that the search is asked about: after the passes that know nothing of ranks yet.
 pub fn compile_algebra(source: &Plan, cx: &Context) -> Result<Plan, PlanError> {
-    Ok(without_meaning(&prefix(source, cx, insertion())?.plan))
+    Ok(meant(prefix(source, cx, insertion())?).plan)
+}
+
+/// Runs the passes that know nothing of ranks yet.
+pub(crate) fn prepare(source: &Plan, cx: &Context) -> Result<Compiled, PlanError> {
+    Ok(meant(compile_prefix(source, cx, insertion())?))
+}
+
+/// What is placed is without the meaning of the state.
+fn meant(mut before: Compiled) -> Compiled {
+    if before.plan.meaning().is_some() {
+        let placed = without_meaning(&before.plan);
+        before.meant = Some(std::mem::replace(&mut before.plan, placed));
+    }
+    before
+}
+
+/// The cheapest finished plan of what was prepared; the search may be known already.
+pub(crate) fn place(
+    before: &Compiled,
+    cx: &Context,
+    known: Option<&Space<'_>>,
+) -> Result<Compiled, PlanError> {
+    winner(before, cx, known, &|cx| finish_placed(before, cx, PIPELINE.len()))
+}
+
+/// Runs the passes from the insertion on, those before `passes` that the user allows.
+fn finish_placed(before: &Compiled, cx: &Context, passes: usize) -> Result<Compiled, PlanError> {
+    let allowed = |(pass, _): &&Stage| {
+        pass.name() == InsertCollectives.name() || pass.numerics() <= cx.numerics
+    };
+    let begin = Compiled { decisions: cx.decisions.clone(), ..before.clone() };
+    finish(begin, PIPELINE[insertion()..passes].iter().filter(allowed), cx)
 }
 
 /// How many passes run before placements are written.
@@ -196,8 +228,7 @@ pub fn compile_prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Comp
 
 fn prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Compiled, PlanError> {
     let source = tidy(source);
-    let (algebra, placing) = PIPELINE.split_at(insertion());
-    let first = &algebra[..passes.min(algebra.len())];
+    let first = &PIPELINE[..passes.min(insertion())];
     let before = Compiled {
         plan: source.clone(),
         source,
@@ -205,29 +236,19 @@ fn prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Compiled, PlanEr
         meant: None,
         trace: Vec::new(),
     };
-    let mut before = finish(before, first.iter(), cx)?;
-    let Some(rest) = passes.checked_sub(algebra.len()).filter(|&rest| rest > 0) else {
+    let before = finish(before, first.iter(), cx)?;
+    if passes <= insertion() {
         return Ok(before);
-    };
-    if before.plan.meaning().is_some() {
-        let placed = without_meaning(&before.plan);
-        before.meant = Some(std::mem::replace(&mut before.plan, placed));
     }
-    let allowed = |(pass, _): &&Stage| {
-        pass.name() == InsertCollectives.name() || pass.numerics() <= cx.numerics
-    };
-    let place = |cx: &Context, count: usize| {
-        let begin = Compiled { decisions: cx.decisions.clone(), ..before.clone() };
-        finish(begin, placing[..count].iter().filter(allowed), cx)
-    };
+    let before = meant(before);
     if cx.decisions.is_some() {
-        return place(cx, rest);
+        return finish_placed(&before, cx, passes);
     }
-    let won = winner(&before, cx, &|cx| place(cx, placing.len()))?;
-    if rest == placing.len() {
+    let won = place(&before, cx, None)?;
+    if passes == PIPELINE.len() {
         return Ok(won);
     }
-    place(&Context { decisions: won.decisions, ..cx.clone() }, rest)
+    finish_placed(&before, &Context { decisions: won.decisions, ..cx.clone() }, passes)
 }
 
 /// Runs some passes on what others have made.

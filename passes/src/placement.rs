@@ -15,6 +15,7 @@
 use crate::dtype::Dtype;
 use crate::mesh::{Axis, Mesh};
 use crate::signature::Spread;
+use crate::weights::Weights;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -31,7 +32,7 @@ pub struct Cut {
     /// How many values the index has.
     pub size: usize,
     /// Relative cost of each value.
-    pub weights: Option<Arc<Vec<u64>>>,
+    pub weights: Option<Arc<Weights>>,
     /// Elements of the dim for each value.
     pub spread: Spread,
 }
@@ -93,21 +94,7 @@ impl Cut {
             let bound = |k| range.start + balanced(range.len(), pieces, k);
             return bound(k)..bound(k + 1);
         };
-        let weights = &weights[range.clone()];
-        let fits = |limit: u64| fill(weights, pieces, limit).is_some();
-        let (mut low, mut high) =
-            (weights.iter().copied().max().unwrap_or(0), weights.iter().sum::<u64>());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if fits(middle) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        let ends = fill(weights, pieces, low).unwrap_or_default();
-        let begin = k.checked_sub(1).map_or(0, |before| ends[before]);
-        range.start + begin..range.start + ends[k]
+        weights.piece(range, pieces, k)
     }
 
     fn interval(&self, mesh: &Mesh, axes: &[Axis], at: &[usize]) -> Range<usize> {
@@ -122,23 +109,6 @@ impl Cut {
 /// Where piece `k` of `pieces` begins: the first pieces are one longer.
 fn balanced(n: usize, pieces: usize, k: usize) -> usize {
     n / pieces * k + k.min(n % pieces)
-}
-
-/// The ends of pieces none of which weighs more than `limit`, if `pieces` are enough.
-fn fill(weights: &[u64], pieces: usize, limit: u64) -> Option<Vec<usize>> {
-    let mut ends = Vec::with_capacity(pieces);
-    let mut sum = 0;
-    for (i, &w) in weights.iter().enumerate() {
-        if sum + w > limit {
-            ends.push(i);
-            sum = 0;
-        }
-        sum += w;
-    }
-    (ends.len() < pieces).then(|| {
-        ends.resize(pieces, weights.len());
-        ends
-    })
 }
 
 impl Split {
@@ -345,7 +315,7 @@ mod tests {
         let cut = Cut {
             name: "q".into(),
             size: 4,
-            weights: Some(Arc::new(vec![6, 1, 1, 4])),
+            weights: Some(Arc::new(vec![6, 1, 1, 4].into())),
             spread: Spread::from_counts([5, 0, 2, 3]),
         };
         let split = Split { axes: vec![0], cut: Some(Arc::new(cut)) };

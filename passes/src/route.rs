@@ -32,7 +32,7 @@ type Source = (Type, Vec<(usize, Arc<Cut>)>);
 pub struct Router<'a> {
     mesh: &'a Mesh,
     machine: &'a Machine,
-    known: RefCell<BTreeMap<(Type, Placement), Option<Path>>>,
+    known: RefCell<BTreeMap<Type, BTreeMap<Placement, Option<Path>>>>,
     ways: RefCell<BTreeMap<Source, Option<Ways>>>,
 }
 
@@ -49,12 +49,11 @@ impl<'a> Router<'a> {
 
     /// The cheapest path, if there is one.
     pub fn path(&self, from: &Type, to: &Placement) -> Option<Path> {
-        let key = (from.clone(), to.clone());
-        if let Some(path) = self.known.borrow().get(&key) {
+        if let Some(path) = self.known.borrow().get(from).and_then(|known| known.get(to)) {
             return path.clone();
         }
         let path = self.find(from, to).map(Rc::new);
-        self.known.borrow_mut().insert(key, path.clone());
+        self.known.borrow_mut().entry(from.clone()).or_default().insert(to.clone(), path.clone());
         path
     }
 

@@ -14,6 +14,7 @@ mod tiles;
 mod candidates;
 mod sides;
 mod costs;
+mod fan;
 mod depths;
 mod review;
 mod every;
@@ -23,13 +24,15 @@ pub use every::{Every, every};
 pub use pins::Pin;
 pub use review::{Reviewed, review};
 
-use crate::eliminate::{Buckets, Table, minimise, total};
+use crate::eliminate::{Buckets, Marginals, Table, minimise, total};
 use crate::error::PlanError;
 use crate::ir::{Applied, LeafId, Node, Op, Plan, Value};
 use crate::mesh::Axis;
 use crate::pipeline::Context;
 use crate::placement::{Placement, Split};
 use crate::route::Router;
+use fan::{Costs, Moves};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use tiles::{DimCut, Tile, reshaped_cuts};
 
@@ -83,42 +86,11 @@ pub fn decide(plan: &Plan, cx: &Context) -> Result<Decisions, PlanError> {
     Ok(space.search.decisions(&space.best))
 }
 
-/// What the cheapest decisions cost, each cost by itself.
-pub fn cost(plan: &Plan, cx: &Context) -> Result<f64, PlanError> {
-    Ok(Space::new(plan, cx)?.cost())
-}
-
-/// Finds the cheapest decisions, the cheapest of those in which some leaf or state is placed
-/// otherwise, and the next best of all: up to `apart` of the former and `few` of the latter, each
-/// in the order of their costs.
-pub fn contenders(
-    plan: &Plan,
-    cx: &Context,
-    apart: usize,
-    few: usize,
-) -> Result<Vec<Decisions>, PlanError> {
-    let space = Space::new(plan, cx)?;
-    let mut found: Vec<Vec<usize>> = vec![space.best.clone()];
-    // What hangs together changes together, so that several variables lead to one assignment.
-    for v in space.second_best().into_iter().take(3 * apart) {
-        if found.len() > apart {
-            break;
-        }
-        found.extend(space.without(v).filter(|c| !found.contains(c)));
-    }
-    for choice in space.exact.iter().flat_map(|exact| exact.few(few + 1)) {
-        if !found.contains(&choice) {
-            found.push(choice);
-        }
-    }
-    Ok(found.iter().map(|choice| space.search.decisions(choice)).collect())
-}
-
 /// How much more than the best a contender may cost.
 const WORTHWHILE: f64 = 2.0;
 
 /// All choices and their costs, with the best of them.
-struct Space<'a> {
+pub(crate) struct Space<'a> {
     search: Search<'a>,
     sizes: Vec<usize>,
     tables: Vec<Table>,
@@ -129,7 +101,8 @@ struct Space<'a> {
 }
 
 impl<'a> Space<'a> {
-    fn new(plan: &'a Plan, cx: &'a Context) -> Result<Self, PlanError> {
+    /// For a plan whose operators are leaves.
+    pub(crate) fn new(plan: &'a Plan, cx: &'a Context) -> Result<Self, PlanError> {
         let search = Search::new(plan, cx)?;
         let sizes: Vec<_> = search.variables.iter().map(Variable::len).collect();
         let (tables, refinements) = search.tables();
@@ -137,8 +110,32 @@ impl<'a> Space<'a> {
         Ok(Space { search, sizes, tables, refinements, best, exact })
     }
 
-    fn cost(&self) -> f64 {
+    /// What the cheapest decisions cost, each cost by itself.
+    pub(crate) fn cost(&self) -> f64 {
         self.cost_of(&self.best)
+    }
+
+    /// The cheapest decisions, the cheapest of those in which some leaf or state is placed
+    /// otherwise, and the next best of all: up to `apart` of the former and `few` of the latter,
+    /// each in the order of their costs.
+    pub(crate) fn contenders(&self, apart: usize, few: usize) -> Vec<Decisions> {
+        let mut found: Vec<Vec<usize>> = vec![self.best.clone()];
+        let marginals = self.marginals();
+        // What hangs together changes together, so that several variables lead to one assignment.
+        for v in self.second_best(marginals.as_ref()).into_iter().take(3 * apart) {
+            if found.len() > apart {
+                break;
+            }
+            let other = marginals.as_ref().map(|m| m.otherwise(v, self.best[v]));
+            let other = other.filter(|c| c[v] != self.best[v] && self.cost_of(c).is_finite());
+            found.extend(other.filter(|c| !found.contains(c)));
+        }
+        for choice in self.exact.iter().flat_map(|exact| exact.few(few + 1)) {
+            if !found.contains(&choice) {
+                found.push(choice);
+            }
+        }
+        found.iter().map(|choice| self.search.decisions(choice)).collect()
     }
 
     fn cost_of(&self, choice: &[usize]) -> f64 {
@@ -146,10 +143,15 @@ impl<'a> Space<'a> {
         groups.iter().map(|tables| total(tables, choice, &self.sizes)).sum()
     }
 
-    /// For each variable the best other choice and what all costs then, unless that is too much to
-    /// find out or there is none.
-    fn runners_up(&self) -> Vec<Option<(f64, usize)>> {
-        let Some(exact) = &self.exact else {
+    /// What follows from each choice, unless that is too much to find out.
+    fn marginals(&self) -> Option<Marginals<'_>> {
+        self.exact.as_ref().map(Buckets::marginals)
+    }
+
+    /// For each variable the best other choice and what all costs then, if that is known and there
+    /// is one.
+    fn runners_up(&self, marginals: Option<&Marginals<'_>>) -> Vec<Option<(f64, usize)>> {
+        let Some(marginals) = marginals else {
             return vec![None; self.sizes.len()];
         };
         let other = |(v, costs): (usize, &Vec<f64>)| {
@@ -157,24 +159,18 @@ impl<'a> Space<'a> {
             let least = others.map(|(c, &cost)| (cost, c)).min_by(|a, b| a.0.total_cmp(&b.0));
             least.filter(|(cost, _)| cost.is_finite())
         };
-        exact.marginals().iter().enumerate().map(other).collect()
+        marginals.costs.iter().enumerate().map(other).collect()
     }
 
     /// Leaves and states of which another choice costs little more, those that cost least first.
-    fn second_best(&self) -> Vec<usize> {
-        let runners_up = self.runners_up();
+    fn second_best(&self, marginals: Option<&Marginals<'_>>) -> Vec<usize> {
+        let runners_up = self.runners_up(marginals);
         let limit = self.cost() * WORTHWHILE;
         let other = |v: usize| Some((runners_up[v]?.0, v));
         let near = self.search.tied_to_data().filter_map(other).filter(|(c, _)| *c <= limit);
         let mut near: Vec<_> = near.collect();
         near.sort_by(|a, b| a.0.total_cmp(&b.0));
         near.into_iter().map(|(_, v)| v).collect()
-    }
-
-    /// The best without the choice that a variable has in the best of all.
-    fn without(&self, v: usize) -> Option<Vec<usize>> {
-        let choice = self.exact.as_ref()?.otherwise(v, self.best[v]);
-        (choice[v] != self.best[v] && self.cost_of(&choice).is_finite()).then_some(choice)
     }
 }
 
@@ -189,6 +185,7 @@ impl<'a> Search<'a> {
             cuts: reshaped_cuts(plan),
             variables: Vec::new(),
             ties: Ties::default(),
+            moved: RefCell::default(),
         };
         search.leaves();
         search.classes();
@@ -234,6 +231,8 @@ struct Search<'a> {
     cuts: Vec<DimCut>,
     variables: Vec<Variable>,
     ties: Ties,
+    /// What moves cost that were asked for.
+    moved: RefCell<BTreeMap<Moves, Costs>>,
 }
 
 fn batches(plan: &Plan) -> Vec<usize> {

@@ -5,14 +5,15 @@
 //! number, it stays.
 //! Else the search is asked what it expects of grids `r×c`, those closest to a square first, and
 //! the most promising ones are finished by all passes.
+//! Of grids from which it expects the same, which differ in the names of their axes, one is.
 //! A line is simpler, so a grid must be cheaper by more than rounding.
 
 use crate::cost::Account;
 use crate::error::PlanError;
 use crate::ir::Plan;
 use crate::mesh::Mesh;
-use crate::pipeline::{Compiled, Context, compile, compile_algebra};
-use crate::search;
+use crate::pipeline::{Compiled, Context, place, prepare};
+use crate::search::Space;
 
 /// A shape that was tried.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,9 @@ fn grids(ranks: usize) -> Vec<Mesh> {
     near.iter().rev().flat_map(both).collect()
 }
 
+/// How little two expectations differ if they are the same up to rounding.
+const SAME: f64 = 1e-9;
+
 /// The cheapest finished plan on any mesh of so many ranks, and what was tried, the chosen first.
 /// The mesh of the context is not used.
 pub fn compile_for(
@@ -55,45 +59,93 @@ pub fn compile_for(
     source: &Plan,
     cx: &Context,
 ) -> Result<(Compiled, Vec<Tried>), PlanError> {
-    let on = |mesh: &Mesh| Context { mesh: mesh.clone(), ..cx.clone() };
-    let line = Mesh::line(ranks);
-    let first = compile(source, &on(&line));
-    let account = first.as_ref().ok().map(|done| Account::of(&done.plan, &cx.machine));
+    let before = prepare(source, cx)?;
+    let on = |mesh: Mesh| Context { mesh, ..cx.clone() };
+    let line = on(Mesh::line(ranks));
+    let mut line = Shape::new(&before.plan, &line);
+    let first = line.finish(&before);
     // Another shape may fit, or have the axes that a pin names.
     let hopeless = |e: &PlanError| !matches!(e, PlanError::TooLarge(_) | PlanError::Pinned(_));
     if first.as_ref().is_err_and(hopeless) {
         return Ok((first?, Vec::new()));
     }
-    let seconds = account.as_ref().map_or(f64::INFINITY, Account::weighted);
-    let close = account.is_some_and(|a| a.weighted() <= CLOSE * a.least());
-    let all = if close { Vec::new() } else { grids(ranks) };
-    if all.is_empty() {
-        return first.map(|done| (done, Vec::new()));
-    }
-    let before = compile_algebra(source, cx)?;
-    let nodes: usize = before.blocks.iter().map(|block| block.nodes.len()).sum();
+    let least = first.as_ref().map_or(0.0, |done| Account::of(&done.plan, &cx.machine).least());
+    let close = |seconds: f64| seconds <= CLOSE * least;
+    let nodes: usize = before.plan.blocks.iter().map(|block| block.nodes.len()).sum();
     let asked = if nodes <= ASKED.0 { ASKED.1 } else { ASKED.2 };
-    let expected = |mesh: &Mesh| search::cost(&before, &on(mesh)).unwrap_or(f64::INFINITY);
-    let seen = |mesh: Mesh| Tried { expected: expected(&mesh), mesh, seconds: None };
-    let mut tried: Vec<Tried> = all.into_iter().take(asked).map(seen).collect();
-    tried.sort_by(|a, b| a.expected.total_cmp(&b.expected));
-    let of_line = Tried { expected: expected(&line), mesh: line, seconds: Some(seconds) };
-    let mut best = (seconds * WORTH, first);
-    for shape in tried.iter_mut().take(FINISHED) {
-        let done = compile(source, &on(&shape.mesh));
-        let account = done.as_ref().map(|done| Account::of(&done.plan, &cx.machine));
-        let seconds = account.map_or(f64::INFINITY, |account| account.weighted());
-        shape.seconds = Some(seconds);
-        if seconds < best.0 {
-            best = (seconds, done);
-        }
+    let mut best = Best { seconds: line.seconds(), done: first };
+    let mut tried = vec![line.tried];
+    if !close(best.seconds) {
+        let grids: Vec<_> = grids(ranks).into_iter().take(asked).map(on).collect();
+        tried.extend(best.among(&before, &grids));
     }
-    let chosen = best.1?;
-    tried.push(of_line);
+    let chosen = best.done?;
+    if tried.len() == 1 {
+        tried.clear();
+    }
     let order = |t: &Tried| t.seconds.unwrap_or(f64::MAX);
     tried.sort_by(|a, b| order(a).total_cmp(&order(b)));
     tried.sort_by_key(|t| t.mesh != chosen.plan.mesh);
     Ok((chosen, tried))
+}
+
+/// A shape that the search was asked about.
+struct Shape<'a> {
+    cx: &'a Context,
+    /// What the search knows, if it can place the plan on this shape.
+    space: Option<Space<'a>>,
+    tried: Tried,
+}
+
+impl<'a> Shape<'a> {
+    fn new(plan: &'a Plan, cx: &'a Context) -> Self {
+        // On a single rank there is nothing to search for.
+        let space = (cx.mesh.ranks() > 1).then(|| Space::new(plan, cx).ok()).flatten();
+        let expected = space.as_ref().map_or(f64::INFINITY, Space::cost);
+        Shape { cx, space, tried: Tried { mesh: cx.mesh.clone(), expected, seconds: None } }
+    }
+
+    fn finish(&mut self, before: &Compiled) -> Result<Compiled, PlanError> {
+        let done = place(before, self.cx, self.space.as_ref());
+        let account = done.as_ref().map(|done| Account::of(&done.plan, &self.cx.machine));
+        self.tried.seconds = Some(account.map_or(f64::INFINITY, |account| account.weighted()));
+        done
+    }
+
+    fn seconds(&self) -> f64 {
+        self.tried.seconds.unwrap_or(f64::INFINITY)
+    }
+}
+
+/// The cheapest plan that was finished.
+struct Best {
+    seconds: f64,
+    done: Result<Compiled, PlanError>,
+}
+
+impl Best {
+    /// Asks about some shapes, finishes the most promising ones, and keeps the cheapest of all.
+    fn among(&mut self, before: &Compiled, contexts: &[Context]) -> Vec<Tried> {
+        let mut shapes: Vec<_> = contexts.iter().map(|cx| Shape::new(&before.plan, cx)).collect();
+        shapes.sort_by(|a, b| a.tried.expected.total_cmp(&b.tried.expected));
+        let mut finished: Vec<f64> = Vec::new();
+        let limit = self.seconds * WORTH;
+        for shape in shapes.iter_mut().filter(|shape| shape.space.is_some()) {
+            let expected = shape.tried.expected;
+            if finished.len() == FINISHED {
+                break;
+            }
+            if finished.iter().any(|known| (known - expected).abs() <= SAME * expected) {
+                continue;
+            }
+            finished.push(expected);
+            let done = shape.finish(before);
+            if shape.seconds() < self.seconds.min(limit) {
+                *self = Best { seconds: shape.seconds(), done };
+            }
+        }
+        shapes.into_iter().map(|shape| shape.tried).collect()
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +153,7 @@ mod tests {
     use super::*;
     use crate::examples::read;
     use crate::machine::Machine;
+    use crate::pipeline::compile;
 
     const PRODUCT: &str = "mesh 1 rank
         let A = (i) <- (j) : f64[4096, 4096]

@@ -15,7 +15,9 @@
 //! | anywhere, marked whole | *transformed* | it cannot be split |
 
 use crate::dtype::Dtype;
+use crate::weights::Weights;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// An operator as the compiler sees it.
@@ -134,7 +136,7 @@ pub struct Factor {
     /// Whether the kernel needs all of it at once.
     pub whole: bool,
     /// Relative cost of each index, where that differs: cuts are balanced by it.
-    pub weights: Option<Arc<Vec<u64>>>,
+    pub weights: Option<Arc<Weights>>,
 }
 
 /// How one dim of one part is made of a factor.
@@ -149,7 +151,7 @@ pub struct Binding {
 }
 
 /// How many elements of a dim belong to each value of a factor.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Spread {
     /// One each.
     One,
@@ -157,6 +159,28 @@ pub enum Spread {
     Uniform(usize),
     /// A running total: value `i` has the elements `table[i]..table[i + 1]`.
     Table(Arc<Vec<usize>>),
+}
+
+impl PartialOrd for Spread {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// One table is not compared with itself: the search sorts by placements, and those of a family
+/// share a long one.
+impl Ord for Spread {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let place = |spread: &Spread| match spread {
+            Spread::One => (0, 0),
+            Spread::Uniform(k) => (1, *k),
+            Spread::Table(_) => (2, 0),
+        };
+        match (self, other) {
+            (Spread::Table(a), Spread::Table(b)) if !Arc::ptr_eq(a, b) => a.cmp(b),
+            _ => place(self).cmp(&place(other)),
+        }
+    }
 }
 
 impl Spread {

@@ -13,7 +13,6 @@ use crate::problem::{Catalog, Formula, Model, Problem, Resolved};
 use crate::run::{Inputs, inputs};
 use crate::runtime::World;
 use adjoin_passes::Mesh;
-use adjoin_passes::search::Pin;
 use std::path::{Path, PathBuf};
 
 /// A problem file that was read, and the ranks that the command line or the file names.
@@ -80,14 +79,8 @@ impl Job {
 
     /// Plans for ranks of the machine that the command line names.
     pub fn planner(&self, ranks: impl Into<Arrangement>) -> Planner {
-        let pins = self.resolved.placements.iter().map(|(subject, wanted)| Pin {
-            subject: subject.value.clone(),
-            wanted: wanted.value.clone(),
-            // What is planned need not use all that the file has.
-            always: false,
-        });
         let planner = Planner::new(ranks).contract(self.contract);
-        planner.machine(self.machine.clone()).pins(pins)
+        planner.machine(self.machine.clone()).pins(self.resolved.pins())
     }
 
     /// The mesh or the ranks that are asked for, else the ranks of the job.

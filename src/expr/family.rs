@@ -17,6 +17,7 @@ use adjoin_passes::Dtype;
 use adjoin_passes::signature::{
     Binding, Cost, Factor, Laws, Linearity, Rule, Signature, Spread, letter,
 };
+use adjoin_passes::weights::Weights;
 use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
@@ -197,13 +198,13 @@ fn whole(parts: &[Vec<usize>], factors: &mut Vec<Factor>) -> Vec<Vec<Binding>> {
 }
 
 /// What each block costs, in thousandths of the dearest; none if all cost the same.
-fn weights(blocks: &[Signature]) -> Option<Arc<Vec<u64>>> {
+fn weights(blocks: &[Signature]) -> Option<Arc<Weights>> {
     let costs: Vec<f64> = blocks.iter().map(|s| s.cost.flops + s.cost.reads).collect();
     let dearest = costs.iter().copied().fold(0.0, f64::max);
     let weight = |c: &f64| ((1000.0 * c / dearest).round() as u64).max(1);
     let weights: Vec<_> = costs.iter().map(weight).collect();
     let uneven = dearest > 0.0 && weights.iter().any(|w| *w != weights[0]);
-    uneven.then(|| Arc::new(weights))
+    uneven.then(|| Arc::new(weights.into()))
 }
 
 fn linearity(blocks: &[Signature]) -> Linearity {

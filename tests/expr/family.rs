@@ -42,7 +42,7 @@ fn it_is_one_leaf_with_a_ragged_factor() {
     assert_eq!(s.check(), Ok(()));
     let counts = Spread::from_counts([1, 2, 3]);
     assert_eq!(s.rule.range, [[Binding::ragged(0, counts)]]);
-    assert_eq!(s.rule.factors[0].weights, Some(Arc::new(vec![333, 667, 1000])));
+    assert_eq!(s.rule.factors[0].weights, Some(Arc::new(vec![333, 667, 1000].into())));
     assert!(s.rule.factors[1].whole);
     assert_eq!(s.cost.flops, 24.0);
     for op in [blocks().block_diag().unwrap(), v.h()] {

@@ -21,6 +21,7 @@ pub struct Buckets {
 /// A variable that was eliminated: the tables over it at that time, and what became of them.
 struct Bucket {
     variable: usize,
+    /// The choices of the variable stand side by side.
     tables: Vec<Table>,
     /// For each of `tables` the bucket that has made it, if one has.
     from: Vec<Option<usize>>,
@@ -37,42 +38,49 @@ struct Bucket {
 impl Buckets {
     /// Eliminates all variables, if no intermediate table is too large.
     pub fn new<'a>(sizes: &[usize], tables: impl Iterator<Item = &'a Table>) -> Option<Self> {
-        let mut live: Vec<(Table, Option<usize>)> =
-            added(tables).into_iter().map(|t| (t, None)).collect();
         let mut constant = 0.0;
-        live.retain(|(t, _)| {
-            constant += if t.variables.is_empty() { t.costs[0] } else { 0.0 };
-            !t.variables.is_empty()
-        });
-        let mut around = neighbourhoods(sizes.len(), live.iter().map(|(t, _)| t));
-        let mut left: BTreeSet<usize> = (0..sizes.len()).collect();
-        let mut out = Buckets { sizes: sizes.to_vec(), list: Vec::new(), constant };
+        let mut live: Vec<Option<(Table, Option<usize>)>> = Vec::new();
+        for table in added(tables, sizes) {
+            if table.variables.is_empty() {
+                constant += table.costs[0];
+            } else {
+                live.push(Some((table, None)));
+            }
+        }
+        let mut around = neighbourhoods(sizes.len(), live.iter().flatten().map(|(t, _)| t));
+        let mut over: Vec<Vec<usize>> = vec![Vec::new(); sizes.len()];
+        for (k, (table, _)) in live.iter().flatten().enumerate() {
+            table.variables.iter().for_each(|&v| over[v].push(k));
+        }
         let joined = |v: usize, around: &[BTreeSet<usize>]| {
             around[v].iter().fold(sizes[v], |n, &w| n.saturating_mul(sizes[w]))
         };
-        while let Some((size, v)) = left.iter().map(|&v| (joined(v, &around), v)).min() {
+        let mut cost: Vec<usize> = (0..sizes.len()).map(|v| joined(v, &around)).collect();
+        let mut left: BTreeSet<(usize, usize)> = (0..sizes.len()).map(|v| (cost[v], v)).collect();
+        let mut out = Buckets { sizes: sizes.to_vec(), list: Vec::new(), constant };
+        while let Some((size, v)) = left.pop_first() {
             if size > LIMIT {
                 return None;
             }
-            left.remove(&v);
-            let (mine, others): (Vec<_>, Vec<_>) =
-                live.into_iter().partition(|(t, _)| t.variables.contains(&v));
-            live = others;
+            let mine = over[v].iter().filter_map(|&k| live[k].take()).collect();
             let near = std::mem::take(&mut around[v]);
             for &w in &near {
                 around[w].remove(&v);
                 around[w].extend(near.iter().filter(|&&u| u != w));
+                left.remove(&(cost[w], w));
+                cost[w] = joined(w, &around);
+                left.insert((cost[w], w));
             }
             let made = out.push(v, mine, near.into_iter().collect());
-            if !made.variables.is_empty() {
-                live.push((made, Some(out.list.len() - 1)));
-            }
+            made.variables.iter().for_each(|&w| over[w].push(live.len()));
+            live.push((!made.variables.is_empty()).then_some((made, Some(out.list.len() - 1))));
         }
         Some(out)
     }
 
     fn push(&mut self, v: usize, mine: Vec<(Table, Option<usize>)>, around: Vec<usize>) -> Table {
-        let (tables, from): (Vec<_>, Vec<_>) = mine.into_iter().unzip();
+        let turn = |(table, from)| (turned(table, v, &self.sizes), from);
+        let (tables, from): (Vec<_>, Vec<_>) = mine.into_iter().map(turn).unzip();
         for (k, child) in from.iter().enumerate().filter_map(|(k, c)| Some((k, (*c)?))) {
             self.list[child].parent = Some((self.list.len(), k));
         }
@@ -89,38 +97,16 @@ impl Buckets {
         self.decode(&BTreeMap::new())
     }
 
-    /// The best choice, where some buckets choose otherwise than they did.
-    fn decode(&self, changed: &BTreeMap<usize, Vec<u32>>) -> Vec<usize> {
+    /// The best choice for all variables but those that are fixed, which together are a bucket and
+    /// all above it, or none.
+    fn decode(&self, fixed: &BTreeMap<usize, usize>) -> Vec<usize> {
         let mut choice = vec![0; self.sizes.len()];
-        for (b, bucket) in self.list.iter().enumerate().rev() {
-            let choices = changed.get(&b).unwrap_or(&bucket.choices);
-            let at = index(&bucket.around, &choice, &self.sizes);
-            choice[bucket.variable] = choices[at] as usize;
+        for bucket in self.list.iter().rev() {
+            let best = || bucket.choices[index(&bucket.around, &choice, &self.sizes)] as usize;
+            let known = fixed.get(&bucket.variable).copied();
+            choice[bucket.variable] = known.unwrap_or_else(best);
         }
         choice
-    }
-
-    /// The best of all in which a variable takes another choice than this one.
-    /// Only what stands between the variable and the end of the sum is eliminated again.
-    pub fn otherwise(&self, variable: usize, choice: usize) -> Vec<usize> {
-        let mut changed = BTreeMap::new();
-        let mut costs = vec![0.0; self.sizes[variable]];
-        costs[choice] = f64::INFINITY;
-        let mut instead = (usize::MAX, Table { variables: vec![variable], costs });
-        let mut at = self.list.iter().position(|b| b.variable == variable);
-        while let Some(b) = at {
-            let bucket = &self.list[b];
-            let kept = bucket.tables.iter().enumerate().filter(|(k, _)| *k != instead.0);
-            let tables: Vec<&Table> = kept.map(|(_, t)| t).chain([&instead.1]).collect();
-            let v = bucket.variable;
-            let (costs, choices) = eliminated(v, &bucket.around, &tables, &self.sizes);
-            let variables = bucket.around.clone();
-            let position = bucket.parent.map_or(usize::MAX, |(_, k)| k);
-            instead = (position, Table { variables, costs });
-            changed.insert(b, choices);
-            at = bucket.parent.map(|(parent, _)| parent);
-        }
-        self.decode(&changed)
     }
 
     /// The best choices of all, the cheapest first.
@@ -160,43 +146,164 @@ impl Buckets {
 
     /// For each variable and each of its choices the least cost of all with that choice.
     /// Buckets hand their tables up as they are eliminated; here the rest of the sum comes down
-    /// again.
-    pub fn marginals(&self) -> Vec<Vec<f64>> {
+    /// again: all that a bucket has, without what came from the one below.
+    pub fn marginals(&self) -> Marginals<'_> {
         let sizes = &self.sizes;
         let mut down: Vec<Option<Table>> = self.list.iter().map(|_| None).collect();
-        let mut out = vec![Vec::new(); sizes.len()];
+        let mut costs = vec![Vec::new(); sizes.len()];
         let all_roots = self.list.iter().filter_map(|b| b.root).sum::<f64>() + self.constant;
         let mut root_of = vec![0; self.list.len()];
+        let mut joint = Vec::new();
         for (b, bucket) in self.list.iter().enumerate().rev() {
             root_of[b] = bucket.parent.map_or(b, |(parent, _)| root_of[parent]);
-            let above = down[b].take();
-            let all: Vec<&Table> = bucket.tables.iter().chain(&above).collect();
             // What hangs on nothing here is owed all the same.
             let rest = all_roots - self.list[root_of[b]].root.unwrap_or(0.0);
-            let mine = project(&all, &[bucket.variable], sizes);
-            out[bucket.variable] = mine.into_iter().map(|c| c + rest).collect();
+            bucket.join(down[b].as_ref(), sizes, &mut joint);
+            let mut mine = vec![f64::INFINITY; sizes[bucket.variable]];
+            joint.chunks(mine.len().max(1)).for_each(|row| take_less(&mut mine, row));
+            costs[bucket.variable] = mine.into_iter().map(|cost| cost + rest).collect();
             for (k, from) in bucket.from.iter().enumerate() {
                 let Some(child) = *from else { continue };
-                let others = bucket.tables.iter().enumerate().filter(|(j, _)| *j != k);
-                let others: Vec<&Table> = others.map(|(_, t)| t).chain(&above).collect();
-                let variables = self.list[child].around.clone();
-                let costs = project(&others, &variables, sizes);
-                down[child] = Some(Table { variables, costs });
+                down[child] = Some(bucket.without(&joint, &bucket.tables[k], sizes));
             }
         }
-        out
+        Marginals { buckets: self, down, costs }
     }
 }
 
-/// Tables over the same variables become one.
-fn added<'a>(tables: impl Iterator<Item = &'a Table>) -> Vec<Table> {
-    let mut at: BTreeMap<&[usize], usize> = BTreeMap::new();
+/// What follows from each choice of each variable.
+pub struct Marginals<'a> {
+    buckets: &'a Buckets,
+    /// For each bucket what the rest of the sum makes of the variables around it.
+    down: Vec<Option<Table>>,
+    /// For each variable and each of its choices the least cost of all.
+    pub costs: Vec<Vec<f64>>,
+}
+
+impl Marginals<'_> {
+    /// The best of all in which a variable takes another choice than this one.
+    /// The variables above it follow, bucket by bucket; what hangs below chooses as it did.
+    pub fn otherwise(&self, variable: usize, choice: usize) -> Vec<usize> {
+        let list = &self.buckets.list;
+        let mut costs = self.costs[variable].clone();
+        costs[choice] = f64::INFINITY;
+        let mut fixed = BTreeMap::from([(variable, least(&costs).1 as usize)]);
+        let mut at = list.iter().position(|b| b.variable == variable);
+        while let Some(b) = at {
+            self.settle(b, &mut fixed);
+            at = list[b].parent.map(|(parent, _)| parent);
+        }
+        self.buckets.decode(&fixed)
+    }
+
+    /// Fixes the variables of a bucket that are not yet, and of those around it.
+    fn settle(&self, b: usize, fixed: &mut BTreeMap<usize, usize>) {
+        let (bucket, sizes) = (&self.buckets.list[b], &self.buckets.sizes);
+        let all = bucket.around.iter().chain([&bucket.variable]);
+        let free: Vec<usize> = all.copied().filter(|v| !fixed.contains_key(v)).collect();
+        let tables: Vec<&Table> = bucket.tables.iter().chain(&self.down[b]).collect();
+        let mut choice = vec![0; sizes.len()];
+        fixed.iter().for_each(|(&v, &c)| choice[v] = c);
+        let count: usize = free.iter().map(|&v| sizes[v]).product();
+        let mut odometer = Odometer::new(&free, &tables, sizes);
+        let firsts: Vec<usize> =
+            tables.iter().map(|t| index(&t.variables, &choice, sizes)).collect();
+        let mut sums = Vec::with_capacity(count);
+        for _ in 0..count {
+            let each = tables.iter().zip(&firsts).zip(&odometer.begins);
+            sums.push(each.map(|((t, first), more)| t.costs[first + more]).sum());
+            odometer.advance();
+        }
+        let mut rest = least(&sums).1 as usize;
+        for &v in free.iter().rev() {
+            fixed.insert(v, rest % sizes[v]);
+            rest /= sizes[v];
+        }
+    }
+}
+
+impl Bucket {
+    /// The sum of all that is known of each combination of the variables around and, innermost, of
+    /// the bucket's own.
+    fn join(&self, above: Option<&Table>, sizes: &[usize], out: &mut Vec<f64>) {
+        let size = sizes[self.variable];
+        let count: usize = self.around.iter().map(|&w| sizes[w]).product();
+        out.clear();
+        out.resize(count * size, 0.0);
+        for table in self.tables.iter().chain(above) {
+            let mut odometer = Odometer::new(&self.around, &[table], sizes);
+            let step = stride(self.variable, &table.variables, sizes);
+            for row in out.chunks_mut(size.max(1)) {
+                add(row, &table.costs[odometer.begins[0]..], step);
+                odometer.advance();
+            }
+        }
+    }
+
+    /// For each combination of the variables of one of its tables the least of the sum without it.
+    /// Where the table is infinite it does not matter what the rest costs.
+    fn without(&self, joint: &[f64], table: &Table, sizes: &[usize]) -> Table {
+        let mut costs = vec![f64::INFINITY; table.costs.len()];
+        let mut odometer = Odometer::new(&self.around, &[table], sizes);
+        let mut rest = vec![0.0; sizes[self.variable]];
+        for row in joint.chunks(rest.len().max(1)) {
+            let mine = odometer.begins[0]..odometer.begins[0] + row.len();
+            let each = row.iter().zip(&table.costs[mine.clone()]);
+            rest.iter_mut().zip(each).for_each(|(rest, (all, own))| *rest = all - own);
+            take_less(&mut costs[mine], &rest);
+            odometer.advance();
+        }
+        Table { variables: table.variables.clone(), costs }
+    }
+}
+
+/// Keeps what is less; what is no number, as the difference of two infinities, is not.
+fn take_less(least: &mut [f64], costs: &[f64]) {
+    least
+        .iter_mut()
+        .zip(costs)
+        .for_each(|(least, &c)| *least = if c < *least { c } else { *least });
+}
+
+/// Adds the costs of a variable's choices that stand so far apart.
+fn add(sums: &mut [f64], costs: &[f64], step: usize) {
+    match step {
+        0 => sums.iter_mut().for_each(|sum| *sum += costs[0]),
+        1 => sums.iter_mut().zip(costs).for_each(|(sum, c)| *sum += c),
+        _ => sums.iter_mut().zip(costs.iter().step_by(step)).for_each(|(sum, c)| *sum += c),
+    }
+}
+
+/// The same table with the choices of a variable side by side.
+fn turned(table: Table, v: usize, sizes: &[usize]) -> Table {
+    if table.variables.last() == Some(&v) {
+        return table;
+    }
+    let mut variables = table.variables.clone();
+    variables.retain(|&w| w != v);
+    let mut costs = Vec::with_capacity(table.costs.len());
+    let mut odometer = Odometer::new(&variables, &[&table], sizes);
+    let step = stride(v, &table.variables, sizes);
+    while costs.len() < table.costs.len() {
+        let each = table.costs[odometer.begins[0]..].iter().step_by(step);
+        costs.extend(each.take(sizes[v]));
+        odometer.advance();
+    }
+    variables.push(v);
+    Table { variables, costs }
+}
+
+/// Tables over the same variables become one; a variable of one choice is none.
+fn added<'a>(tables: impl Iterator<Item = &'a Table>, sizes: &[usize]) -> Vec<Table> {
+    let mut at: BTreeMap<Vec<usize>, usize> = BTreeMap::new();
     let mut out: Vec<Table> = Vec::new();
     for table in tables {
-        let k = *at.entry(&table.variables).or_insert(out.len());
+        let chosen = table.variables.iter().copied().filter(|&v| sizes[v] > 1);
+        let variables: Vec<usize> = chosen.collect();
+        let k = *at.entry(variables.clone()).or_insert(out.len());
         match out.get_mut(k) {
             Some(sum) => sum.costs.iter_mut().zip(&table.costs).for_each(|(a, b)| *a += b),
-            None => out.push(table.clone()),
+            None => out.push(Table { variables, costs: table.costs.clone() }),
         }
     }
     out
@@ -242,12 +349,7 @@ fn eliminated(
     for _ in 0..count {
         sums.fill(0.0);
         for ((table, &begin), &step) in tables.iter().zip(&odometer.begins).zip(&steps) {
-            let each = &table.costs[begin..];
-            if step == 1 {
-                sums.iter_mut().zip(each).for_each(|(sum, c)| *sum += c);
-            } else {
-                sums.iter_mut().zip(each.iter().step_by(step)).for_each(|(sum, c)| *sum += c);
-            }
+            add(&mut sums, &table.costs[begin..], step);
         }
         let (cost, choice) = least(&sums);
         costs.push(cost);
@@ -259,33 +361,13 @@ fn eliminated(
 
 /// The least of some costs; among equals, up to rounding, the first.
 fn least(costs: &[f64]) -> (f64, u32) {
-    let mut best = (f64::INFINITY, 0);
-    for (c, &cost) in costs.iter().enumerate() {
-        if cost < best.0 - best.0.abs().min(1.0) * 1e-12 || best.0.is_infinite() && cost < best.0 {
-            best = (cost, c as u32);
-        }
+    let least = costs.iter().fold(f64::INFINITY, |least, &c| if c < least { c } else { least });
+    if least.is_infinite() {
+        return (least, 0);
     }
-    best
-}
-
-/// The least sum of some tables for each combination of the variables of `scope`, ascending.
-fn project(tables: &[&Table], scope: &[usize], sizes: &[usize]) -> Vec<f64> {
-    let mut rest: Vec<usize> = tables.iter().flat_map(|t| t.variables.iter().copied()).collect();
-    rest.retain(|v| !scope.contains(v));
-    rest.sort_unstable();
-    rest.dedup();
-    let order: Vec<usize> = scope.iter().chain(&rest).copied().collect();
-    let inner: usize = rest.iter().map(|&v| sizes[v]).product();
-    let count: usize = order.iter().map(|&v| sizes[v]).product();
-    let mut odometer = Odometer::new(&order, tables, sizes);
-    let mut out = vec![f64::INFINITY; count / inner.max(1)];
-    for k in 0..count {
-        let each = tables.iter().zip(&odometer.begins);
-        let cost: f64 = each.map(|(t, &begin)| t.costs[begin]).sum();
-        out[k / inner] = out[k / inner].min(cost);
-        odometer.advance();
-    }
-    out
+    let limit = least + least.abs().min(1.0) * 1e-12;
+    let first = costs.iter().position(|&c| c <= limit).unwrap_or(0);
+    (costs[first], first as u32)
 }
 
 /// Counts through the choices of some variables, the last fastest, and knows for each table the

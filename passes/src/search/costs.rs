@@ -1,7 +1,8 @@
 //! The costs of choices, as small tables whose sum is minimised.
 
+use super::fan::Fan;
 use super::tiles::Tile;
-use super::{Choice, Search, Sides, User, Variable, applied};
+use super::{Choice, Search, Sides, Variable, applied};
 use crate::cost::{self, ONCE, Whose, runs};
 use crate::eliminate::Table;
 use crate::ir::{Block, LeafId, Op, Value};
@@ -25,7 +26,7 @@ impl Search<'_> {
                 let cost = |choice: &Choice<'_>| self.work(b, n, choice);
                 tables.push(self.table(&[self.variable(b, n)], weight, &cost));
             }
-            self.moves(b, weight, &mut tables, &mut shared[0]);
+            self.all_moves(b, weight, &mut tables, &mut shared[0]);
             shared[1].extend(self.shared_reductions(b, weight));
         }
         (tables, shared)
@@ -33,20 +34,13 @@ impl Search<'_> {
 
     /// The costs of moving values from where they are made to where they are used.
     /// Who wants a value in the same placement as the user before pays nothing for it.
-    pub(super) fn moves(
-        &self,
-        b: usize,
-        weight: f64,
-        tables: &mut Vec<Table>,
-        shared: &mut Vec<Table>,
-    ) {
+    fn all_moves(&self, b: usize, weight: f64, tables: &mut Vec<Table>, shared: &mut Vec<Table>) {
         let producer = self.plan.blocks[b].definitions();
         for (value, mut users) in self.users(b) {
             users.sort_by_key(|user| self.user_variable(b, *user));
-            let from = (producer[value.index()], value);
-            tables.extend(users.iter().map(|&user| self.edge(b, from, user, weight)));
-            let pairs = users.windows(2);
-            shared.extend(pairs.map(|p| self.shared_move(b, from, (p[0], p[1]), weight)));
+            let fan = Fan::new(self, b, (producer[value.index()], value), &users);
+            tables.extend((0..users.len()).map(|k| fan.edge(self, k, weight)));
+            shared.extend((1..users.len()).map(|k| fan.shared(self, k, weight)));
         }
     }
 
@@ -96,42 +90,6 @@ impl Search<'_> {
         Table { variables: vec![leaf], costs: tiles.iter().enumerate().map(price).collect() }
     }
 
-    /// The cost of moving a value from the node that makes it to one user.
-    pub(super) fn edge(
-        &self,
-        b: usize,
-        (n, value): (usize, Value),
-        user: User,
-        weight: f64,
-    ) -> Table {
-        let cost = |choice: &Choice<'_>| {
-            self.router.cost(&self.made(b, n, value, choice), &self.wanted(b, user, choice))
-        };
-        self.table(&[self.variable(b, n), self.user_variable(b, user)], weight, &cost)
-    }
-
-    /// What the second of two users need not pay if the first wants the same.
-    pub(super) fn shared_move(
-        &self,
-        b: usize,
-        (n, value): (usize, Value),
-        (first, second): (User, User),
-        weight: f64,
-    ) -> Table {
-        let saved = |choice: &Choice<'_>| {
-            let to = self.wanted(b, second, choice);
-            if self.wanted(b, first, choice) != to {
-                return 0.0;
-            }
-            match self.router.cost(&self.made(b, n, value, choice), &to) {
-                cost if cost.is_finite() => -cost,
-                _ => 0.0,
-            }
-        };
-        let users = (self.user_variable(b, first), self.user_variable(b, second));
-        self.table(&[self.variable(b, n), users.0, users.1], weight, &saved)
-    }
-
     /// The table of a cost over the choices of some variables.
     pub(super) fn table(&self, on: &[Option<usize>], weight: f64, cost: &CostOf<'_>) -> Table {
         let mut variables: Vec<_> = on.iter().flatten().copied().collect();
@@ -139,20 +97,19 @@ impl Search<'_> {
         variables.dedup();
         let sizes: Vec<_> = variables.iter().map(|&v| self.variables[v].len()).collect();
         let count: usize = sizes.iter().product();
-        let costs = (0..count).map(|k| {
-            let choice = |v: usize| {
-                let mut rest = k;
-                for (w, &size) in variables.iter().zip(&sizes).rev() {
-                    if *w == v {
-                        return rest % size;
-                    }
-                    rest /= size;
+        let mut at = vec![0; sizes.len()];
+        let mut costs = Vec::with_capacity(count);
+        for _ in 0..count {
+            let choice = |v: usize| variables.iter().position(|&w| w == v).map_or(0, |k| at[k]);
+            costs.push(weight * cost(&choice));
+            for (digit, &size) in at.iter_mut().zip(&sizes).rev() {
+                *digit = (*digit + 1) % size;
+                if *digit > 0 {
+                    break;
                 }
-                0
-            };
-            weight * cost(&choice)
-        });
-        Table { costs: costs.collect(), variables }
+            }
+        }
+        Table { costs, variables }
     }
 
     /// The local work of a node on the rank that has most of it, and the price of its results.

@@ -5,7 +5,10 @@
 //! rows r        the rows of an operator, the first dim of a value; columns likewise
 //! n/(r,c), m    each dim of a value in order, whatever it is called
 //! replicated    nothing is split
+//! n/p@[3,0,9]   a dim of a value, of which the ranks along its axes have so many elements each
 //! ```
+//! The last is how a caller says that an array lies in a layout of his own: the plan takes it as it
+//! lies, moves it where the move is worth its price, and hands a result of the same shape back so.
 //! A stack's name stands for all its blocks.
 //! The search keeps the options that a pin allows; a pin that allows none is an error.
 
@@ -13,8 +16,9 @@ use super::{Search, Variable};
 use crate::error::PlanError;
 use crate::ir::{LeafId, Op};
 use crate::mesh::{Axis, Mesh};
-use crate::placement::{Placement, Split};
-use crate::signature::Rule;
+use crate::placement::{Cut, Placement, Split};
+use crate::signature::{Rule, Spread};
+use std::sync::Arc;
 
 /// A demand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +31,12 @@ pub struct Pin {
     pub always: bool,
 }
 
-/// What is split, and over which axes.
-type Entry = (What, Vec<Axis>);
+/// What is split, over which axes, and how many elements each rank along them has, if that is said.
+struct Entry {
+    what: What,
+    axes: Vec<Axis>,
+    counts: Option<Vec<usize>>,
+}
 
 /// A thing that can be split, as it is written.
 #[derive(Debug, PartialEq)]
@@ -61,7 +69,8 @@ impl Search<'_> {
             self.hold_leaf(leaf, &entries)?;
         }
         for (v, dims, free) in values {
-            self.hold_value(v, &split_dims(&entries, dims.len())?, free)?;
+            let wanted = split_dims(&entries, &dims, &self.cx.mesh)?;
+            self.hold_value(v, &wanted, free)?;
         }
         Ok(())
     }
@@ -110,7 +119,10 @@ impl Search<'_> {
         let name = &self.plan[leaf].name;
         let rule = &self.plan[leaf].signature.rule;
         let mut wanted: Vec<Vec<Axis>> = vec![Vec::new(); rule.factors.len()];
-        for (what, axes) in entries {
+        for Entry { what, axes, counts } in entries {
+            if counts.is_some() {
+                return Err(format!("{name} is an operator: only of values elements are counted"));
+            }
             let f = factor(rule, what).map_err(|why| format!("{name} has {why}"))?;
             if rule.factors[f].whole && !axes.is_empty() {
                 let factor = &rule.factors[f].name;
@@ -139,14 +151,17 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn hold_value(&mut self, v: usize, wanted: &[Vec<Axis>], free: bool) -> Result<(), String> {
+    fn hold_value(&mut self, v: usize, wanted: &[Split], free: bool) -> Result<(), String> {
         let Variable::Class(options) = &mut self.variables[v] else { return Ok(()) };
-        let fits = |p: &Placement| p.splits.iter().map(|s| &s.axes).eq(wanted);
+        let counted = wanted.iter().any(|split| split.cut.is_some());
+        let axes = |splits: &[Split]| splits.iter().map(|s| s.axes.clone()).collect::<Vec<_>>();
+        let alike = |p: &Placement| axes(&p.splits) == axes(wanted);
+        let fits = |p: &Placement| if counted { p.splits == wanted } else { alike(p) };
         let others = options.len();
         options.retain(fits);
         if options.is_empty() && free {
             let mut p = Placement::replicated(wanted.len());
-            p.splits = wanted.iter().map(|axes| Split::over(axes)).collect();
+            p.splits = wanted.to_vec();
             options.push(p);
         }
         match options.len() {
@@ -175,23 +190,51 @@ fn factor(rule: &Rule, what: &What) -> Result<usize, String> {
     }
 }
 
-/// The axes of each dim of a value.
-fn split_dims(entries: &[Entry], dims: usize) -> Result<Vec<Vec<Axis>>, String> {
-    let mut out = vec![Vec::new(); dims];
-    let named = entries.iter().all(|(what, _)| matches!(what, What::Named(_)));
-    if named && !entries.is_empty() && entries.len() != dims {
-        return Err(format!("it names {} dims of {dims}", entries.len()));
+/// How each dim of a value is split.
+fn split_dims(entries: &[Entry], dims: &[usize], mesh: &Mesh) -> Result<Vec<Split>, String> {
+    let mut out = vec![Split::none(); dims.len()];
+    let named = entries.iter().all(|entry| matches!(entry.what, What::Named(_)));
+    if named && !entries.is_empty() && entries.len() != dims.len() {
+        return Err(format!("it names {} dims of {}", entries.len(), dims.len()));
     }
-    for (k, (what, axes)) in entries.iter().enumerate() {
+    for (k, Entry { what, axes, counts }) in entries.iter().enumerate() {
         let d = match what {
             What::Rows => 0,
             What::Columns => 1,
             What::Named(_) => k,
         };
-        let dim = out.get_mut(d).ok_or_else(|| format!("it has {dims} dims"))?;
-        dim.clone_from(axes);
+        let dim = out.get_mut(d).ok_or_else(|| format!("it has {} dims", dims.len()))?;
+        *dim = match counts {
+            Some(counts) => counted(dims[d], axes, counts, mesh)?,
+            None => Split::over(axes),
+        };
     }
     Ok(out)
+}
+
+/// A dim of which each rank along some axes has so many elements: balanced blocks if these are.
+fn counted(n: usize, axes: &[Axis], counts: &[usize], mesh: &Mesh) -> Result<Split, String> {
+    let ranks = mesh.sizes(axes);
+    if counts.len() != ranks {
+        let ranks = if ranks == 1 { "1 rank".into() } else { format!("{ranks} ranks") };
+        return Err(format!(
+            "it counts the elements of {} ranks, and {ranks} share them",
+            counts.len()
+        ));
+    }
+    let sum = counts.iter().try_fold(0_usize, |sum, &count| sum.checked_add(count));
+    if sum != Some(n) {
+        let sum = sum.map_or("too many".into(), |sum| sum.to_string());
+        return Err(format!("its counts sum to {sum}, and there are {n} elements"));
+    }
+    let split = Split::over(axes);
+    let balanced = |k| split.interval(n, mesh, &mesh.coordinates_along(axes, k)).len();
+    if counts.iter().enumerate().all(|(k, &count)| count == balanced(k)) {
+        return Ok(split);
+    }
+    let spread = Spread::from_counts(counts.iter().copied());
+    let cut = Cut { name: String::new(), size: ranks, weights: None, spread };
+    Ok(Split { cut: Some(Arc::new(cut)), ..split })
 }
 
 /// What a text demands; axes of one rank split nothing.
@@ -215,6 +258,10 @@ fn entries(text: &str, mesh: &Mesh) -> Result<Vec<Entry>, String> {
             }
             (What::Named(name.to_owned()), names)
         };
+        let (names, counts) = match names.split_once('@') {
+            Some((names, counts)) => (names, Some(numbers(counts)?)),
+            None => (names, None),
+        };
         let names = names.trim().trim_start_matches('(').trim_end_matches(')');
         let mut axes = Vec::new();
         for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
@@ -226,18 +273,26 @@ fn entries(text: &str, mesh: &Mesh) -> Result<Vec<Entry>, String> {
             used.push(axis);
             axes.extend((mesh.size(axis) > 1).then_some(axis));
         }
-        out.push((what, axes));
+        out.push(Entry { what, axes, counts });
     }
     Ok(out)
 }
 
-/// The text between commas that stand in no parentheses.
+/// The numbers of `[3, 0, 9]`.
+fn numbers(text: &str) -> Result<Vec<usize>, String> {
+    let inner = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let numbers = inner.map(|inner| inner.split(',').map(|n| n.trim().parse().ok()).collect());
+    let wrong = || format!("`{}` is no list of counts such as `[3, 0, 9]`", text.trim());
+    numbers.flatten().ok_or_else(wrong)
+}
+
+/// The text between commas that stand in no parentheses or brackets.
 fn items(text: &str) -> Vec<&str> {
     let (mut depth, mut begin, mut out) = (0_i32, 0, Vec::new());
     for (k, c) in text.char_indices() {
         match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
             ',' if depth == 0 => {
                 out.push(text[begin..k].trim());
                 begin = k + 1;
@@ -305,6 +360,34 @@ mod tests {
         assert_eq!(line("p=4", &[("x", "replicated")], x), "f64[30]");
         assert_eq!(line("r=2,c=3", &[("x", "n/(c,r)")], x), "f64[30/(c,r)]");
         assert_eq!(line("r=2,c=3", &[("x", "rows c"), ("A[0]", "i/r")], x), "f64[30/c]");
+    }
+
+    #[test]
+    fn inputs_lie_as_the_caller_has_them() {
+        let x = "%0 = input x";
+        let layout = [("x", "n/p@[3, 0, 20, 7]"), ("A[0]", "i/p")];
+        assert_eq!(line("p=4", &layout, x), "f64[30/p@q0]");
+        let text = planned("p=4", &layout).unwrap().plan.to_string();
+        assert!(text.contains("cut q0 = 4 spread 3 0 20 7\n"), "{text}");
+        // The first result has the shape of x and is handed over in the same layout.
+        assert!(text.contains("%5 = reduce_scatter p %3        : f64[30/p@q0]"), "{text}");
+        assert_eq!(line("p=4", &[("x", "rows p@[8,8,7,7]")], x), "f64[30/p]");
+        assert_eq!(line("r=2,c=2", &[("x", "n/(r,c)@[0,0,0,30]")], x), "f64[30/(r,c)@q0]");
+        assert_eq!(line("p=1", &[("x", "n/p@[30]")], x), "f64[30]");
+    }
+
+    #[test]
+    fn an_impossible_layout_says_what_is_wrong() {
+        let error = |wanted| planned("p=3", &[("x", wanted)]).unwrap_err();
+        for (wanted, why) in [
+            ("n/p@[10, 21, 0]", "its counts sum to 31, and there are 30 elements"),
+            ("n/p@[10, 20]", "it counts the elements of 2 ranks, and 3 ranks share them"),
+            ("n/p@[10, -1, 21]", "`[10, -1, 21]` is no list of counts such as `[3, 0, 9]`"),
+        ] {
+            assert_eq!(error(wanted), format!("x.on(\"{wanted}\") cannot hold: {why}"));
+        }
+        let error = planned("p=3", &[("A[0]", "i/p@[40, 0, 0]")]).unwrap_err();
+        assert!(error.ends_with("A[0] is an operator: only of values elements are counted"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Reviewed {
 pub fn review(plan: &Plan, cx: &Context) -> Vec<Reviewed> {
     let Ok(space) = Space::new(plan, cx) else { return Vec::new() };
     let least = space.cost().max(f64::MIN_POSITIVE);
-    let runners_up = space.runners_up();
+    let runners_up = space.runners_up(space.marginals().as_ref());
     let several = (0..space.sizes.len()).filter(|&v| space.sizes[v] > 1);
     several
         .filter_map(|v| {

@@ -8,6 +8,7 @@ use crate::mesh::Mesh;
 use crate::placement::{Cut, Placement, Split, Type};
 use crate::signature::{Binding, Factor, Rule, Signature, Spread};
 use crate::spectrum;
+use crate::weights::Weights;
 use std::sync::Arc;
 
 /// Writes plans with the sizes that were found.
@@ -169,7 +170,7 @@ pub(super) fn small_table(table: &[usize], size: usize) -> Vec<usize> {
     out
 }
 
-fn small_weights(weights: &[u64], size: usize) -> Arc<Vec<u64>> {
+fn small_weights(weights: &[u64], size: usize) -> Arc<Weights> {
     let n = weights.len();
     Arc::new((0..size).map(|i| if n == 0 { 1 } else { weights[i * n / size] }).collect())
 }

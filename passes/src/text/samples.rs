@@ -11,6 +11,7 @@ use crate::signature::{
     Binding, Cost, Factor, Laws, Linearity, Rule, Signature, Spread, Typing, letter,
 };
 use crate::text::words;
+use crate::weights::Weights;
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -108,7 +109,7 @@ impl Choices {
         }
     }
 
-    fn weights(&mut self, size: usize) -> Option<Arc<Vec<u64>>> {
+    fn weights(&mut self, size: usize) -> Option<Arc<Weights>> {
         let weighted = self.coin();
         weighted.then(|| Arc::new(self.counts(size).into_iter().map(|n| n as u64).collect()))
     }

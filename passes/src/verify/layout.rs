@@ -6,6 +6,7 @@ use super::node::{At, ensure};
 use crate::ir::Op;
 use crate::mesh::{Axis, Mesh};
 use crate::placement::{Placement, Split, Type};
+use crate::signature::Spread;
 
 /// `regroup-types`
 pub(super) fn types(at: &At) -> Outcome {
@@ -106,15 +107,39 @@ fn same_elements(mesh: &Mesh, d: usize, from: &Type, to: &Type) -> bool {
     if a.axes != b.axes {
         return false;
     }
+    let stride = |ty: &Type| ty.dims.iter().skip(d + 1).product::<usize>();
+    let size = |ty: &Type| ty.dims.get(d).copied().unwrap_or(1);
+    if a.axes.is_empty() || same_cuts((a, size(from), stride(from)), (b, size(to), stride(to))) {
+        return true;
+    }
     let flat = |ty: &Type, split: &Split, at: &[usize]| {
-        let stride: usize = ty.dims.iter().skip(d + 1).product();
-        let own = split.interval(ty.dims.get(d).copied().unwrap_or(1), mesh, at);
-        own.start * stride..own.end * stride
+        let own = split.interval(size(ty), mesh, at);
+        own.start * stride(ty)..own.end * stride(ty)
     };
     coordinates(mesh, &a.axes).all(|at| {
         let (a, b) = (flat(from, a, &at), flat(to, b, &at));
         a == b || (a.is_empty() && b.is_empty())
     })
+}
+
+/// A split of a dim of so many elements, each of which is so many of the flat array.
+type Strided<'a> = (&'a Split, usize, usize);
+
+/// Whether two splits cut the same index alike and spread it over the same flat elements, which is
+/// then so on every mesh.
+fn same_cuts(a: Strided<'_>, b: Strided<'_>) -> bool {
+    let index = |(split, n, _): Strided<'_>| split.cut.as_ref().map_or(n, |cut| cut.size);
+    let weights = |(split, ..): Strided<'_>| split.cut.as_ref().and_then(|c| c.weights.clone());
+    let begin = |(split, _, stride): Strided<'_>, i: usize| {
+        split.cut.as_ref().map_or(i, |cut| cut.spread.at(i)) * stride
+    };
+    let uniform = |(split, ..): Strided<'_>| {
+        split.cut.as_ref().is_none_or(|cut| !matches!(cut.spread, Spread::Table(_)))
+    };
+    let last = index(a);
+    let first = if uniform(a) && uniform(b) { last.min(1) } else { last };
+    let same = |i: usize| begin(a, i) == begin(b, i);
+    last == index(b) && weights(a) == weights(b) && (0..=first).chain([last]).all(same)
 }
 
 /// How many coordinates are compared at most.

@@ -85,7 +85,9 @@ impl<'a> Model<'a> {
                     Body::Formula(formula) => model.operator(formula)?,
                     Body::Built(built) => model.built(built)?,
                 };
-                model.operators[i] = Some(op.named(&operator.name.value));
+                let name = &operator.name.value;
+                let op = resolved.placement(name).map_or(op.clone(), |wanted| op.on(wanted));
+                model.operators[i] = Some(op.named(name));
             }
         }
         Ok(model)

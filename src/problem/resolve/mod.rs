@@ -4,6 +4,7 @@
 mod calls;
 mod names;
 mod order;
+mod placed;
 mod settings;
 mod sort;
 pub(super) mod uses;
@@ -121,14 +122,6 @@ impl Resolved {
             layout,
             contract,
         } = problem;
-        for (name, _) in &placements {
-            let known = arrays.iter().map(|a| &a.name).chain(operators.iter().map(|o| &o.name));
-            if name.value != "x" && !known.into_iter().any(|n| n.value == name.value) {
-                let message = format!("nothing is called `{}`", name.value.escape_debug());
-                return Err(Diagnostic::new(&document, name.span, message, "here")
-                    .help("operators, arrays and the solution x can be placed"));
-            }
-        }
         let operators = operators
             .into_iter()
             .map(|operator| settings::operator(&document, catalog, operator))
@@ -153,6 +146,7 @@ impl Resolved {
         resolved.expressions = sort::check(&resolved, catalog, expressions)?;
         names::check_outputs(&resolved)?;
         uses::check_unused(&resolved)?;
+        placed::check(&resolved)?;
         Ok(resolved)
     }
 

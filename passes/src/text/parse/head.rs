@@ -59,7 +59,7 @@ impl Reader {
             if total(&table).is_none() {
                 return Err(line.fault("weights whose sum fits into 64 bits"));
             }
-            weights = Some(Arc::new(table));
+            weights = Some(Arc::new(table.into()));
         }
         let spread = if line.eat("spread") { self.spread(line, size)? } else { Spread::One };
         let cut = Cut { name: name.clone(), size, weights, spread };

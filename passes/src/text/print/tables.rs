@@ -3,6 +3,7 @@
 use crate::ir::Plan;
 use crate::placement::{Cut, Split};
 use crate::signature::{Factor, Spread};
+use crate::weights::Weights;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,13 +28,13 @@ impl<'a> Tables<'a> {
     }
 
     /// The name under which weights are declared.
-    pub fn weights(&self, size: usize, weights: &Arc<Vec<u64>>) -> &str {
+    pub fn weights(&self, size: usize, weights: &Arc<Weights>) -> &str {
         let found = self.0.iter().find(|c| has_weights(c, size, weights));
         found.map_or("?", |c| &c.name)
     }
 }
 
-fn has_weights(cut: &Cut, size: usize, weights: &Arc<Vec<u64>>) -> bool {
+fn has_weights(cut: &Cut, size: usize, weights: &Arc<Weights>) -> bool {
     cut.size == size && cut.weights.as_ref() == Some(weights)
 }
 

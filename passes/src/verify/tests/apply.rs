@@ -37,7 +37,7 @@ fn apply_tile() {
 fn apply_tile_with_cuts() {
     let ragged = |weights: Option<Vec<u64>>| {
         let mut factor = Factor::free("i", 3);
-        factor.weights = weights.map(Into::into);
+        factor.weights = weights.map(|w| std::sync::Arc::new(w.into()));
         let spread = Spread::from_counts([2, 0, 4]);
         signature(vec![factor], vec![Binding::plain(0)], vec![Binding::ragged(0, spread)])
     };

@@ -74,7 +74,7 @@ impl Draft {
     }
 
     pub fn cut(&mut self, name: &str, size: usize, weights: Option<Vec<u64>>, spread: Spread) {
-        let weights = weights.map(Arc::new);
+        let weights = weights.map(|w| Arc::new(w.into()));
         self.cuts.push(Arc::new(Cut { name: name.into(), size, weights, spread }));
     }
 

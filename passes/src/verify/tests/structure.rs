@@ -223,7 +223,7 @@ fn tiles() {
     d.breaks("tiles");
     let mut d = Draft::new("r=2,c=2");
     let mut weighted = dense(2, 2);
-    weighted.rule.factors[0].weights = Some(vec![1, 2].into());
+    weighted.rule.factors[0].weights = Some(std::sync::Arc::new(vec![1, 2].into()));
     d.leaf("A", weighted, &["/r", ""]);
     d.breaks("tiles");
 }
