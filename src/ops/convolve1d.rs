@@ -185,7 +185,8 @@ impl Shape {
     ) -> Result<Taps<T>, OperatorError> {
         let all = |d: usize| 0..self.filter[d];
         if !self.is_bank() {
-            return Ok(Taps::One(Filter::new(&tile::read(kind, h, &[all(0)])?, self.offset)));
+            let filter = Filter::new(&tile::read(kind, h, &[all(0)])?, self.offset);
+            return Ok(Taps::One(Box::new(filter)));
         }
         let own = |d: usize| {
             if d == self.axis || self.filter[d] == 1 { all(d) } else { tile.factors[d].clone() }
@@ -215,7 +216,7 @@ fn repeated<T: Copy>(values: &[T], dims: &[usize], wanted: &[usize]) -> Vec<T> {
 }
 
 enum Taps<T: Number> {
-    One(Filter<T>),
+    One(Box<Filter<T>>),
     Many(Bank<T>),
 }
 
