@@ -185,7 +185,8 @@ impl Shape {
     ) -> Result<Taps<T>, OperatorError> {
         let all = |d: usize| 0..self.filter[d];
         if !self.is_bank() {
-            return Ok(Taps::One(Filter::new(tile::read(kind, h, &[all(0)])?, self.offset)));
+            let filter = Filter::new(&tile::read(kind, h, &[all(0)])?, self.offset);
+            return Ok(Taps::One(Box::new(filter)));
         }
         let own = |d: usize| {
             if d == self.axis || self.filter[d] == 1 { all(d) } else { tile.factors[d].clone() }
@@ -214,12 +215,12 @@ fn repeated<T: Copy>(values: &[T], dims: &[usize], wanted: &[usize]) -> Vec<T> {
     (0..wanted.iter().product()).map(place).collect()
 }
 
-enum Taps<T> {
-    One(Filter<T>),
+enum Taps<T: Number> {
+    One(Box<Filter<T>>),
     Many(Bank<T>),
 }
 
-struct Convolution<T> {
+struct Convolution<T: Number> {
     taps: Taps<T>,
     axis: usize,
 }
@@ -232,7 +233,7 @@ impl<T: Number> Kernel for Convolution<T> {
         let (inner, group) = (y.inner(self.axis + 1), y.group);
         let from = (tile::window(&x.held[self.axis]), x.data);
         let to = (tile::window(&y.held[self.axis]), y.data);
-        match &self.taps {
+        match &mut self.taps {
             Taps::One(filter) => filter.apply(inner, from, to, acc),
             Taps::Many(bank) => bank.apply(group, from, to, acc),
         }
@@ -242,7 +243,7 @@ impl<T: Number> Kernel for Convolution<T> {
         let (inner, group) = (y.inner(self.axis + 1), y.group);
         let to = (tile::window(&y.held[self.axis]), y.data);
         let from = (tile::window(&x.held[self.axis]), x.data);
-        match &self.taps {
+        match &mut self.taps {
             Taps::One(filter) => filter.adjoint(inner, to, from, acc),
             Taps::Many(bank) => bank.adjoint(group, to, from, acc),
         }

@@ -163,8 +163,9 @@ impl BoxCopy {
         y: &mut [S],
         acc: Acc,
     ) {
-        /// Elements along a side of a tile.
-        const TILE: usize = 16;
+        if self.run == 1 && (a.from, b.to) == (1, 1) && a.extent.min(b.extent) >= TILE {
+            return turned(a, b, at, x, y, acc);
+        }
         let width = if a.extent == 1 { b.extent } else { TILE };
         for a_start in (0..a.extent).step_by(TILE) {
             for b_start in (0..b.extent).step_by(width) {
@@ -188,6 +189,37 @@ impl BoxCopy {
         match acc {
             Acc::Set => y.copy_from_slice(x),
             Acc::Add => y.iter_mut().zip(x).for_each(|(v, &a)| *v += a),
+        }
+    }
+}
+
+/// Elements along a side of a tile.
+const TILE: usize = 16;
+
+/// Two axes of which `a` is contiguous in `x` and `b` in `y`: a tile is read by rows of `x`, turned
+/// in the nearest cache, and written by rows of `y`.
+fn turned<S: Scalar>(a: Axis, b: Axis, at: (isize, isize), x: &[S], y: &mut [S], acc: Acc) {
+    let mut tile = [[S::ZERO; TILE]; TILE];
+    // The last tile of an axis begins before the one before it ends, and writes only what is left.
+    let starts = |n: usize| (0..n).step_by(TILE).map(move |i| (i.min(n - TILE), i));
+    for (i, wanted) in starts(a.extent) {
+        for (j, first) in starts(b.extent) {
+            let (from, to) = b.step(a.step(at, i), j);
+            for k in 0..TILE {
+                let row = (from + k as isize * b.from) as usize;
+                let (row, _) = x[row..].split_first_chunk::<TILE>().expect("a row of the tile");
+                for (column, &value) in tile.iter_mut().zip(row) {
+                    column[k] = value;
+                }
+            }
+            for (k, column) in tile.iter().enumerate().skip(wanted - i) {
+                let start = (to + k as isize * a.to) as usize;
+                let y = &mut y[start..start + TILE][first - j..];
+                match acc {
+                    Acc::Set => y.copy_from_slice(&column[first - j..]),
+                    Acc::Add => y.iter_mut().zip(&column[first - j..]).for_each(|(y, &v)| *y += v),
+                }
+            }
         }
     }
 }

@@ -4,39 +4,38 @@
 //!
 //! Both sides are windows of axes that may have different lengths; what a window lacks counts as
 //! zero in what is read and is left out of what is written.
+//! Long filters go by Fourier transforms, where that is quicker.
 //! A filter may be one for all places or a [`Bank`] with one for each outer and inner index.
 
+mod direct;
+
+mod fourier;
+
+mod choice;
+
+mod bank;
+
 use super::index::Window;
-use super::{Acc, Scalar, combine};
-use std::ops::Range;
+use super::{Acc, Scalar};
+pub use bank::Bank;
+use choice::Sums;
 
-/// The coefficients of a convolution.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Filter<S> {
+/// The coefficients of a convolution, and its scratch.
+#[derive(Clone)]
+pub struct Filter<S: Scalar> {
     /// What rows of `y` read of `x`.
-    forward: Terms<S>,
+    forward: Sums<S>,
     /// What rows of `z` read of `y`.
-    adjoint: Terms<S>,
-}
-
-/// Coefficients of neighbouring rows: the first one reads the row at distance `first`, each of the
-/// others one that is `step` farther.
-#[derive(Clone, Debug, PartialEq)]
-struct Terms<S> {
-    first: isize,
-    step: isize,
-    c: Vec<S>,
+    adjoint: Sums<S>,
 }
 
 impl<S: Scalar> Filter<S> {
     /// The filter `h` whose element `offset` is the one that leaves samples where they are.
-    pub fn new(h: Vec<S>, offset: usize) -> Filter<S> {
-        let offset = offset as isize;
+    pub fn new(h: &[S], offset: usize) -> Filter<S> {
+        let low = offset as isize - h.len() as isize + 1;
+        let backwards = h.iter().rev().copied().collect();
         let conj = h.iter().map(|v| v.conj()).collect();
-        Filter {
-            forward: Terms { first: offset, step: -1, c: h },
-            adjoint: Terms { first: -offset, step: 1, c: conj },
-        }
+        Filter { forward: Sums::new(low, backwards), adjoint: Sums::new(-(offset as isize), conj) }
     }
 
     /// `y (+)= A x` for the rows of `y`'s window from those of `x`'s.
@@ -44,14 +43,8 @@ impl<S: Scalar> Filter<S> {
     /// # Panics
     ///
     /// If the arrays are no windows with the same outer extent.
-    pub fn apply(
-        &self,
-        inner: usize,
-        (from, x): (Window, &[S]),
-        (to, y): (Window, &mut [S]),
-        acc: Acc,
-    ) {
-        sweep(&self.forward, inner, (from, x), (to, y), acc);
+    pub fn apply(&mut self, inner: usize, from: (Window, &[S]), to: (Window, &mut [S]), acc: Acc) {
+        sweep(&mut self.forward, inner, from, to, acc);
     }
 
     /// `z (+)= Aᴴ y` for the rows of `z`'s window from those of `y`'s.
@@ -60,98 +53,29 @@ impl<S: Scalar> Filter<S> {
     ///
     /// If the arrays are no windows with the same outer extent.
     pub fn adjoint(
-        &self,
+        &mut self,
         inner: usize,
-        (to, y): (Window, &[S]),
-        (from, z): (Window, &mut [S]),
+        to: (Window, &[S]),
+        from: (Window, &mut [S]),
         acc: Acc,
     ) {
-        sweep(&self.adjoint, inner, (to, y), (from, z), acc);
+        sweep(&mut self.adjoint, inner, to, from, acc);
     }
 }
 
-/// A filter for each outer and inner index: `h[o, m, c]` in the place of `h[m]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Bank<S> {
-    h: Vec<S>,
-    len: usize,
+fn sweep<S: Scalar>(
+    sums: &mut Sums<S>,
     inner: usize,
-    offset: usize,
-}
-
-impl<S: Scalar> Bank<S> {
-    /// The filters `h`, an array `[outer, len, inner]`.
-    ///
-    /// # Panics
-    ///
-    /// If `h` does not consist of such filters.
-    pub fn new(h: Vec<S>, len: usize, inner: usize, offset: usize) -> Bank<S> {
-        assert!(h.is_empty() || h.len().is_multiple_of(len * inner), "filters of {len} elements");
-        Bank { h, len, inner, offset }
+    (from, x): (Window, &[S]),
+    (to, y): (Window, &mut [S]),
+    acc: Acc,
+) {
+    let (from_size, to_size) = planes(inner, (from, x.len()), (to, y.len()));
+    if from_size == 0 || to_size == 0 {
+        return acc.prepare(y);
     }
-
-    /// `y (+)= A x`; each inner index stands for `group` neighbouring elements.
-    pub fn apply(
-        &self,
-        group: usize,
-        (from, x): (Window, &[S]),
-        (to, y): (Window, &mut [S]),
-        acc: Acc,
-    ) {
-        self.sweep(false, group, (from, x), (to, y), acc);
-    }
-
-    /// `z (+)= Aᴴ y`; each inner index stands for `group` neighbouring elements.
-    pub fn adjoint(
-        &self,
-        group: usize,
-        (to, y): (Window, &[S]),
-        (from, z): (Window, &mut [S]),
-        acc: Acc,
-    ) {
-        self.sweep(true, group, (to, y), (from, z), acc);
-    }
-
-    fn sweep(
-        &self,
-        adjoint: bool,
-        group: usize,
-        (from, x): (Window, &[S]),
-        (to, y): (Window, &mut [S]),
-        acc: Acc,
-    ) {
-        acc.prepare(y);
-        let row = self.inner * group;
-        let (from_size, to_size) = planes(row, (from, x.len()), (to, y.len()));
-        if from_size == 0 || to_size == 0 {
-            return;
-        }
-        let filters = self.h.chunks_exact(self.len * self.inner);
-        let sides = x.chunks_exact(from_size).zip(y.chunks_exact_mut(to_size));
-        for (h, (x, y)) in filters.zip(sides) {
-            for (i, out) in y.chunks_exact_mut(row).enumerate() {
-                for (m, h) in h.chunks_exact(self.inner).enumerate() {
-                    let shift = self.offset as isize - m as isize;
-                    let shift = if adjoint { -shift } else { shift };
-                    let read = (to.start + i).checked_add_signed(shift);
-                    if let Some(at) = read.and_then(|j| from.local(j)) {
-                        multiply(h, adjoint, group, &x[at * row..][..row], out);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// `y[c] += h[c] x[c]` for groups of elements.
-fn multiply<S: Scalar>(h: &[S], conj: bool, group: usize, x: &[S], y: &mut [S]) {
-    if group == 1 {
-        let terms = y.iter_mut().zip(h).zip(x);
-        return terms.for_each(|((y, h), &x)| *y += h.conj_if(conj) * x);
-    }
-    for ((h, x), y) in h.iter().zip(x.chunks_exact(group)).zip(y.chunks_exact_mut(group)) {
-        let h = h.conj_if(conj);
-        y.iter_mut().zip(x).for_each(|(y, &x)| *y += h * x);
+    for (x, y) in x.chunks_exact(from_size).zip(y.chunks_exact_mut(to_size)) {
+        sums.plane(inner, (from, x), (to, y), acc);
     }
 }
 
@@ -165,113 +89,13 @@ fn planes(inner: usize, from: (Window, usize), to: (Window, usize)) -> (usize, u
     (from_size, to_size)
 }
 
-/// Terms of one pass over a stretch of `y`.
-const GROUP: usize = 8;
-
-fn sweep<S: Scalar>(
-    terms: &Terms<S>,
-    inner: usize,
-    (from, x): (Window, &[S]),
-    (to, y): (Window, &mut [S]),
-    acc: Acc,
-) {
-    let (from_size, to_size) = planes(inner, (from, x.len()), (to, y.len()));
-    if from_size == 0 || to_size == 0 {
-        return acc.prepare(y);
-    }
-    for (x, y) in x.chunks_exact(from_size).zip(y.chunks_exact_mut(to_size)) {
-        for (rows, columns) in tiles(to, inner) {
-            let start = (rows.start - to.start) * inner + columns.start;
-            let end = (rows.end - 1 - to.start) * inner + columns.end;
-            let side = Side { from, inner, columns };
-            side.tile(terms, x, rows, &mut y[start..end], acc);
-        }
-    }
-}
-
-/// Stretches of `y`: several rows that are short, or a part of the columns of one, so that a
-/// stretch stays in the nearest cache while all terms are added to it.
-fn tiles(to: Window, inner: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
-    /// Elements of a stretch.
-    const LEN: usize = 2048;
-    let step = (LEN / inner).max(1);
-    (0..inner).step_by(LEN).flat_map(move |start| {
-        let columns = start..if step > 1 { inner } else { inner.min(start + LEN) };
-        let rows = (to.start..to.end()).step_by(step);
-        rows.map(move |i| (i..to.end().min(i + step), columns.clone()))
-    })
-}
-
-/// Where the rows that are read lie, and which of their columns.
-struct Side {
-    from: Window,
-    inner: usize,
-    columns: Range<usize>,
-}
-
-impl Side {
-    /// All terms of the rows `rows`, of which `y` holds the columns.
-    fn tile<S: Scalar>(
-        &self,
-        terms: &Terms<S>,
-        x: &[S],
-        rows: Range<usize>,
-        y: &mut [S],
-        acc: Acc,
-    ) {
-        acc.prepare(y);
-        for (k, c) in terms.c.chunks(GROUP).enumerate() {
-            let shift = |k: usize| terms.first + terms.step * k as isize;
-            let first = k * GROUP;
-            let ends = [shift(first), shift(first + c.len() - 1)];
-            let (low, high) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
-            let common = self.reading(low, &rows).start..self.reading(high, &rows).end;
-            let common = common.start..common.end.max(common.start);
-            if !common.is_empty() {
-                let xs: [&[S]; GROUP] = std::array::from_fn(|n| {
-                    let at = common.start.wrapping_add_signed(shift(first + n.min(c.len() - 1)));
-                    &x[(at - self.from.start) * self.inner + self.columns.start..]
-                });
-                let out = self.stretch(&rows, &common);
-                let xs = xs.map(|x| &x[..out.len()]);
-                combine::linear(c, &xs[..c.len()], &mut y[out], Acc::Add);
-            }
-            for (n, &c) in c.iter().enumerate() {
-                let shift = shift(first + n);
-                let read = self.reading(shift, &rows);
-                let before = read.start..read.end.min(common.start);
-                let after = read.start.max(common.end)..read.end;
-                let single = if common.is_empty() { [read, 0..0] } else { [before, after] };
-                for part in single.into_iter().filter(|part| !part.is_empty()) {
-                    let at = part.start.wrapping_add_signed(shift) - self.from.start;
-                    let x = &x[at * self.inner + self.columns.start..];
-                    let out = &mut y[self.stretch(&rows, &part)];
-                    out.iter_mut().zip(x).for_each(|(y, &x)| *y += c * x);
-                }
-            }
-        }
-    }
-
-    /// Those of `rows` for which the row at a distance of `shift` is present.
-    fn reading(&self, shift: isize, rows: &Range<usize>) -> Range<usize> {
-        let clamp = |at: usize| {
-            let row = (at as isize - shift).max(0) as usize;
-            row.clamp(rows.start, rows.end)
-        };
-        clamp(self.from.start)..clamp(self.from.end())
-    }
-
-    /// The elements of `part` in those of `rows`.
-    fn stretch(&self, rows: &Range<usize>, part: &Range<usize>) -> Range<usize> {
-        let start = (part.start - rows.start) * self.inner;
-        start..start + (part.len() - 1) * self.inner + self.columns.len()
-    }
-}
-
 #[cfg(test)]
 mod checks {
+    use super::direct::Taps;
+    use super::fourier::Fourier;
     use super::*;
     use crate::host::testing::{assert_close, assert_dots, values};
+    use std::ops::Range;
 
     /// Lengths of both axes, of the filter, its offset, and the windows of both sides.
     type Shape = ([usize; 4], Range<usize>, Range<usize>);
@@ -287,6 +111,7 @@ mod checks {
             ([5, 5, 4, 0], 0..5, 2..2),
             ([5, 5, 1, 0], 3..3, 0..5),
             ([300, 300, 30, 11], 0..300, 0..300),
+            ([700, 700, 520, 300], 2..700, 0..691),
         ]
     }
 
@@ -301,11 +126,11 @@ mod checks {
 
     pub fn windows_match_the_definition<S: Scalar>() {
         for ([_, _, len, offset], from, to) in shapes() {
-            for (outer, inner) in [(1, 1), (2, 3), (1, 2500), (0, 2), (2, 0)] {
+            for (outer, inner) in [(1, 1), (2, 3), (1, 16), (2, 53), (1, 100), (0, 2), (2, 0)] {
                 let h: Vec<S> = values(1, len);
                 let x: Vec<S> = values(2, outer * from.len() * inner);
                 let u: Vec<S> = values(3, outer * to.len() * inner);
-                let filter = Filter::new(h.clone(), offset);
+                let mut filter = Filter::new(&h, offset);
                 let (from, to) = (window(&from), window(&to));
                 let mut y: Vec<S> = values(4, u.len());
                 let mut want = y.clone();
@@ -330,6 +155,48 @@ mod checks {
         }
     }
 
+    /// With blocks that are shorter and longer than the rows, and that end with them.
+    pub fn transforms_give_the_sums_term_by_term<S: Scalar>() {
+        for ([_, _, len, offset], from, to) in shapes() {
+            let (from, to) = (window(&from), window(&to));
+            for (inner, nfft) in [(1, len), (3, len + 1), (19, len + to.len), (1, 2 * len + 3)] {
+                let h: Vec<S> = values(1, len);
+                let x: Vec<S> = values(2, from.len * inner);
+                let taps = Taps::new(offset as isize - len as isize + 1, h);
+                let start: Vec<S> = values(3, to.len * inner);
+                for acc in [Acc::Set, Acc::Add] {
+                    let (mut y, mut want) = (start.clone(), start.clone());
+                    let mut padded = Vec::new();
+                    taps.plane(inner, (from, &x), (to, &mut want), &mut padded, acc);
+                    Fourier::new(&taps, nfft).plane(inner, (from, &x), (to, &mut y), acc);
+                    assert_close(&y, &want);
+                }
+            }
+        }
+    }
+
+    /// Rows and columns that are computed alone, and in blocks of any size.
+    pub fn bits_of_terms_do_not_depend_on_windows<S: Scalar>() {
+        let (n, h): (usize, Vec<S>) = (45, values(1, 13));
+        let taps = Taps::new(-6, h);
+        let (all, mut padded) = (window(&(0..n)), Vec::new());
+        for inner in [1, 3, 16, 37, 100] {
+            let x: Vec<S> = values(2, n * inner);
+            let mut whole = vec![S::ZERO; n * inner];
+            taps.plane(inner, (all, &x), (all, &mut whole), &mut padded, Acc::Set);
+            for rows in [0..1, 0..8, 3..20, 30..45, 44..45] {
+                let mut y: Vec<S> = vec![S::ONE; rows.len() * inner];
+                let to = (window(&rows), &mut y[..]);
+                taps.plane(inner, (all, &x), to, &mut padded, Acc::Set);
+                assert_eq!(y, whole[rows.start * inner..rows.end * inner]);
+            }
+            let column: Vec<S> = (0..n).map(|i| x[i * inner + inner / 2]).collect();
+            let mut y = vec![S::ZERO; n];
+            taps.plane(1, (all, &column), (all, &mut y), &mut padded, Acc::Set);
+            assert!((0..n).all(|i| y[i] == whole[i * inner + inner / 2]));
+        }
+    }
+
     pub fn a_bank_is_a_filter_for_each_place<S: Scalar>() {
         for ([_, _, len, offset], from, to) in shapes() {
             for (outer, inner, group) in [(1, 1, 1), (2, 3, 1), (3, 2, 4), (0, 2, 1)] {
@@ -340,7 +207,7 @@ mod checks {
                 let mut want = vec![S::ZERO; u.len()];
                 for (o, c) in (0..outer).flat_map(|o| (0..row).map(move |c| (o, c))) {
                     let own = |m: usize| h[(o * len + m) * inner + c / group];
-                    let filter = Filter::new((0..len).map(own).collect(), offset);
+                    let mut filter = Filter::new(&(0..len).map(own).collect::<Vec<S>>(), offset);
                     let column = |j: usize| x[(o * from.len + j) * row + c];
                     let line: Vec<S> = (0..from.len).map(column).collect();
                     let mut out = vec![S::ZERO; to.len];
@@ -364,6 +231,20 @@ mod checks {
 mod tests {
     crate::host::testing::each_type!(
         windows_match_the_definition
+        transforms_give_the_sums_term_by_term
+        bits_of_terms_do_not_depend_on_windows
         a_bank_is_a_filter_for_each_place
     );
+
+    #[test]
+    fn long_filters_of_many_rows_are_transformed() {
+        use super::choice::samples;
+        assert_eq!(samples(5, 100_000, false), None);
+        assert_eq!(samples(41, 256, false), None);
+        let block = samples(1000, 100_000, false).unwrap();
+        assert!((2000..100_000).contains(&block));
+        // One block is enough for what is read.
+        assert!(samples(1500, 2000, true).is_some_and(|n| (3500..=4096).contains(&n)));
+        assert_eq!(samples(0, 5, false), None);
+    }
 }

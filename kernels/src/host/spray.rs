@@ -126,11 +126,14 @@ impl<R: Real> Spray<R> {
             for r in 0..receivers {
                 let trace = (s * receivers + r) * samples * group;
                 let trace = &y[trace..trace + samples * group];
-                pair(trace.iter().skip(g).step_by(group), &mut self.pairs);
+                // A trace alone is kept close together.
+                let pairs = &mut self.pairs.as_flattened_mut()[..samples.max(1)];
+                pair(trace.iter().skip(g).step_by(group), pairs);
                 for begin in (0..self.points).step_by(BLOCK) {
                     let end = self.points.min(begin + BLOCK);
                     self.locate(s, r, begin..end, &mut block);
-                    gather(&block, &self.pairs, &mut self.column[begin..end]);
+                    let pairs = &self.pairs.as_flattened()[..samples.max(1)];
+                    gather(&block, pairs, &mut self.column[begin..end]);
                 }
             }
         }
@@ -223,11 +226,12 @@ fn put<R: Real>(block: &Block<R>, i: usize, x: R, k: usize, pairs: &mut [[[R; 2]
 
 multiversion! {
     /// Adds to points what their traces have there.
-    fn gather {R: Real} {R} (block: &Block<R>, pairs: &[[[R; 2]; SIDE]], x: &mut [R]) {
-        for (i, x) in x.iter_mut().enumerate() {
-            let [here, step] = pairs[block.at[i] as usize][0];
-            let value = block.part[i].fused::<FMA>(step, here);
-            *x = block.weight[i].fused::<FMA>(value, *x);
+    fn gather {R: Real} {R} (block: &Block<R>, pairs: &[[R; 2]], x: &mut [R]) {
+        let known = block.at.iter().zip(&block.part).zip(&block.weight);
+        for (x, ((&at, part), weight)) in x.iter_mut().zip(known) {
+            let [here, step] = pairs[at as usize];
+            let value = part.fused::<FMA>(step, here);
+            *x = weight.fused::<FMA>(value, *x);
         }
     }
 }
@@ -249,16 +253,16 @@ fn unpair<'a, R: Real>(
 }
 
 /// A trace as pairs of a sample and the step to the next; nothing is at the last sample.
-fn pair<'a, R: Real>(trace: impl Iterator<Item = &'a R>, pairs: &mut [[[R; 2]; SIDE]]) {
+fn pair<'a, R: Real>(trace: impl Iterator<Item = &'a R>, pairs: &mut [[R; 2]]) {
     let mut before: Option<R> = None;
     for (t, &y) in trace.enumerate() {
         if let Some(before) = before {
-            pairs[t - 1][0] = [before, y - before];
+            pairs[t - 1] = [before, y - before];
         }
         before = Some(y);
     }
     if let Some(last) = pairs.last_mut() {
-        last[0] = [R::ZERO; 2];
+        *last = [R::ZERO; 2];
     }
 }
 
