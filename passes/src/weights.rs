@@ -12,6 +12,9 @@ use std::hash::{Hash, Hasher};
 use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The ends of pieces by range and number.
+type Known = BTreeMap<(usize, usize, usize), Arc<Vec<usize>>>;
+
 /// The cost of each value of an index.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -19,7 +22,7 @@ pub struct Weights {
     of: Vec<u64>,
     /// For the first and last value of a range and a number of pieces, where each piece ends.
     #[serde(skip)]
-    ends: Mutex<BTreeMap<(usize, usize, usize), Arc<Vec<usize>>>>,
+    ends: Mutex<Known>,
 }
 
 impl Weights {

@@ -203,7 +203,9 @@ impl Marginals<'_> {
         let free: Vec<usize> = all.copied().filter(|v| !fixed.contains_key(v)).collect();
         let tables: Vec<&Table> = bucket.tables.iter().chain(&self.down[b]).collect();
         let mut choice = vec![0; sizes.len()];
-        fixed.iter().for_each(|(&v, &c)| choice[v] = c);
+        for (&v, &c) in fixed.iter() {
+            choice[v] = c;
+        }
         let count: usize = free.iter().map(|&v| sizes[v]).product();
         let mut odometer = Odometer::new(&free, &tables, sizes);
         let firsts: Vec<usize> =

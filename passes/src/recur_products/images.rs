@@ -172,7 +172,7 @@ fn updates(block: &Block) -> Vec<(Update, Value)> {
         let is_old = |v: Value| node(v).op == Op::Get(state);
         let (minus, factor, change) = match (&node(next).op, node(next).args.as_slice()) {
             (Op::Axpy, &[a, d, y]) if is_old(y) => (false, Some(a), d),
-            (Op::Add, &[y, d]) | (Op::Add, &[d, y]) if is_old(y) => scaled(block, &made, d, false),
+            (Op::Add, &[y, d] | &[d, y]) if is_old(y) => scaled(block, &made, d, false),
             (Op::Sub, &[y, d]) if is_old(y) => scaled(block, &made, d, true),
             _ => return None,
         };

@@ -109,7 +109,7 @@ impl Search<'_> {
                 }
             }
         }
-        Table { costs, variables }
+        Table { variables, costs }
     }
 
     /// The local work of a node on the rank that has most of it, and the price of its results.
