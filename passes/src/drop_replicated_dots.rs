@@ -51,9 +51,9 @@ impl Pass for DropReplicatedDots {
         if plain == gathers {
             return Ok(plain);
         }
-        let (few, fewer) = (calls(&plain, cx)?, calls(&gathers, cx)?);
-        let blocks = plain.blocks.iter_mut().zip(gathers.blocks).zip(few.into_iter().zip(fewer));
-        for ((block, other), _) in blocks.filter(|(_, (few, fewer))| fewer < few) {
+        let counts = calls(&plain, cx)?.into_iter().zip(calls(&gathers, cx)?);
+        let blocks = plain.blocks.iter_mut().zip(gathers.blocks).zip(counts);
+        for ((block, other), _) in blocks.filter(|(_, (before, after))| after < before) {
             *block = other;
         }
         Ok(plain)
