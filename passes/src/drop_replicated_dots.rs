@@ -16,15 +16,19 @@
 //! comm 0 calls, 0 B per rank
 //! ```
 //! A value that is split, and is gathered for somebody else, is replicated as well: its scalar
-//! products are taken after that, where the machine's model says that the longer sum costs less
-//! than a call.
+//! products are taken after that where a block then has fewer calls, once reductions share them,
+//! and the machine's model says that the longer sum costs less than a call.
 //! Numerics class: F.
 
 use crate::error::PlanError;
 use crate::ir::{Block, Node, Op, Plan, Value};
 use crate::machine::bytes;
+use crate::merge_dots::MergeDots;
+use crate::merge_vectors::MergeVectors;
 use crate::mesh::Axis;
 use crate::pipeline::{Context, Numerics, Pass, reordered};
+use crate::ride_reductions::RideReductions;
+use crate::traffic::Traffic;
 
 /// The pass.
 pub struct DropReplicatedDots;
@@ -39,12 +43,31 @@ impl Pass for DropReplicatedDots {
     }
 
     fn run(&self, plan: &Plan, cx: &Context) -> Result<Plan, PlanError> {
-        let blocks = plan.blocks.iter().map(|block| dropped(plan, block, cx)).collect();
-        Ok(Plan { blocks, ..plan.clone() })
+        let with = |gathers: bool| {
+            let blocks = plan.blocks.iter().map(|block| dropped(plan, block, cx, gathers));
+            Plan { blocks: blocks.collect(), ..plan.clone() }
+        };
+        let (mut plain, gathers) = (with(false), with(true));
+        if plain == gathers {
+            return Ok(plain);
+        }
+        let counts = calls(&plain, cx)?.into_iter().zip(calls(&gathers, cx)?);
+        let blocks = plain.blocks.iter_mut().zip(gathers.blocks).zip(counts);
+        for ((block, other), _) in blocks.filter(|(_, (before, after))| after < before) {
+            *block = other;
+        }
+        Ok(plain)
     }
 }
 
-fn dropped(plan: &Plan, block: &Block, cx: &Context) -> Block {
+/// How many calls each block has once reductions share them.
+fn calls(plan: &Plan, cx: &Context) -> Result<Vec<usize>, PlanError> {
+    let passes: [&dyn Pass; 3] = [&MergeVectors, &RideReductions, &MergeDots];
+    let shared = passes.iter().try_fold(plan.clone(), |plan, pass| pass.run(&plan, cx))?;
+    Ok(shared.blocks.iter().map(|block| Traffic::of(&plan.mesh, block).calls).collect())
+}
+
+fn dropped(plan: &Plan, block: &Block, cx: &Context, gathers: bool) -> Block {
     let defined = block.definitions();
     let mut out = block.clone();
     for (n, node) in block.nodes.iter().enumerate() {
@@ -55,8 +78,10 @@ fn dropped(plan: &Plan, block: &Block, cx: &Context) -> Block {
         if block.ty(*arg).placement.pending != *axes {
             continue;
         }
-        let whole =
-            |&v: &Value| unsliced(block, &defined, v, axes).or_else(|| gathered(block, v, axes));
+        let whole = |&v: &Value| {
+            unsliced(block, &defined, v, axes)
+                .or_else(|| gathers.then(|| gathered(block, v, axes)).flatten())
+        };
         let whole: Option<Vec<_>> = dot.args.iter().map(whole).collect();
         let Some(args) = whole.filter(|args| pays(plan, block, cx, (axes, &dot.args, args))) else {
             continue;
@@ -166,6 +191,13 @@ mod tests {
         %4 = scale %2 %3                : f64[6/p]
         ");
         assert!(unchanged(&DropReplicatedDots, &step(1 << 22)));
+        // Where another number is reduced at the same time, the call is there anyway.
+        let other = "%6 = input y : f64[6/p]
+                %7 = dot %6 %6 : f64[] +p
+                %8 = all_reduce p %7 : f64[]
+                %1 = dot";
+        let two = step(4).replace("%1 = dot", other).replace("return %5", "return %5 %8");
+        assert!(unchanged(&DropReplicatedDots, &two));
     }
 
     #[test]
