@@ -93,9 +93,18 @@ fn gemv_rows<S: Scalar, const ROWS: usize>(
     acc: Acc,
 ) -> usize {
     let rows: [&[S]; ROWS] = from_fn(|r| a.row(i + r, 0..a.cols));
-    let sums = dot::row_dots(rows, x, a.conj);
+    let sums = dot::row_dots(rows, x, (a.conj, beyond::<S>(ROWS * a.stride)));
     y[i..i + ROWS].iter_mut().zip(sums).for_each(|(slot, sum)| acc.put(slot, sum));
     ROWS
+}
+
+/// How far ahead of a group of rows to ask for what follows, if the group is so short that the
+/// machine, which looks ahead within streams, has hardly noticed it when it ends.
+fn beyond<S>(group: usize) -> usize {
+    /// Bytes that are on their way.
+    const WAY: usize = 8 << 10;
+    let bytes = group * size_of::<S>();
+    if (1..2 * WAY).contains(&bytes) { WAY.div_ceil(bytes) * group } else { 0 }
 }
 
 fn gemv_adjoint<S: Scalar>(a: Matrix<'_, S>, y: &[S], z: &mut [S], acc: Acc) {
@@ -103,7 +112,7 @@ fn gemv_adjoint<S: Scalar>(a: Matrix<'_, S>, y: &[S], z: &mut [S], acc: Acc) {
     const COLUMNS: usize = 2048;
     // The rows after a panel belong to the next one, which is applied soon.
     let below = a.rows * a.stride;
-    let ahead = if a.data.len() > below { below } else { 0 };
+    let ahead = if a.data.len() > below { below } else { beyond::<S>(8 * a.stride) };
     acc.prepare(z);
     for start in (0..a.cols).step_by(COLUMNS) {
         let columns = start..a.cols.min(start + COLUMNS);

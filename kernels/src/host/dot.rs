@@ -2,7 +2,7 @@
 //! precision over blocks.
 
 use super::simd::versions;
-use super::vectors::Vector;
+use super::vectors::{Vector, prefetch};
 use super::{Real, Scalar, reals};
 use num_complex::Complex;
 
@@ -77,32 +77,34 @@ fn tree(at: usize, len: usize, block: &impl Fn(usize, usize) -> Complex<f64>) ->
 }
 
 fn real_block<R: Real>(x: &[R], y: &[R]) -> Complex<f64> {
-    Complex::new(real_dots::<R, 1, 4>(y, [x])[0].to_f64(), 0.0)
+    Complex::new(real_dots::<R, 1, 4>(y, [x], 0)[0].to_f64(), 0.0)
 }
 
 fn block<S: Scalar>(x: &[S], y: &[S], conj: bool) -> Complex<f64> {
-    sums::<S, 1, 4>([x], y, conj)[0].to_c128()
+    sums::<S, 1, 4>([x], y, (conj, 0))[0].to_c128()
 }
 
 /// `Σ row x` for each of `rows`, with the conjugates of the rows if `conj`, in the precision of
 /// the elements; several rows share the reading of `x`, and each is summed as if it were alone.
+///
+/// What lies `ahead` elements after each row is asked for meanwhile, if that is not zero.
 pub(crate) fn row_dots<S: Scalar, const ROWS: usize>(
     rows: [&[S]; ROWS],
     x: &[S],
-    conj: bool,
+    (conj, ahead): (bool, usize),
 ) -> [S; ROWS] {
-    sums::<S, ROWS, 1>(rows, x, conj)
+    sums::<S, ROWS, 1>(rows, x, (conj, ahead * S::PARTS))
 }
 
 /// [`row_dots`] with so many registers of sums for each row.
 fn sums<S: Scalar, const ROWS: usize, const DEPTH: usize>(
     rows: [&[S]; ROWS],
     x: &[S],
-    conj: bool,
+    (conj, ahead): (bool, usize),
 ) -> [S; ROWS] {
     let parts = rows.map(|row| reals(row));
     if S::COMPLEX {
-        let sums = complex_dots::<S::Real, ROWS, DEPTH>(reals(x), parts);
+        let sums = complex_dots::<S::Real, ROWS, DEPTH>(reals(x), parts, ahead);
         sums.map(|[direct, alternating, crossed, crossed_alternating]| {
             // `alternating` counts the products of imaginary parts negatively.
             if conj {
@@ -112,7 +114,7 @@ fn sums<S: Scalar, const ROWS: usize, const DEPTH: usize>(
             }
         })
     } else {
-        let sums = real_dots::<S::Real, ROWS, DEPTH>(reals(x), parts);
+        let sums = real_dots::<S::Real, ROWS, DEPTH>(reals(x), parts, ahead);
         sums.map(|sum| S::from_parts(sum, sum))
     }
 }
@@ -122,7 +124,7 @@ const MOST: usize = 16;
 
 versions! {
     fn real_dots {R: Real, const ROWS: usize, const DEPTH: usize} {R, ROWS, DEPTH}
-    (x: &[R], rows: [&[R]; ROWS]) -> [R; ROWS] {
+    (x: &[R], rows: [&[R]; ROWS], ahead: usize) -> [R; ROWS] {
         let n = x.len();
         let mut from = [x.as_ptr(); ROWS];
         for r in 0..ROWS {
@@ -140,6 +142,11 @@ versions! {
                     for r in 0..ROWS {
                         let row = V::load(from[r].add(at + d * V::LANES));
                         sums[r][d] = row.fused(v, sums[r][d]);
+                    }
+                }
+                if ahead > 0 {
+                    for row in from {
+                        prefetch(row.wrapping_add(at + ahead));
                     }
                 }
                 at += DEPTH * V::LANES;
@@ -171,7 +178,7 @@ versions! {
     /// For each row of pairs: `Σ (rr + ii)`, `Σ (rr - ii)`, `Σ (ri + ir)` and `Σ (ri - ir)`, the
     /// first letter a part of the row and the second a part of `x`.
     fn complex_dots {R: Real, const ROWS: usize, const DEPTH: usize} {R, ROWS, DEPTH}
-    (x: &[R], rows: [&[R]; ROWS]) -> [[R; 4]; ROWS] {
+    (x: &[R], rows: [&[R]; ROWS], ahead: usize) -> [[R; 4]; ROWS] {
         let n = x.len();
         let mut from = [x.as_ptr(); ROWS];
         for r in 0..ROWS {
@@ -191,6 +198,11 @@ versions! {
                         let row = V::load(from[r].add(at + d * V::LANES));
                         straight[r][d] = row.fused(v, straight[r][d]);
                         crossed[r][d] = row.fused(w, crossed[r][d]);
+                    }
+                }
+                if ahead > 0 {
+                    for row in from {
+                        prefetch(row.wrapping_add(at + ahead));
                     }
                 }
                 at += DEPTH * V::LANES;
