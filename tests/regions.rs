@@ -223,7 +223,7 @@ fn updates_of_columns_keep_every_bit() {
             let source = updates_of_columns(n, columns, dtype);
             unchanged(&source, &d, &inputs);
             let regions = finished(&source, 2).blocks[0].regions.clone();
-            assert_eq!(regions.iter().map(|r| r.nodes().len()).sum::<usize>(), 5, "{regions:?}");
+            assert_eq!(regions.iter().map(|r| r.nodes().len()).sum::<usize>(), 7, "{regions:?}");
         }
     }
 }

@@ -287,21 +287,13 @@ return %4
     }
 
     #[test]
-    fn not_for_numbers_for_columns_or_for_one_update() {
+    fn not_for_numbers_or_for_one_update() {
         let numbers = "
 mesh 1 rank
 %0 = input x : f64[]
 %1 = neg %0 : f64[]
 %2 = sqrt %1 : f64[]
 return %2
-";
-        let columns = "
-mesh 1 rank
-%0 = input x : f64[4, 3]
-%1 = input a : f64[3]
-%2 = scale %1 %0 : f64[4, 3]
-%3 = dot columns=1 %2 %2 : f64[3]
-return %2 %3
 ";
         let one = "
 mesh 1 rank
@@ -311,7 +303,7 @@ let A = (i) <- (j) : f64[4, 4]
 %2 = apply A %1 : f64[4]
 return %2
 ";
-        for source in [numbers, columns, one] {
+        for source in [numbers, one] {
             assert!(unchanged(&FuseUpdates, source), "{source}");
         }
     }

@@ -21,7 +21,9 @@ pub struct Elements<'a> {
 impl<'a> Elements<'a> {
     /// A region that has no nodes yet, for vectors like those of this node.
     pub fn new(plan: &'a Plan, block: &'a Block, first: &Node) -> Self {
-        let vectors = first.results.iter().chain(&first.args).copied();
+        // What is summed for each column has a result of other dims.
+        let results = if matches!(first.op, Op::Dot { .. }) { &[][..] } else { &first.results };
+        let vectors = results.iter().chain(&first.args).copied();
         let shape = vectors.into_iter().find(|&v| !block.ty(v).dims.is_empty());
         Elements { plan, block, shape, made: BTreeMap::new() }
     }
