@@ -170,7 +170,9 @@ impl Columns<'_> {
                 a[..len].iter_mut().enumerate().for_each(|(k, a)| *a = column(k));
             }
             let piece = &mut y[start..start + len];
-            own[..len].copy_from_slice(piece);
+            if args.contains(&None) {
+                own[..len].copy_from_slice(piece);
+            }
             let args = args.map(|x| x.map_or(&own[..len], |x| &x[start..start + len]));
             f(&a[..len], args, piece);
             start += len;
