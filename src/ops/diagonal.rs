@@ -7,9 +7,10 @@
 use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
-use super::tile::{self, Kernel, Number, View, ViewMut, typed};
+use super::tile::{self, Kernel, View, ViewMut, typed};
 use super::{Handle, OperatorError};
 use crate::data::Source;
+use crate::elements::Element;
 use adjoin_kernels::host::{Acc, diagonal as kernel};
 use adjoin_passes::signature::{Cost, Laws, Linearity, Rule, Typing};
 use adjoin_passes::{Dtype, Signature};
@@ -119,7 +120,7 @@ struct Weights<T> {
     each: bool,
 }
 
-impl<T: Number> Kernel for Weights<T> {
+impl<T: Element> Kernel for Weights<T> {
     type X = T;
     type Y = T;
 

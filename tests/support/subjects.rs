@@ -214,7 +214,7 @@ impl Subject {
         let made = |ty: &Type, seed: usize| dense::array(50 + seed as u64, &ty.dims, ty.dtype);
         let exact = |a: &adjoin::data::Array| Array {
             dims: a.dims().to_vec(),
-            data: dense::widest(a.elements()).into_iter().map(Z::new).collect(),
+            data: a.elements().widest().into_iter().map(Z::new).collect(),
         };
         let mut given = sim::Given::new();
         let (mut inputs, mut states) = (Vec::new(), Vec::new());
@@ -268,7 +268,7 @@ impl Subject {
     }
 
     fn compare(&self, want: &Outcome<Z>, have: &sim::Outcome) -> Result<(), String> {
-        let outputs: Vec<_> = have.outputs.iter().map(|a| dense::widest(a.elements())).collect();
+        let outputs: Vec<_> = have.outputs.iter().map(|a| a.elements().widest()).collect();
         agree(&want.outputs, &outputs, self.unit)?;
         if want.controls.len() != have.controls.len() {
             return Err("another number of controls".into());
@@ -278,7 +278,7 @@ impl Subject {
         }
         for (s, given) in self.states.iter().enumerate() {
             let set = want.states.iter().find(|(k, _)| *k as usize == s).map(|(_, array)| array);
-            let have = have.states.get(s).map(|(_, a)| dense::widest(a.elements()));
+            let have = have.states.get(s).map(|(_, a)| a.elements().widest());
             let have = have.ok_or("a state is missing")?;
             agree(std::slice::from_ref(set.unwrap_or(given)), &[have], self.unit)?;
         }
