@@ -49,11 +49,11 @@ fn real(what: &'static str, a: &Op, peer: f64, enough: f64) -> Row {
 }
 
 fn iteration(what: &'static str, a: &Op, peer: f64, enough: f64) -> Row {
-    let planned = solved(Planner::new(Ranks(RANKS)), Arc::new(Cgls), a);
+    let planned = solved(&Planner::new(Ranks(RANKS)), Arc::new(Cgls), a);
     Row { what, planned, block: "step", peer: Some(peer), enough }
 }
 
-fn solved(planner: Planner, solver: Arc<dyn Solver>, a: &Op) -> Planned {
+fn solved(planner: &Planner, solver: Arc<dyn Solver>, a: &Op) -> Planned {
     let system = System::new(a, &vec![Dtype::F64; a.range().len()]).unwrap();
     let settings = Settings { niter: 5, tol: 0.0, damp: 0.0 };
     planner.solve(solver, &system, settings).unwrap()
@@ -65,7 +65,7 @@ fn lsqr(what: &'static str, a: &Op, unknowns: Option<&str>, enough: f64) -> Row 
     let pinned = |planner: Planner, (name, wanted): (&str, &str)| planner.pin(name, wanted);
     let planner = names.into_iter().flatten().fold(Planner::new(Ranks(RANKS)), pinned);
     let solver = Lsqr { calc_var: false, ..Lsqr::default() };
-    let planned = solved(planner, Arc::new(solver), a);
+    let planned = solved(&planner, Arc::new(solver), a);
     Row { what, planned, block: "step", peer: None, enough }
 }
 

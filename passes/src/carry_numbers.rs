@@ -45,7 +45,7 @@ use crate::machine::{Machine, bytes};
 use crate::mesh::Mesh;
 use crate::pipeline::{Context, Numerics, Pass};
 use crate::placement::Type;
-use crate::sharing::{both, carrier, double_of, is_double, join, repeated, sums_numbers, widened};
+use crate::sharing::{carrier, double_of, is_double, join, repeated, sums_numbers, widened};
 
 /// The pass.
 pub struct CarryNumbers;
@@ -85,27 +85,24 @@ fn quicker(
     block: &Block,
     (vector, numbers): (&Node, &Node),
 ) -> bool {
-    let (short, double) = (!is_double(block, vector), is_double(block, numbers));
-    let types = |values: &[Value], widen: bool| -> Vec<Type> {
-        values
-            .iter()
-            .map(|&v| if widen { double_of(block.ty(v)) } else { block.ty(v).clone() })
-            .collect()
+    if !is_double(block, numbers) {
+        return false;
+    }
+    let short = !is_double(block, vector);
+    let widen = |ty: &Type| if short { double_of(ty) } else { ty.clone() };
+    let types = |values: &[Value]| values.iter().map(|&v| block.ty(v).clone()).collect::<Vec<_>>();
+    let wide = |values: &[Value]| types(values).iter().map(widen).collect::<Vec<_>>();
+    let alone = |node: &Node| {
+        machine.communication(&node.op, mesh, &types(&node.args), &types(&node.results))
     };
-    let cost = |node: &Node, widen: bool| {
-        let first = node.args.len().min(vector.args.len());
-        let wide = |values: &[Value]| {
-            [types(&values[..first], widen), types(&values[first..], false)].concat()
-        };
-        machine.communication(&node.op, mesh, &wide(&node.args), &wide(&node.results))
-    };
+    let args = [wide(&vector.args), types(&numbers.args)].concat();
+    let results = [wide(&vector.results), types(&numbers.results)].concat();
     let held = |values: &[Value]| values.iter().map(|&v| bytes(block.ty(v), mesh)).sum::<f64>();
-    let casts = match short {
-        true => machine.pass(3.0 * held(&vector.args)) + machine.pass(3.0 * held(&vector.results)),
-        false => 0.0,
-    };
-    double
-        && cost(&both(vector, numbers), short) + casts < cost(vector, false) + cost(numbers, false)
+    let cast = |values: &[Value]| if short { machine.pass(3.0 * held(values)) } else { 0.0 };
+    machine.communication(&vector.op, mesh, &args, &results)
+        + cast(&vector.args)
+        + cast(&vector.results)
+        < alone(vector) + alone(numbers)
 }
 
 #[cfg(test)]

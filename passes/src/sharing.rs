@@ -137,18 +137,14 @@ fn is_number(block: &Block, defined: &[usize], value: Value) -> bool {
 /// The block after a call takes another one's operands along.
 pub(crate) fn join(block: &Block, call: usize, other: usize) -> Block {
     let mut nodes = block.nodes.clone();
-    nodes[call.max(other)] = both(&block.nodes[call], &block.nodes[other]);
+    let (first, second) = (&block.nodes[call], &block.nodes[other]);
+    nodes[call.max(other)] = Node {
+        op: first.op.clone(),
+        args: [&first.args[..], &second.args].concat(),
+        results: [&first.results[..], &second.results].concat(),
+    };
     nodes.remove(call.min(other));
     reordered(block, nodes)
-}
-
-/// A call with another one's operands.
-pub(crate) fn both(call: &Node, other: &Node) -> Node {
-    Node {
-        op: call.op.clone(),
-        args: [&call.args[..], &other.args].concat(),
-        results: [&call.results[..], &other.results].concat(),
-    }
 }
 
 /// The block with this call in double precision: what goes in and comes out is cast.
