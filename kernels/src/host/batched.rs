@@ -54,7 +54,7 @@ fn each<S: Scalar>(
     if g.slices == 1 {
         return product(g.slice(0), x, y);
     }
-    let work = g.data.len() * size_of::<S>() * nz;
+    let work = size_of_val(g.data) * nz;
     crew::over(work, to, y, |some, y| {
         for (k, y) in y.chunks_mut(to).enumerate() {
             let k = some.start / to + k;

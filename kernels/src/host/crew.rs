@@ -26,8 +26,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 /// Work that is worth a hand of its own, where a unit is about what it takes to move a byte or to
-/// do an arithmetic operation: many times what handing over takes.
-pub const LEAST: usize = 1 << 17;
+/// do an arithmetic operation: some microseconds in a cache, many times what handing over takes.
+pub const LEAST: usize = 1 << 19;
 
 /// The threads of a rank.
 pub struct Crew {
@@ -109,6 +109,7 @@ impl Crew {
     /// Runs a task on so many hands.
     fn run(&self, hands: usize, body: &(dyn Fn(usize) + Sync)) {
         let Shared { task, left, .. } = &*self.shared;
+        #[allow(clippy::transmute_ptr_to_ptr)] // A cast cannot change a lifetime.
         // SAFETY: only the lifetime is lost: every thread that gets the task has finished with it
         // when `left` is zero, which is waited for below, before anything may unwind.
         let lasting =

@@ -72,29 +72,24 @@ impl Elements {
         Elements { pieces, len, unit, step, work, hands, sums, rooms }
     }
 
-    /// A node by itself, if it is worth more than one hand.
-    pub(super) fn alone(node: LocalNode) -> Result<Elements, LocalNode> {
+    /// Whether a node by itself is worth more than one hand.
+    pub(super) fn are_worth(node: &LocalNode) -> bool {
+        crew::threads() > 1 && node.is_divisible() && crew::hands(traffic(node)) > 1
+    }
+
+    /// A node by itself.
+    pub(super) fn alone(node: LocalNode) -> Elements {
         let sum = node.is_sum();
-        if crew::threads() == 1 || !node.is_divisible() {
-            return Err(node);
-        }
-        let piece = if sum { Piece::Sum(node) } else { Piece::Update(node) };
-        if crew::hands(piece.traffic()) > 1 {
-            return Ok(Elements::new(vec![piece]));
-        }
-        match piece {
-            Piece::Sum(node) | Piece::Update(node) => Err(node),
-            Piece::Weights { .. } => unreachable!("a node"),
-        }
+        Elements::new(vec![if sum { Piece::Sum(node) } else { Piece::Update(node) }])
     }
 
     /// Runs all pieces on some elements after the others, and then ends the sums.
     pub(super) fn run(&mut self, store: &mut Store) -> Result<(), String> {
         let hands = crew::hands(self.work).min(self.hands.len());
         if hands > 1 {
-            self.share(store, hands)?
+            self.share(store, hands)?;
         } else {
-            self.sweep(store)?
+            self.sweep(store)?;
         }
         for (piece, room) in self.pieces.iter().zip(&self.rooms) {
             if let Piece::Sum(node) = piece {
@@ -208,6 +203,12 @@ impl Hand {
         self.args = recycled::<Option<Slice<'_>>, _>(args);
         result
     }
+}
+
+/// Bytes that a node reads and writes.
+pub(super) fn traffic(node: &LocalNode) -> usize {
+    let bytes = |view: &View| view.len() * view.dtype.size();
+    node.args().iter().chain([node.out()]).map(bytes).sum()
 }
 
 /// The least common multiple.

@@ -85,7 +85,11 @@ impl Engine {
         let job = match work {
             Work::Local(node) => {
                 self.ready_local(&node)?;
-                Elements::alone(node).map_or_else(Job::Local, Job::Elements)
+                if Elements::are_worth(&node) {
+                    Job::Elements(Elements::alone(node))
+                } else {
+                    Job::Local(node)
+                }
             }
             Work::Kernel { tile, adjoint, inputs, outputs } => {
                 self.ready_kernel(&inputs, &outputs)?;

@@ -183,11 +183,9 @@ impl Piece {
 
     /// Bytes that it reads and writes.
     fn traffic(&self) -> usize {
-        let bytes = |view: &View| view.len() * view.dtype.size();
         match self {
-            Piece::Update(node) => bytes(node.out()) + node.args().iter().map(bytes).sum::<usize>(),
-            Piece::Sum(node) => node.args().iter().map(bytes).sum(),
-            Piece::Weights { input, output, .. } => bytes(input) + 2 * bytes(output),
+            Piece::Update(node) | Piece::Sum(node) => elements::traffic(node),
+            Piece::Weights { output, .. } => 3 * output.len() * output.dtype.size(),
         }
     }
 

@@ -46,6 +46,7 @@ impl Shared<'_> {
     ///
     /// # Safety
     /// Nobody writes them while what is returned lives.
+    #[allow(clippy::cast_ptr_alignment)] // Memories begin on cache lines.
     pub(super) unsafe fn read(&self, view: &View, some: Range<usize>) -> Slice<'_> {
         let start = self.start(view, &some);
         // SAFETY: `start` has checked that the elements are there; memories are aligned for all

@@ -29,7 +29,9 @@ impl Pool {
             let crew = Arc::new(crews.crew(ranks)?);
             let work = move || {
                 let _entered = crew.enter();
-                receiver.into_iter().for_each(|job| job());
+                for job in receiver {
+                    job();
+                }
             };
             pool.threads.push(Builder::new().name(format!("rank {rank}")).spawn(work)?);
             pool.jobs.push(sender);

@@ -36,7 +36,7 @@ fn work_is_done_once_by_all_hands() {
         assert!(counts.iter().all(|&count| count == 2000));
         let mut slots = vec![0; threads];
         with(&mut slots, |hand, slot| *slot = hand + 1);
-        assert_eq!(slots, Vec::from_iter(1..=threads));
+        assert_eq!(slots, (1..=threads).collect::<Vec<_>>());
     }
 }
 

@@ -20,7 +20,7 @@ pub struct ComplexFft<R: Real> {
 #[derive(Clone)]
 struct Scratch<R> {
     columns: Vec<Complex<R>>,
-    scratch: Vec<Complex<R>>,
+    work: Vec<Complex<R>>,
 }
 
 impl<R: Real> ComplexFft<R> {
@@ -36,7 +36,7 @@ impl<R: Real> ComplexFft<R> {
             .max();
         let hand = Scratch {
             columns: vec![Scalar::ZERO; block_width(spec.nfft) * apart::<Complex<R>>(spec.nfft)],
-            scratch: vec![Scalar::ZERO; scratch.unwrap_or(0)],
+            work: vec![Scalar::ZERO; scratch.unwrap_or(0)],
         };
         ComplexFft { spec, forward, inverse, hands: vec![hand; crew::threads()] }
     }
@@ -86,7 +86,7 @@ impl<R: Real> ComplexFft<R> {
                 let some = crew::part(len, TOGETHER * nfft, hands, hand);
                 // SAFETY: hands have different elements.
                 let y = unsafe { y.part(some.clone()) };
-                fft.process_immutable_with_scratch(&x[some], y, &mut own.scratch);
+                fft.process_immutable_with_scratch(&x[some], y, &mut own.work);
                 return scale_all(scale, y);
             }
             for (outer, start, width) in blocks.of(hands, hand) {
@@ -94,7 +94,7 @@ impl<R: Real> ComplexFft<R> {
                 let x = &x[outer * from.n * inner..][..from.n * inner];
                 from.load(columns, x, &mut own.columns, |_, v| v);
                 for column in columns.each_mut(&mut own.columns) {
-                    fft.process_with_scratch(column, &mut own.scratch);
+                    fft.process_with_scratch(column, &mut own.work);
                 }
                 let y = Plane { array: &y, start: outer * to.n * inner };
                 // SAFETY: hands have different columns.

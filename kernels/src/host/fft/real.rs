@@ -21,7 +21,7 @@ pub struct RealFft<R: Real> {
 struct Scratch<R> {
     samples: Vec<R>,
     frequencies: Vec<Complex<R>>,
-    scratch: Vec<Complex<R>>,
+    work: Vec<Complex<R>>,
 }
 
 impl<R: Real> RealFft<R> {
@@ -36,7 +36,7 @@ impl<R: Real> RealFft<R> {
         let hand = Scratch {
             samples: vec![R::ZERO; width * apart::<R>(spec.nfft)],
             frequencies: vec![Scalar::ZERO; width * apart::<Complex<R>>(spec.nfft / 2 + 1)],
-            scratch: vec![Scalar::ZERO; scratch],
+            work: vec![Scalar::ZERO; scratch],
         };
         RealFft { spec, forward, inverse, hands: vec![hand; crew::threads()] }
     }
@@ -71,7 +71,7 @@ impl<R: Real> RealFft<R> {
                 from.load(samples, x, &mut own.samples, |_, v| v);
                 let both = samples.each_mut(&mut own.samples);
                 for (x, y) in both.zip(frequencies.each_mut(&mut own.frequencies)) {
-                    let done = forward.process_with_scratch(x, y, &mut own.scratch);
+                    let done = forward.process_with_scratch(x, y, &mut own.work);
                     done.expect("the buffers have the lengths of the plan");
                 }
                 let y = Plane { array: &y, start: outer * to.n * inner };
@@ -110,7 +110,7 @@ impl<R: Real> RealFft<R> {
                 });
                 let both = frequencies.each_mut(&mut own.frequencies);
                 for (y, z) in both.zip(samples.each_mut(&mut own.samples)) {
-                    let done = inverse.process_with_scratch(y, z, &mut own.scratch);
+                    let done = inverse.process_with_scratch(y, z, &mut own.work);
                     done.expect("the buffers have the lengths of the plan");
                 }
                 let z = Plane { array: &z, start: outer * to.n * inner };
