@@ -7,9 +7,10 @@
 use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
-use super::tile::{self, Each, Kernel, Number, View, ViewMut, typed};
+use super::tile::{self, Each, Kernel, View, ViewMut, typed};
 use super::{Elementwise, Handle, OperatorError};
 use crate::data::Source;
+use crate::elements::Element;
 use adjoin_kernels::host::{Acc, diagonal as kernel};
 use adjoin_passes::signature::{Cost, Laws, Linearity, Rule, Typing};
 use adjoin_passes::{Dtype, Signature};
@@ -120,7 +121,7 @@ struct Weights<T> {
     each: bool,
 }
 
-impl<T: Number> Kernel for Weights<T> {
+impl<T: Element> Kernel for Weights<T> {
     type X = T;
     type Y = T;
 
@@ -140,7 +141,7 @@ impl<T: Number> Kernel for Weights<T> {
 /// A weight for each element.
 struct Own<T>(Arc<[T]>);
 
-impl<T: Number> Each for Own<T> {
+impl<T: Element> Each for Own<T> {
     type X = T;
 
     fn each(&self, adjoint: bool, start: usize, group: usize, x: &[T], y: &mut [T]) {

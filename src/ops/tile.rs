@@ -265,7 +265,7 @@ impl<K: Each> Elementwise for K {
         let x = K::X::of(if complex { x } else { x.reals() });
         let y = K::X::of_mut(if complex { y } else { y.reals() });
         let (Some(x), Some(y)) = (x, y) else {
-            return Err(wrong_type(dtype, <K::X as Element>::DTYPE));
+            return Err(wrong_type(dtype, K::X::DTYPE));
         };
         self.each(adjoint, start, x.len() / len * columns, x, y);
         Ok(())
@@ -280,7 +280,7 @@ fn view<'a, T: Element>(
     let [patch] = patches else { return Err(one_part(patches.len())) };
     let dtype = patch.data.dtype();
     let data = T::of(if T::COMPLEX { patch.data } else { patch.data.reals() });
-    let data = data.ok_or_else(|| wrong_type(dtype, <T as Element>::DTYPE))?;
+    let data = data.ok_or_else(|| wrong_type(dtype, T::DTYPE))?;
     let (held, group) = grouped::<T>(patch.held, like.len(), dtype, data.len())?;
     Ok(View { data, held, group })
 }
@@ -294,7 +294,7 @@ fn view_mut<'a, T: Element>(
     let dtype = patch.data.dtype();
     let data = patch.data.reborrow();
     let data = T::of_mut(if T::COMPLEX { data } else { data.reals() });
-    let data = data.ok_or_else(|| wrong_type(dtype, <T as Element>::DTYPE))?;
+    let data = data.ok_or_else(|| wrong_type(dtype, T::DTYPE))?;
     let (held, group) = grouped::<T>(patch.held, like.len(), dtype, data.len())?;
     Ok(ViewMut { data, held, group })
 }
@@ -326,13 +326,8 @@ fn wrong_type(found: Dtype, needed: Dtype) -> OperatorError {
     OperatorError(format!("a tile that was built for {needed} elements was given {found} ones"))
 }
 
-/// An element of vectors and of sources.
-pub(super) trait Number: Element + data::Element {}
-
-impl<T: Element + data::Element> Number for T {}
-
 /// The elements of a box of the source.
-pub(super) fn read<T: Number>(
+pub(super) fn read<T: Element>(
     kind: &str,
     source: &Source,
     held: &[Range<usize>],

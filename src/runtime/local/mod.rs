@@ -23,7 +23,6 @@ use adjoin_passes::text::word;
 use functions::Function;
 use num_complex::Complex64;
 use std::ops::Range;
-use typed::shared;
 
 /// A local node, ready to run many times.
 pub struct LocalNode {
@@ -121,7 +120,7 @@ impl LocalNode {
                 index::take(present(args, 0)?, k, y);
             }
             Op::Put => {
-                let k = index::of(args[1].unwrap_or(shared(&y)), views[0].dims[0]);
+                let k = index::of(args[1].unwrap_or(y.shared()), views[0].dims[0]);
                 index::put(args, k, &mut y);
             }
             Op::OneHot => {
