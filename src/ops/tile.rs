@@ -5,7 +5,7 @@
 //! A kernel of real elements is also that of complex vectors: its views are of twice as many
 //! reals, and the factor of two belongs to the view's `group`.
 
-use super::{LocalOperator, OperatorError, Patch, PatchMut, Slice, SliceMut, Tile};
+use super::{Elementwise, LocalOperator, OperatorError, Patch, PatchMut, Slice, SliceMut, Tile};
 use crate::data::{self, Source};
 use crate::elements::Element;
 use adjoin_kernels::host::Acc;
@@ -14,6 +14,7 @@ use adjoin_passes::placement::Region;
 use adjoin_passes::signature::{Binding, Rule};
 use adjoin_passes::{Dtype, Signature};
 use std::ops::Range;
+use std::sync::Arc;
 
 impl Tile {
     /// The tile that is the whole operator, for vectors of type `vector`.
@@ -121,21 +122,19 @@ pub(super) trait Kernel: Send {
         false
     }
 
-    /// Whether the kernel can be applied to some elements, each following from its own one.
-    fn has_elements(&self) -> bool {
-        false
+    /// The kernel element by element, if each follows from its own one.
+    fn elements(&self) -> Option<Arc<dyn Elementwise>> {
+        None
     }
+}
 
-    /// Elements of `group` numbers each, the first of which is `start`, in either direction.
-    fn elements(
-        &mut self,
-        _adjoint: bool,
-        _start: usize,
-        _group: usize,
-        _x: &[Self::X],
-        _y: &mut [Self::X],
-    ) {
-    }
+/// The arithmetic of single elements, in either direction.
+pub(super) trait Each: Send + Sync {
+    /// The elements.
+    type X: Element;
+
+    /// Elements of `group` numbers each, the first of which is `start`.
+    fn each(&self, adjoint: bool, start: usize, group: usize, x: &[Self::X], y: &mut [Self::X]);
 }
 
 /// A kernel and the boxes that its patches have.
@@ -247,12 +246,14 @@ impl<K: Kernel> LocalOperator for Local<K> {
         if adjoint { self.kernel.gathers() } else { self.widens }
     }
 
-    fn has_elements(&self) -> bool {
-        self.kernel.has_elements()
+    fn elements(&self) -> Option<Arc<dyn Elementwise>> {
+        self.kernel.elements()
     }
+}
 
-    fn elements(
-        &mut self,
+impl<K: Each> Elementwise for K {
+    fn apply(
+        &self,
         adjoint: bool,
         start: usize,
         columns: usize,
@@ -266,7 +267,7 @@ impl<K: Kernel> LocalOperator for Local<K> {
         let (Some(x), Some(y)) = (x, y) else {
             return Err(wrong_type(dtype, K::X::DTYPE));
         };
-        self.kernel.elements(adjoint, start, x.len() / len * columns, x, y);
+        self.each(adjoint, start, x.len() / len * columns, x, y);
         Ok(())
     }
 }

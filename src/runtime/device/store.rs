@@ -1,5 +1,6 @@
 //! Memories, and the lists through which work sees them; the lists are kept between runs.
 
+use super::shared::Place;
 use crate::elements::{Slice, SliceMut};
 use crate::ops::{Patch, PatchMut};
 use crate::runtime::local::{Arg, LocalNode};
@@ -13,6 +14,8 @@ use std::ops::Range;
 #[derive(Default)]
 pub(super) struct Store {
     pub(super) memories: Vec<Memory>,
+    /// Where the memories are, while they are shared.
+    pub(super) places: Vec<Place>,
     args: Vec<Arg<'static>>,
     inputs: Vec<Patch<'static>>,
     outputs: Vec<PatchMut<'static>>,
@@ -125,7 +128,7 @@ pub(super) fn elements(view: &View, rows: &Range<usize>) -> Range<usize> {
     rows.start * each..rows.end * each
 }
 
-fn reserve<T>(list: &mut Vec<T>, count: usize) {
+pub(super) fn reserve<T>(list: &mut Vec<T>, count: usize) {
     list.clear();
     list.reserve_exact(count);
 }

@@ -5,6 +5,7 @@
 //! Indices of a dim that have the same terms are a *class*; the classes of the dims before the run
 //! tell the pieces of it, so that a run costs a look into a table.
 
+use super::super::crew::{self, Divided};
 use super::super::simd::versions;
 use super::super::stencil::Term;
 use super::super::vectors::Vector;
@@ -211,7 +212,20 @@ impl<R: Real> Sweep<R> {
         if self.programs.is_empty() {
             return acc.prepare(target);
         }
-        sweep(self, source, target, acc == Acc::Set);
+        let work = 2 * (source.len() + target.len()) * size_of::<R>();
+        let (target, set) = (Divided::new(target), acc == Acc::Set);
+        let hands = crew::hands(work);
+        crew::each(hands, |hand| {
+            let own = crew::part(self.part, self.unit(hands), hands, hand);
+            sweep(self, source, &target, own, set);
+        });
+    }
+
+    /// Of how many elements hands get multiples: whole runs, if there are some for each.
+    fn unit(&self, hands: usize) -> usize {
+        /// Elements of some cache lines.
+        const SOME: usize = 128;
+        if self.part / self.run >= 2 * hands { self.run } else { SOME }
     }
 }
 
@@ -316,11 +330,12 @@ fn strides(held: &[Range<usize>], group: usize) -> Vec<isize> {
 }
 
 versions! {
-    /// Sweeps over the target run by run.
-    fn sweep {R: Real} {R} (plan: &Sweep<R>, source: &[R], target: &mut [R], set: bool) {
-        let planes = plan.outer.iter().map(|dim| dim.classes.len()).product::<usize>();
-        let mut at = 0;
-        for plane in 0..planes {
+    /// Sweeps over some elements of each part of the target run by run; nobody else has them.
+    fn sweep {R: Real} {R}
+    (plan: &Sweep<R>, source: &[R], target: &Divided<'_, R>, own: Range<usize>, set: bool) {
+        let rows = plan.rows.classes.len();
+        let planes = own.start / (rows * plan.run)..own.end.div_ceil(rows * plan.run);
+        for plane in planes {
             let (mut base, mut class, mut rest) = (plan.origin, 0, plane);
             for dim in plan.outer.iter().rev() {
                 let index = rest % dim.classes.len();
@@ -328,20 +343,33 @@ versions! {
                 base += index as isize * dim.stride;
                 class += dim.classes[index];
             }
-            for row in &plan.rows.classes {
+            let origin = plane * rows * plan.run;
+            let first = own.start.saturating_sub(origin) / plan.run;
+            let last = (own.end - origin).div_ceil(plan.run).min(rows);
+            base += first as isize * plan.rows.stride;
+            let mut at = origin + first * plan.run;
+            for row in &plan.rows.classes[first..last] {
+                let whole = own.start <= at && at + plan.run <= own.end;
                 for part in 0..plan.parts {
                     let program = &plan.programs[(class + row) * plan.parts + part];
                     for piece in &plan.pieces[program.clone()] {
                         let terms = piece.first_term..piece.first_term + piece.terms;
                         let all = set && piece.covers;
                         let (start, len) = if all { (0, plan.run) } else { (piece.start, piece.len) };
+                        let (start, len) = if whole {
+                            (start, len)
+                        } else {
+                            let inside = |place: usize| (at + place).clamp(own.start, own.end) - at;
+                            (inside(start), inside(start + len) - inside(start))
+                        };
                         let to = part * plan.part + at + start;
-                        let y = &mut target[to..to + len];
                         let from = base + start as isize;
                         // SAFETY: All that the terms of a piece read is in the source, for
                         // every run of its combination: the program was checked when it was
-                        // written. The machine is the caller's care.
+                        // written. Nobody else has these elements of the target. The machine is
+                        // the caller's care.
                         unsafe {
+                            let y = target.part(to..to + len);
                             let x = source.as_ptr().wrapping_offset(from);
                             let distances = &plan.distances[terms.clone()];
                             sum::<V, R>(x, distances, &plan.factors[terms], y, set);
