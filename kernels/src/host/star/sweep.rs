@@ -4,40 +4,68 @@
 //! differ, with all dims after it.
 //! Indices of a dim that have the same terms are a *class*; the classes of the dims before the run
 //! tell the pieces of it, so that a run costs a look into a table.
+//! Where a run has one long piece, what is before and after it is computed in whole registers too,
+//! with factors for each element (`run.rs`).
+
+mod run;
 
 use super::super::simd::versions;
 use super::super::stencil::Term;
 use super::super::vectors::Vector;
 use super::super::{Acc, Real};
-use super::{Arm, Boxes};
-use std::array::from_fn;
+use super::Arm;
+use run::{Ends, Runs, along, line};
 use std::ops::Range;
+
+/// The boxes of a sweep.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub adjoint: bool,
+    /// What is read.
+    pub from: &'a [Range<usize>],
+    /// What is written, and the box in whose memory that lies.
+    pub to: &'a [Range<usize>],
+    pub held: &'a [Range<usize>],
+    pub group: usize,
+    /// How many elements of the source the whole may be moved ahead.
+    pub ahead: usize,
+}
 
 /// The way over one pair of boxes.
 pub(super) struct Sweep<R> {
     /// The dims before the run but the last of them, and that one.
     outer: Vec<Dim>,
     rows: Dim,
-    /// The elements of a run, and of each part of the target.
+    /// The elements of a run, and of each part of the target with what is between the parts.
     run: usize,
     part: usize,
     parts: usize,
-    /// Where in the source the first run of the target begins.
+    /// Where in the source and in the target the first run begins.
     origin: isize,
+    start: usize,
     source: usize,
-    /// For each combination of classes and each part, its pieces.
-    programs: Vec<Range<usize>>,
+    ahead: usize,
+    /// For each combination of classes and each part.
+    programs: Vec<Program>,
     pieces: Vec<Piece>,
+    ends: Vec<Ends<R>>,
     distances: Vec<isize>,
     factors: Vec<R>,
 }
 
 /// A dim before the run.
 struct Dim {
-    /// The distance between neighbours in the source.
+    /// The distance between neighbours in the source and in the target.
     stride: isize,
+    step: usize,
     /// For each index of the target what its class adds to the number of a combination.
     classes: Vec<usize>,
+}
+
+/// How a run is done: by its pieces, or by its ends and the piece between them.
+struct Program {
+    pieces: Range<usize>,
+    ends: Option<usize>,
 }
 
 /// Elements of a run that have the same terms.
@@ -47,10 +75,10 @@ struct Piece {
     len: usize,
     first_term: usize,
     terms: usize,
-    /// Whether other pieces may be computed like this one before they are computed rightly: what
-    /// that reads is there, and the registers of a whole run are aligned.
-    covers: bool,
 }
+
+/// A term, and to which arm it belongs.
+type ArmTerm<R> = (usize, Term<R>);
 
 /// Indices of a dim that have the same terms.
 #[derive(PartialEq)]
@@ -74,37 +102,42 @@ struct Classes<R> {
 }
 
 impl<R: Real> Sweep<R> {
-    pub fn new(arms: &[Arm<R>], parts: usize, boxes: &Boxes) -> Self {
-        let Boxes { adjoint, x, y, group } = boxes;
-        let (from, to) = if *adjoint { (y, x) } else { (x, y) };
-        let (to_parts, from_parts) = if *adjoint { (1, parts) } else { (parts, 1) };
-        let dims: Vec<_> =
-            (0..to.len()).map(|d| Classes::of(arms, d, from, to, *adjoint)).collect();
-        let differs = (0..to.len()).rev().find(|&d| from[d] != to[d]).unwrap_or(0);
+    pub fn new(arms: &[Arm<R>], parts: usize, way: Way<'_>) -> Self {
+        let Way { adjoint, from, to, held, group, ahead } = way;
+        let (to_parts, from_parts) = if adjoint { (1, parts) } else { (parts, 1) };
+        let dims: Vec<_> = (0..to.len()).map(|d| Classes::of(arms, d, from, to, adjoint)).collect();
+        let same = |d: usize| from[d] == to[d] && held[d] == to[d];
+        let differs = (0..to.len()).rev().find(|&d| !same(d)).unwrap_or(0);
         let run = arms.iter().map(|arm| arm.axis).max().unwrap_or(0).max(differs);
-        let strides = strides(from, *group);
+        let (strides, steps) = (strides(from, group), strides(held, group));
         let lengths = |d: usize| to[d].len();
         let inner = (run + 1..to.len()).map(lengths).product::<usize>() * group;
-        let place = |d: usize| (to[d].start as isize - from[d].start as isize) * strides[d];
+        let place = |of: &[Range<usize>], strides: &[isize]| -> isize {
+            let dims = 0..to.len().min(run + 1);
+            dims.map(|d| (to[d].start as isize - of[d].start as isize) * strides[d]).sum()
+        };
         let volume = |held: &[Range<usize>]| held.iter().map(Range::len).product::<usize>() * group;
         let mut sweep = Sweep {
             outer: Vec::new(),
-            rows: Dim { stride: 0, classes: vec![0] },
+            rows: Dim { stride: 0, step: 0, classes: vec![0] },
             run: inner * to.get(run).map_or(1, Range::len),
-            part: volume(to),
+            part: volume(held),
             parts: to_parts,
-            origin: (0..to.len().min(run + 1)).map(place).sum(),
+            origin: place(from, &strides),
+            start: usize::try_from(place(held, &steps)).unwrap_or(0),
             source: from_parts * volume(from),
+            ahead,
             programs: Vec::new(),
             pieces: Vec::new(),
+            ends: Vec::new(),
             distances: Vec::new(),
             factors: Vec::new(),
         };
-        if sweep.part == 0 || sweep.source == 0 {
+        if volume(to) == 0 {
             return sweep;
         }
-        let shape = Shape { arms, run, inner, strides, from_part: volume(from), adjoint: *adjoint };
-        let combinations = sweep.combinations(&dims[..run], &shape.strides);
+        let shape = Shape { arms, run, inner, strides, from_part: volume(from), adjoint };
+        let combinations = sweep.combinations(&dims[..run], &shape.strides, &steps);
         for numbers in combinations {
             sweep.program(&shape, &dims, to, &numbers);
         }
@@ -116,6 +149,7 @@ impl<R: Real> Sweep<R> {
         &mut self,
         dims: &'c [Classes<R>],
         strides: &[isize],
+        steps: &[isize],
     ) -> Vec<Vec<(usize, &'c Class<R>)>> {
         let mut all = vec![vec![]];
         let mut outer: Vec<Dim> = Vec::new();
@@ -125,6 +159,7 @@ impl<R: Real> Sweep<R> {
             let of = |s: &Stretch| std::iter::repeat_n(s.class, s.indices.len());
             outer.push(Dim {
                 stride: strides[d],
+                step: steps[d] as usize,
                 classes: classes.stretches.iter().flat_map(of).collect(),
             });
             let longer = |known: Vec<(usize, &'c Class<R>)>| {
@@ -133,7 +168,7 @@ impl<R: Real> Sweep<R> {
             };
             all = all.into_iter().flat_map(longer).collect();
         }
-        self.rows = outer.pop().unwrap_or(Dim { stride: 0, classes: vec![0] });
+        self.rows = outer.pop().unwrap_or(Dim { stride: 0, step: 0, classes: vec![0] });
         self.outer = outer;
         all
     }
@@ -150,25 +185,26 @@ impl<R: Real> Sweep<R> {
         for part in 0..self.parts {
             let first = self.pieces.len();
             let along = &dims[shape.run];
+            let mut all = Vec::new();
             for stretch in &along.stretches {
                 let class = (shape.run, &along.kinds[stretch.class]);
                 let terms = shape.terms(part, outer, class);
                 let local = stretch.indices.start - to[shape.run].start;
                 let elements = local * shape.inner..(local + stretch.indices.len()) * shape.inner;
-                let present = |elements: &Range<usize>| {
-                    terms.iter().all(|(distance, _)| {
-                        let lowest = bases.0 + elements.start as isize + distance;
-                        let highest = bases.1 + elements.end as isize + distance;
-                        lowest >= 0 && highest <= self.source as isize
-                    })
+                let present = |&(_, (distance, _)): &ArmTerm<R>| {
+                    let lowest = bases.0 + elements.start as isize + distance;
+                    let highest = bases.1 + elements.end as isize + distance;
+                    lowest >= 0 && highest <= self.source as isize
                 };
-                assert!(present(&elements), "the box of x has what the rows of y read");
-                let covers = 2 * elements.len() > self.run && present(&(0..self.run));
-                self.piece(elements, &terms, covers);
+                assert!(terms.iter().all(present), "the box of x has what the rows of y read");
+                self.piece(&elements, &terms);
+                all.push((elements, terms));
             }
-            // What covers others comes before them.
-            self.pieces[first..].sort_by_key(|piece| !piece.covers);
-            self.programs.push(first..self.pieces.len());
+            let ends = Ends::of(self.run, &all).map(|ends| {
+                self.ends.push(ends);
+                self.ends.len() - 1
+            });
+            self.programs.push(Program { pieces: first..self.pieces.len(), ends });
         }
     }
 
@@ -188,30 +224,35 @@ impl<R: Real> Sweep<R> {
             bases.0 += first as isize * shape.strides[d];
             bases.1 += last as isize * shape.strides[d];
         }
-        bases
+        (bases.0, bases.1 + self.ahead as isize)
     }
 
-    fn piece(&mut self, elements: Range<usize>, terms: &[Term<R>], covers: bool) {
+    fn piece(&mut self, elements: &Range<usize>, terms: &[ArmTerm<R>]) {
         let first_term = self.distances.len();
-        self.distances.extend(terms.iter().map(|term| term.0));
-        self.factors.extend(terms.iter().map(|term| term.1));
+        self.distances.extend(terms.iter().map(|(_, term)| term.0));
+        self.factors.extend(terms.iter().map(|(_, term)| term.1));
         self.pieces.push(Piece {
             start: elements.start,
             len: elements.len(),
             first_term,
             terms: terms.len(),
-            covers,
         });
     }
 
     /// `target (+)= …`
     pub fn run(&self, source: &[R], target: &mut [R], acc: Acc) {
+        self.run_at(source, 0, target, 0, acc);
+    }
+
+    /// [`Sweep::run`] with everything so far ahead in the source, and in the target.
+    pub fn run_at(&self, source: &[R], ahead: usize, target: &mut [R], later: usize, acc: Acc) {
         assert_eq!(source.len(), self.source, "the elements of the source");
         assert_eq!(target.len(), self.parts * self.part, "the elements of the target");
-        if self.programs.is_empty() {
-            return acc.prepare(target);
+        assert!(ahead <= self.ahead, "terms read what is there");
+        if !self.programs.is_empty() {
+            let places = (self.origin + ahead as isize, self.start + later);
+            sweep(self, source, target, places, acc == Acc::Set);
         }
-        sweep(self, source, target, acc == Acc::Set);
     }
 }
 
@@ -235,11 +276,11 @@ impl<R: Real> Shape<'_, R> {
         part: usize,
         outer: &[(usize, &Class<R>)],
         (run, along): (usize, &Class<R>),
-    ) -> Vec<Term<R>> {
+    ) -> Vec<ArmTerm<R>> {
         let classes = || outer.iter().map(|o| o.1).chain([along]);
         let mut seen = vec![0; run + 1];
-        let mut terms = Vec::new();
-        for arm in self.arms {
+        let mut terms: Vec<ArmTerm<R>> = Vec::new();
+        for (number, arm) in self.arms.iter().enumerate() {
             let d = arm.axis;
             let nth = seen[d];
             seen[d] += 1;
@@ -249,7 +290,13 @@ impl<R: Real> Shape<'_, R> {
             }
             let base = if self.adjoint { (arm.part * self.from_part) as isize } else { 0 };
             let own = classes().nth(d).map_or(&[][..], |class| &class.terms[nth]);
-            terms.extend(own.iter().map(|&(offset, c)| (base + offset * self.strides[d], c)));
+            let term = |&(offset, c): &Term<R>| (number, (base + offset * self.strides[d], c));
+            for (number, (distance, c)) in own.iter().map(term) {
+                match terms.iter_mut().find(|(_, known)| known.0 == distance) {
+                    Some((_, known)) => known.1 += c,
+                    None => terms.push((number, (distance, c))),
+                }
+            }
         }
         terms
     }
@@ -316,147 +363,93 @@ fn strides(held: &[Range<usize>], group: usize) -> Vec<isize> {
 }
 
 versions! {
-    /// Sweeps over the target run by run.
-    fn sweep {R: Real} {R} (plan: &Sweep<R>, source: &[R], target: &mut [R], set: bool) {
+    /// Sweeps over the target run by run, from these places in the source and in the target on.
+    fn sweep {R: Real} {R}
+    (plan: &Sweep<R>, source: &[R], target: &mut [R], places: (isize, usize), set: bool) {
         let planes = plan.outer.iter().map(|dim| dim.classes.len()).product::<usize>();
-        let mut at = 0;
         for plane in 0..planes {
-            let (mut base, mut class, mut rest) = (plan.origin, 0, plane);
+            let ((mut base, mut at), mut class, mut rest) = (places, 0, plane);
             for dim in plan.outer.iter().rev() {
                 let index = rest % dim.classes.len();
                 rest /= dim.classes.len();
                 base += index as isize * dim.stride;
+                at += index * dim.step;
                 class += dim.classes[index];
             }
-            for row in &plan.rows.classes {
-                for part in 0..plan.parts {
-                    let program = &plan.programs[(class + row) * plan.parts + part];
-                    for piece in &plan.pieces[program.clone()] {
-                        let terms = piece.first_term..piece.first_term + piece.terms;
-                        let all = set && piece.covers;
-                        let (start, len) = if all { (0, plan.run) } else { (piece.start, piece.len) };
-                        let to = part * plan.part + at + start;
-                        let y = &mut target[to..to + len];
-                        let from = base + start as isize;
-                        // SAFETY: All that the terms of a piece read is in the source, for
-                        // every run of its combination: the program was checked when it was
-                        // written. The machine is the caller's care.
-                        unsafe {
-                            let x = source.as_ptr().wrapping_offset(from);
-                            let distances = &plan.distances[terms.clone()];
-                            sum::<V, R>(x, distances, &plan.factors[terms], y, set);
-                        }
+            for (class, runs) in plan.rows.stretches(class) {
+                for (first, count) in groups(runs) {
+                    let places = plan.rows.moved((base, at), first);
+                    for part in 0..plan.parts {
+                        // SAFETY: All that the terms of a piece read is in the source, for every
+                        // run of its combination: the program was checked when it was written.
+                        // The machine is the caller's care.
+                        unsafe { plan.runs::<V>((class, part), source, target, places, count, set) }
                     }
                 }
-                base += plan.rows.stride;
-                at += plan.run;
             }
         }
     }
 }
 
-/// `y (+)= Σ factors[k] x[distances[k] ..]`
-///
-/// # Safety
-///
-/// `y.len()` reals can be read from each place, and the machine has the instructions of `V`.
-#[inline(always)]
-#[allow(clippy::inline_always)] // The loops around it are compiled for several instruction sets.
-unsafe fn sum<V: Vector<R>, R: Real>(
-    x: *const R,
-    distances: &[isize],
-    factors: &[R],
-    y: &mut [R],
-    set: bool,
-) {
-    /// Terms that are summed at once; their factors stay in registers.
-    const MOST: usize = 8;
-    if y.len() < V::LANES {
-        for (j, y) in y.iter_mut().enumerate() {
-            let mut sum = if set { R::ZERO } else { *y };
-            for (&distance, &factor) in distances.iter().zip(factors) {
-                // SAFETY: `j` is less than `y.len()`.
-                sum = unsafe { V::one(factor, *x.wrapping_offset(distance).add(j), sum) };
-            }
-            *y = sum;
-        }
-        return;
-    }
-    if distances.is_empty() && set {
-        y.fill(R::ZERO);
-    }
-    let mut set = set;
-    for (distances, factors) in distances.chunks(MOST).zip(factors.chunks(MOST)) {
-        let terms = (distances, factors);
-        // SAFETY: the caller's contract.
+impl<R: Real> Sweep<R> {
+    /// So many runs of one combination and part.
+    ///
+    /// # Safety
+    ///
+    /// All that their terms read is in the source, and the machine has the instructions of `V`.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // The loops around it are compiled for several instruction sets.
+    unsafe fn runs<V: Vector<R>>(
+        &self,
+        (class, part): (usize, usize),
+        source: &[R],
+        target: &mut [R],
+        (base, at): (isize, usize),
+        count: usize,
+        set: bool,
+    ) {
+        let program = &self.programs[class * self.parts + part];
+        let last = (count - 1) * self.rows.step + self.run;
+        let pitch = (self.rows.stride, self.rows.step);
+        let y = target[part * self.part + at..][..last].as_mut_ptr();
+        let runs = Runs { x: source.as_ptr().wrapping_offset(base), y, pitch, len: self.run };
+        // SAFETY: the caller's contract; all targets are in the slice.
         unsafe {
-            match distances.len() {
-                8 => several::<V, R, 8>(x, terms, y, set),
-                7 => several::<V, R, 7>(x, terms, y, set),
-                6 => several::<V, R, 6>(x, terms, y, set),
-                5 => several::<V, R, 5>(x, terms, y, set),
-                4 => several::<V, R, 4>(x, terms, y, set),
-                3 => several::<V, R, 3>(x, terms, y, set),
-                2 => several::<V, R, 2>(x, terms, y, set),
-                _ => several::<V, R, 1>(x, terms, y, set),
+            if let Some(ends) = program.ends {
+                return along::<V, R>(&self.ends[ends], runs, count, set);
+            }
+            for run in 0..count {
+                for piece in &self.pieces[program.pieces.clone()] {
+                    let terms = piece.first_term..piece.first_term + piece.terms;
+                    let terms = (&self.distances[terms.clone()], &self.factors[terms]);
+                    line::<V, R>(runs.piece(run, piece.start, piece.len), terms, set);
+                }
             }
         }
-        set = false;
     }
 }
 
-/// [`sum`] of `K` terms.
-///
-/// # Safety
-///
-/// As for [`sum`]; and `y` has a register's reals.
-#[inline(always)]
-#[allow(clippy::inline_always)] // The loops around it are compiled for several instruction sets.
-unsafe fn several<V: Vector<R>, R: Real, const K: usize>(
-    x: *const R,
-    (distances, factors): (&[isize], &[R]),
-    y: &mut [R],
-    set: bool,
-) {
-    let n = y.len();
-    let out = y.as_mut_ptr();
-    let from: [*const R; K] = from_fn(|k| x.wrapping_offset(distances[k]));
-    // SAFETY: All loads and stores end at `n` elements at most.
-    unsafe {
-        let zero = V::splat(R::ZERO);
-        let mut c = [zero; K];
-        for k in 0..K {
-            c[k] = V::splat(factors[k]);
-        }
-        // The last register may overlap the one before, and begins with what was there.
-        let last = n - V::LANES;
-        let mut kept = if set { zero } else { V::load(out.add(last)) };
+/// Runs are done so many at a time, part after part.
+const GROUP: usize = 8;
+
+/// The first of each group of runs, and how many are in it.
+fn groups(runs: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+    runs.clone().step_by(GROUP).map(move |first| (first, GROUP.min(runs.end - first)))
+}
+
+impl Dim {
+    /// Neighbouring indices with the same combination, which begins with the class of other dims.
+    fn stretches(&self, class: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
         let mut at = 0;
-        while at + 2 * V::LANES <= n {
-            let next = at + V::LANES;
-            let (mut one, mut two) =
-                if set { (zero, zero) } else { (V::load(out.add(at)), V::load(out.add(next))) };
-            for k in 0..K {
-                one = c[k].fused(V::load(from[k].add(at)), one);
-                two = c[k].fused(V::load(from[k].add(next)), two);
-            }
-            one.store(out.add(at));
-            two.store(out.add(next));
-            at += 2 * V::LANES;
-        }
-        if at + V::LANES <= n {
-            let mut sum = if set { zero } else { V::load(out.add(at)) };
-            for k in 0..K {
-                sum = c[k].fused(V::load(from[k].add(at)), sum);
-            }
-            sum.store(out.add(at));
-            at += V::LANES;
-        }
-        if at < n {
-            for k in 0..K {
-                kept = c[k].fused(V::load(from[k].add(last)), kept);
-            }
-            kept.store(out.add(last));
-        }
+        self.classes.chunk_by(|a, b| a == b).map(move |alike| {
+            let first = at;
+            at += alike.len();
+            (class + alike[0], first..at)
+        })
+    }
+
+    /// The places in source and target of another index.
+    fn moved(&self, (base, at): (isize, usize), index: usize) -> (isize, usize) {
+        (base + index as isize * self.stride, at + index * self.step)
     }
 }
