@@ -218,8 +218,7 @@ impl<R: Real> super::Star<R> {
             if self.normals.len() == super::SEEN {
                 self.normals.remove(0);
             }
-            let boxes =
-                NormalBoxes { x: from.to_vec(), y: rows.to_vec(), z: to.to_vec(), group };
+            let boxes = NormalBoxes { x: from.to_vec(), y: rows.to_vec(), z: to.to_vec(), group };
             let normal = Normal::new(&self.arms, self.parts, &boxes);
             self.normals.push((boxes, normal));
             self.normals.len() - 1

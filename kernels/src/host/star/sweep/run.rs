@@ -188,11 +188,7 @@ pub(super) unsafe fn along<V: Vector<R>, R: Real>(
 /// As for [`along`].
 #[inline(always)]
 #[allow(clippy::inline_always)] // As above.
-unsafe fn several<V: Vector<R>, R: Real, const N: usize>(
-    ends: &Ends<R>,
-    runs: Runs<R>,
-    set: bool,
-) {
+unsafe fn several<V: Vector<R>, R: Real, const N: usize>(ends: &Ends<R>, runs: Runs<R>, set: bool) {
     let Ends { head, distances, factors, tail } = ends;
     let terms = (&distances[..], &factors[..]);
     let head_len = head.len.next_multiple_of(V::LANES);
@@ -204,7 +200,11 @@ unsafe fn several<V: Vector<R>, R: Real, const N: usize>(
         let wide = (last - at) / V::LANES / 2 * 2 * V::LANES;
         for k in 0..N {
             let run = runs.after(k).column(at);
-            let grid = |at: usize| Grid { x: run.x.wrapping_add(at), y: run.y.wrapping_add(at), pitch: (V::LANES as isize, V::LANES) };
+            let grid = |at: usize| Grid {
+                x: run.x.wrapping_add(at),
+                y: run.y.wrapping_add(at),
+                pitch: (V::LANES as isize, V::LANES),
+            };
             let mut at = 0;
             while at + WIDE * V::LANES <= wide {
                 registers::<V, R, WIDE>(grid(at), terms, set);
