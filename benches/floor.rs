@@ -9,7 +9,7 @@ mod support;
 
 use adjoin::elements::Element;
 use adjoin::ops::{self, Handle, LocalOperator, Patch, PatchMut, Tile};
-use adjoin_kernels::host::{Acc, Scalar, diagonal, dot, vector};
+use adjoin_kernels::host::{Acc, diagonal, dot, vector};
 use num_complex::Complex;
 use std::hint::black_box;
 use std::ops::Range;
@@ -66,7 +66,7 @@ impl Bench {
     }
 
     /// A kernel that cannot move less than so many bytes.
-    fn kernel<S: Scalar>(&self, name: &str, floor: Floor, bytes: usize, mut work: impl FnMut()) {
+    fn kernel<S: Element>(&self, name: &str, floor: Floor, bytes: usize, mut work: impl FnMut()) {
         let name = format!("{name} {}", S::DTYPE);
         if !self.wants(&name) {
             return;
@@ -83,13 +83,13 @@ impl Bench {
     }
 }
 
-fn ramp<S: Scalar>(n: usize) -> Vec<S> {
+fn ramp<S: Element>(n: usize) -> Vec<S> {
     let value = |k: usize| ((k % 17) as f64 - 8.0) / 16.0;
     (0..n).map(|k| S::from_c128(Complex::new(value(k), value(k / 3)))).collect()
 }
 
-fn matrices<S: Scalar + Element + adjoin::data::Element>(bench: &mut Bench) {
-    if !bench.wants(&format!("gemv gemv.H one pass {}", <S as Scalar>::DTYPE)) {
+fn matrices<S: Element>(bench: &mut Bench) {
+    if !bench.wants(&format!("gemv gemv.H one pass {}", S::DTYPE)) {
         return;
     }
     let cols = if bench.bytes > 1 << 25 { 8192 } else { 512 };
@@ -102,15 +102,12 @@ fn matrices<S: Scalar + Element + adjoin::data::Element>(bench: &mut Bench) {
     bench.kernel::<S>("one pass", Floor::Read, bytes, || tile.one_pass());
 }
 
-fn ndarray_source<S: Scalar + adjoin::data::Element>(
-    rows: usize,
-    cols: usize,
-) -> adjoin::data::Source {
+fn ndarray_source<S: Element>(rows: usize, cols: usize) -> adjoin::data::Source {
     let array: adjoin::data::Array = ramp::<S>(rows * cols).into();
     adjoin::data::Source::array(array.reshape([rows, cols]).unwrap())
 }
 
-fn vectors<S: Scalar>(bench: &mut Bench) {
+fn vectors<S: Element>(bench: &mut Bench) {
     let n = bench.bytes / size_of::<S>();
     let (x, z, mut y): (Vec<S>, Vec<S>, Vec<S>) = (ramp(n / 3), ramp(n / 3), ramp(n / 3));
     let a = S::from_c128(Complex::new(1e-3, 0.0));
@@ -135,10 +132,10 @@ fn vectors<S: Scalar>(bench: &mut Bench) {
     });
 }
 
-fn stencils<S: Scalar + Element>(bench: &mut Bench) {
+fn stencils<S: Element>(bench: &mut Bench) {
     let n = ((bench.bytes / size_of::<S>() / 2) as f64).cbrt() as usize;
     let n = n / 16 * 16;
-    let (dims, dtype, one) = ([n, n, n], <S as Element>::DTYPE, n * n * n * size_of::<S>());
+    let (dims, dtype, one) = ([n, n, n], S::DTYPE, n * n * n * size_of::<S>());
     let each: [(&str, usize, Handle); 8] = [
         ("first, axis 0", 2, ops::first_derivative(dims).axis(0).dtype(dtype).build().unwrap()),
         ("first, axis 1", 2, ops::first_derivative(dims).axis(1).dtype(dtype).build().unwrap()),
@@ -154,7 +151,7 @@ fn stencils<S: Scalar + Element>(bench: &mut Bench) {
         ("gradient", 4, ops::gradient(dims).dtype(dtype).build().unwrap()),
     ];
     for (name, arrays, operator) in each {
-        if !bench.wants(&format!("{name} {name}.H {}", <S as Scalar>::DTYPE)) {
+        if !bench.wants(&format!("{name} {name}.H {}", S::DTYPE)) {
             continue;
         }
         let mut tile = Local::<S>::new(&operator);
@@ -173,10 +170,10 @@ struct Local<S> {
     z: Vec<S>,
 }
 
-impl<S: Scalar + Element> Local<S> {
+impl<S: Element> Local<S> {
     fn new(operator: &Handle) -> Self {
         let signature = operator.signature();
-        let tile = operator.build(&Tile::whole(signature, <S as Element>::DTYPE)).unwrap();
+        let tile = operator.build(&Tile::whole(signature, S::DTYPE)).unwrap();
         let whole = |dims: &[usize]| dims.iter().map(|&n| 0..n).collect::<Vec<_>>();
         let (domain, range) = (whole(&signature.domain[0]), whole(&signature.range[0]));
         let len = |dims: &[usize]| dims.iter().product::<usize>();

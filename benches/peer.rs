@@ -10,6 +10,8 @@
 //! flops f32|f64    products in a cache             -> flops a second, of all ranks
 //! ```
 //! Rank 0 answers in a line of JSON that begins with `=`.
+//! Without `mpiexec` there are `ADJOIN_PEER_RANKS` ranks, and each has `ADJOIN_PEER_THREADS`
+//! threads; one if nothing is said.
 
 mod support;
 
@@ -18,6 +20,7 @@ use adjoin::problem::build::Expression;
 use adjoin::problem::{Catalog, Formula, Model, Problem, Resolved};
 use adjoin::run::{Inputs, Session, inputs};
 use adjoin::runtime::{RankContext, RunError, World};
+use adjoin_kernels::host::crew;
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write, stdout};
@@ -31,7 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("benches/peer/run starts this program");
         return Ok(());
     };
-    let world = World::new()?;
+    let asked = |name| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let world = World::with_ranks(asked("ADJOIN_PEER_RANKS"))?;
+    let world = world.with_threads_per_rank(asked("ADJOIN_PEER_THREADS"))?;
     let (planned, inputs) = problem(file, expr, world.ranks())?;
     if std::env::var_os("ADJOIN_PEER_PLAN").is_some() && world.is_root() {
         eprintln!("{planned}");
@@ -171,7 +176,11 @@ fn memory(rank: &RankContext, bytes: usize) -> Result<serde_json::Value, RunErro
     let each = (bytes / rank.size()).max(1 << 12);
     let rounds = ((1_usize << 28) / each).clamp(5, 2000);
     rank.comm().barrier()?;
-    let Bandwidth { read, update } = Bandwidth::measure(each, rounds);
+    let Bandwidth { read, update } =
+        on_threads(|threads| Bandwidth::measure(each / threads, rounds))
+            .into_iter()
+            .reduce(|a, b| Bandwidth { read: a.read + b.read, update: a.update + b.update })
+            .expect("a thread");
     let ranks = rank.size() as f64;
     Ok(serde_json::json!({ "read": ranks * read, "update": ranks * update }))
 }
@@ -179,9 +188,17 @@ fn memory(rank: &RankContext, bytes: usize) -> Result<serde_json::Value, RunErro
 /// Multiplications and additions a second of products of matrices that fit in a cache.
 fn flops(rank: &RankContext, kind: &str) -> Result<serde_json::Value, RunError> {
     rank.comm().barrier()?;
-    let rate = match kind {
+    let rates = on_threads(|_| match kind {
         "f32" => support::flops::<f32>(),
         _ => support::flops::<f64>(),
-    };
-    Ok(serde_json::json!({ "flops": rank.size() as f64 * rate }))
+    });
+    Ok(serde_json::json!({ "flops": rank.size() as f64 * rates.iter().sum::<f64>() }))
+}
+
+/// What all threads of the rank measure at the same time.
+fn on_threads<T: Send>(measure: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let mut slots: Vec<Option<T>> = (0..crew::threads()).map(|_| None).collect();
+    let threads = slots.len();
+    crew::with(&mut slots, |_, slot| *slot = Some(measure(threads)));
+    slots.into_iter().flatten().collect()
 }

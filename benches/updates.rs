@@ -2,7 +2,7 @@
 //!
 //! With 10⁶ unknowns on a rank memory is the limit, with 1000 the time of calls and messages.
 //! Plans run with their regions and without, in turn. Ranks are threads; under `mpiexec`, with
-//! `--features mpi`, they are its processes.
+//! `--features mpi`, they are its processes. `-- 4 8` chooses the numbers of ranks.
 
 mod support;
 
@@ -27,16 +27,25 @@ const ROUNDS: usize = 15;
 
 fn main() {
     let launched = World::new().expect("a world");
-    if launched.ranks() > 1 {
-        all(&launched);
-        return;
+    match launched.ranks() {
+        1 => {}
+        2 => return all(&launched),
+        _ => return more(&launched),
     }
-    for ranks in [1, 2] {
-        all(&World::threads(ranks));
+    let chosen: Vec<usize> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
+    let wanted = |ranks: &usize| chosen.is_empty() || chosen.contains(ranks);
+    for ranks in [1, 2].into_iter().filter(wanted) {
+        all(&World::threads(ranks).with_threads_per_rank(1).expect("no more threads"));
     }
-    for ranks in [4, 8] {
-        updates(&World::threads(ranks), 1000);
+    for ranks in [4, 8].into_iter().filter(wanted) {
+        more(&World::threads(ranks));
     }
+}
+
+/// What many ranks on few cores can do.
+fn more(world: &World) {
+    updates(world, 1000);
+    reduction(world);
 }
 
 fn all(world: &World) {

@@ -1,37 +1,31 @@
-//! Slices of any of the four element types, and access to the typed ones.
+//! Elements whose type is known at run time: borrowed, borrowed to write, and owned.
+//!
+//! What a kernel reads and writes, what a source fills and a sink takes are all the same slices.
+
+mod owned;
+mod slice;
+
+pub use owned::Elements;
+pub use slice::{Slice, SliceMut};
 
 use adjoin_kernels::host::Scalar;
 use adjoin_passes::Dtype;
 use num_complex::Complex;
-use std::ops::Range;
 
-/// Elements to read.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Slice<'a> {
-    /// `float32`
-    F32(&'a [f32]),
-    /// `float64`
-    F64(&'a [f64]),
-    /// `complex64`
-    C64(&'a [Complex<f32>]),
-    /// `complex128`
-    C128(&'a [Complex<f64>]),
+/// Runs one expression for whichever type of element an enum holds.
+macro_rules! each {
+    ($enum:ident, $value:expr, $x:ident => $body:expr) => {
+        match $value {
+            $enum::F32($x) => $body,
+            $enum::F64($x) => $body,
+            $enum::C64($x) => $body,
+            $enum::C128($x) => $body,
+        }
+    };
 }
+pub(crate) use each;
 
-/// Elements to write.
-#[derive(Debug, PartialEq)]
-pub enum SliceMut<'a> {
-    /// `float32`
-    F32(&'a mut [f32]),
-    /// `float64`
-    F64(&'a mut [f64]),
-    /// `complex64`
-    C64(&'a mut [Complex<f32>]),
-    /// `complex128`
-    C128(&'a mut [Complex<f64>]),
-}
-
-/// A Rust type that is one of the four.
+/// A Rust type that is one of the four: `f32`, `f64`, `Complex<f32>` or `Complex<f64>`.
 pub trait Element: Scalar {
     /// Its name.
     const DTYPE: Dtype;
@@ -43,6 +37,10 @@ pub trait Element: Scalar {
     fn slice(elements: &[Self]) -> Slice<'_>;
     /// The slice as one of the four.
     fn slice_mut(elements: &mut [Self]) -> SliceMut<'_>;
+    /// The vector as one of the four.
+    fn wrap(elements: Vec<Self>) -> Elements;
+    /// The vector, or what was given if it has another type.
+    fn unwrap(elements: Elements) -> Result<Vec<Self>, Elements>;
 }
 
 macro_rules! element {
@@ -61,109 +59,18 @@ macro_rules! element {
             fn slice_mut(elements: &mut [Self]) -> SliceMut<'_> {
                 SliceMut::$v(elements)
             }
+            fn wrap(elements: Vec<Self>) -> Elements {
+                Elements::$v(elements)
+            }
+            fn unwrap(elements: Elements) -> Result<Vec<Self>, Elements> {
+                if let Elements::$v(v) = elements { Ok(v) } else { Err(elements) }
+            }
         }
     )*};
 }
 element!(f32, F32; f64, F64; Complex<f32>, C64; Complex<f64>, C128);
 
-impl<'a> Slice<'a> {
-    /// Some of the elements.
-    pub fn range(self, range: Range<usize>) -> Slice<'a> {
-        match self {
-            Slice::F32(s) => Slice::F32(&s[range]),
-            Slice::F64(s) => Slice::F64(&s[range]),
-            Slice::C64(s) => Slice::C64(&s[range]),
-            Slice::C128(s) => Slice::C128(&s[range]),
-        }
-    }
-
-    /// The element type.
-    pub fn dtype(&self) -> Dtype {
-        match self {
-            Slice::F32(_) => Dtype::F32,
-            Slice::F64(_) => Dtype::F64,
-            Slice::C64(_) => Dtype::C64,
-            Slice::C128(_) => Dtype::C128,
-        }
-    }
-
-    /// How many elements.
-    pub fn len(&self) -> usize {
-        match self {
-            Slice::F32(s) => s.len(),
-            Slice::F64(s) => s.len(),
-            Slice::C64(s) => s.len(),
-            Slice::C128(s) => s.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Complex elements as twice as many reals; real ones as they are.
-    pub fn reals(self) -> Slice<'a> {
-        match self {
-            Slice::C64(s) => Slice::F32(bytemuck::cast_slice(s)),
-            Slice::C128(s) => Slice::F64(bytemuck::cast_slice(s)),
-            real => real,
-        }
-    }
-}
-
-impl<'a> SliceMut<'a> {
-    /// Some of the elements.
-    pub fn range(self, range: Range<usize>) -> SliceMut<'a> {
-        match self {
-            SliceMut::F32(s) => SliceMut::F32(&mut s[range]),
-            SliceMut::F64(s) => SliceMut::F64(&mut s[range]),
-            SliceMut::C64(s) => SliceMut::C64(&mut s[range]),
-            SliceMut::C128(s) => SliceMut::C128(&mut s[range]),
-        }
-    }
-
-    /// The element type.
-    pub fn dtype(&self) -> Dtype {
-        match self {
-            SliceMut::F32(_) => Dtype::F32,
-            SliceMut::F64(_) => Dtype::F64,
-            SliceMut::C64(_) => Dtype::C64,
-            SliceMut::C128(_) => Dtype::C128,
-        }
-    }
-
-    /// How many elements.
-    pub fn len(&self) -> usize {
-        match self {
-            SliceMut::F32(s) => s.len(),
-            SliceMut::F64(s) => s.len(),
-            SliceMut::C64(s) => s.len(),
-            SliceMut::C128(s) => s.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The same elements for a shorter time.
-    pub fn reborrow(&mut self) -> SliceMut<'_> {
-        match self {
-            SliceMut::F32(s) => SliceMut::F32(s),
-            SliceMut::F64(s) => SliceMut::F64(s),
-            SliceMut::C64(s) => SliceMut::C64(s),
-            SliceMut::C128(s) => SliceMut::C128(s),
-        }
-    }
-
-    /// Complex elements as twice as many reals; real ones as they are.
-    pub fn reals(self) -> SliceMut<'a> {
-        match self {
-            SliceMut::C64(s) => SliceMut::F32(bytemuck::cast_slice_mut(s)),
-            SliceMut::C128(s) => SliceMut::F64(bytemuck::cast_slice_mut(s)),
-            real => real,
-        }
-    }
+/// The name of the type of some elements.
+fn dtype_of<T: Element>(_: &[T]) -> Dtype {
+    T::DTYPE
 }

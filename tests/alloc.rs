@@ -1,4 +1,4 @@
-//! The steady state of a program allocates nothing, on any number of rank threads.
+//! The steady state of a program allocates nothing, on any number of ranks and of their threads.
 
 use adjoin::Mesh;
 use adjoin::data::{Array, Source};
@@ -9,12 +9,16 @@ use adjoin_passes::{Context, Plan, compile, text};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
+
+/// Those of all threads.
+static ALL: AtomicUsize = AtomicUsize::new(0);
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -23,6 +27,7 @@ static ALLOCATOR: Counting = Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        ALL.fetch_add(1, Relaxed);
         // SAFETY: the caller's contract.
         unsafe { System.alloc(layout) }
     }
@@ -90,9 +95,16 @@ fn parsed(source: &str) -> Plan {
     text::parse(source).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Allocations of each rank in many runs of a block, after some to warm up.
-fn allocations(plan: &Plan, operators: &[Arc<dyn Operator>], ranks: usize) -> Vec<usize> {
-    let world = World::threads(ranks);
+/// Allocations of each rank in many runs of a block, after some to warm up; those of all threads
+/// if there is one rank.
+fn allocations(
+    plan: &Plan,
+    operators: &[Arc<dyn Operator>],
+    ranks: usize,
+    threads: usize,
+) -> Vec<usize> {
+    let world = World::threads(ranks).with_crews(threads, 1).unwrap();
+    let count = || if ranks == 1 { ALL.load(Relaxed) } else { ALLOCATIONS.get() };
     let counted = world.run(|rank| {
         let comm = rank.comm().clone();
         let mut program = Program::of(plan).operators(operators).bind(comm)?;
@@ -106,14 +118,14 @@ fn allocations(plan: &Plan, operators: &[Arc<dyn Operator>], ranks: usize) -> Ve
         for _ in 0..3 {
             program.run("step")?;
         }
-        let before = ALLOCATIONS.get();
+        let before = count();
         for damp in 0..200 {
             if program.slots().next().is_some() {
                 program.set_slot("damp", f64::from(damp).into())?;
             }
             program.run("step")?;
         }
-        Ok(ALLOCATIONS.get() - before)
+        Ok(count() - before)
     });
     counted.unwrap()
 }
@@ -122,12 +134,13 @@ fn allocations(plan: &Plan, operators: &[Arc<dyn Operator>], ranks: usize) -> Ve
 fn the_steady_state_allocates_nothing() {
     let values: Array = (0..168).map(f64::from).collect::<Vec<_>>().into();
     let g = ops::matrix_mult(Source::array(values.reshape([7, 24]).unwrap())).build().unwrap();
-    for ranks in [1, 2, 3] {
+    for (ranks, threads) in [1, 2, 3].into_iter().flat_map(|r| [1, 2, 3].map(|t| (r, t))) {
         let machine = Machine::default().with_link(1e-12, 1e15).with_memory(1e6);
         let cx = Context { mesh: Mesh::line(ranks), machine, ..Context::default() };
         let step = compile(&parsed(STEP), &cx).unwrap().plan;
-        assert_eq!(allocations(&step, std::slice::from_ref(&g), ranks), vec![0; ranks], "{step}");
+        let stepping = allocations(&step, std::slice::from_ref(&g), ranks, threads);
+        assert_eq!(stepping, vec![0; ranks], "{threads} threads\n{step}");
         let moving = parsed(&moving(ranks));
-        assert_eq!(allocations(&moving, &[], ranks), vec![0; ranks], "{moving}");
+        assert_eq!(allocations(&moving, &[], ranks, threads), vec![0; ranks], "{moving}");
     }
 }

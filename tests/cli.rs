@@ -98,6 +98,33 @@ fn lsqr_writes_its_estimates() {
 }
 
 #[test]
+fn threads_of_a_rank_change_no_bit() {
+    let folder = Folder::of_size("threads", 90, 3000);
+    let solve = |threads: &str| {
+        let arguments = ["solve", "p.toml", "-o", "x.npy", "--log-view", "--threads", threads];
+        let said = folder.good(&arguments);
+        let named = format!("1 rank of {threads} threads, ");
+        assert_eq!(said.contains(&named), threads != "1", "{said}");
+        std::fs::read(folder.0.join("x.npy")).unwrap()
+    };
+    let one = solve("1");
+    assert!(solve("2") == one && solve("3") == one);
+    folder.good(&["check", "p.toml", "--threads", "2"]);
+    let nonsense = ["0", "two", "-1"].map(|n| (n, format!("`{n}` is no number of threads")));
+    for (n, message) in nonsense {
+        let error = folder.bad(&["solve", "p.toml", &format!("--threads={n}")]);
+        assert!(error.contains(&message), "{error}");
+    }
+    let file = std::fs::read_to_string(folder.0.join("p.toml")).unwrap();
+    folder.write("p.toml", &format!("threads = 3\n{file}"));
+    let said = folder.good(&["apply", "p.toml", "G.H @ d", "-o", "y.npy", "--log-view"]);
+    assert!(said.contains("1 rank of 3 threads, "), "{said}");
+    folder.write("p.toml", &format!("threads = 0\n{file}"));
+    let error = folder.bad(&["solve", "p.toml"]);
+    assert!(error.contains("`threads` must be a positive integer, not 0"), "{error}");
+}
+
+#[test]
 fn a_report_has_all_that_a_run_was() {
     // Large enough that it pays to split it.
     let folder = Folder::of_size("report", 40, 600);

@@ -10,7 +10,7 @@ use adjoin::expr::{Op, Vector, hstack, vstack};
 use adjoin::ops::{self, Handle, Kind, OperatorError};
 use adjoin::planned::{Planned, Planner, Ranks};
 use adjoin::runtime::{Host, Program, World};
-use adjoin::solve::{Cgls, Settings, System};
+use adjoin::solve::{Cgls, Lsqr, Settings, Solver, System};
 use adjoin_passes::ir::Op as Node;
 use adjoin_passes::traffic::{Traffic, payload};
 use num_complex::Complex64;
@@ -25,8 +25,8 @@ struct Row {
     what: &'static str,
     planned: Planned,
     block: &'static str,
-    /// Elements that an inner rank of PyLops-MPI receives.
-    peer: f64,
+    /// Elements that an inner rank of PyLops-MPI receives, if it has that.
+    peer: Option<f64>,
     /// Elements that are enough.
     enough: f64,
 }
@@ -41,7 +41,7 @@ fn once(vector: &Vector) -> Planned {
 
 fn applied(what: &'static str, a: &Op, dtype: Dtype, peer: f64, enough: f64) -> Row {
     let planned = once(&(a * &a.input("x", dtype)));
-    Row { what, planned, block: "", peer, enough }
+    Row { what, planned, block: "", peer: Some(peer), enough }
 }
 
 fn real(what: &'static str, a: &Op, peer: f64, enough: f64) -> Row {
@@ -49,10 +49,24 @@ fn real(what: &'static str, a: &Op, peer: f64, enough: f64) -> Row {
 }
 
 fn iteration(what: &'static str, a: &Op, peer: f64, enough: f64) -> Row {
+    let planned = solved(Planner::new(Ranks(RANKS)), Arc::new(Cgls), a);
+    Row { what, planned, block: "step", peer: Some(peer), enough }
+}
+
+fn solved(planner: Planner, solver: Arc<dyn Solver>, a: &Op) -> Planned {
     let system = System::new(a, &vec![Dtype::F64; a.range().len()]).unwrap();
     let settings = Settings { niter: 5, tol: 0.0, damp: 0.0 };
-    let planned = Planner::new(Ranks(RANKS)).solve(Arc::new(Cgls), &system, settings).unwrap();
-    Row { what, planned, block: "step", peer, enough }
+    planner.solve(solver, &system, settings).unwrap()
+}
+
+/// An iteration of LSQR, which PyLops-MPI has not, on unknowns that are placed so.
+fn lsqr(what: &'static str, a: &Op, unknowns: Option<&str>, enough: f64) -> Row {
+    let names = unknowns.map(|wanted| ["x", "v", "w"].map(|name| (name, wanted)));
+    let pinned = |planner: Planner, (name, wanted): (&str, &str)| planner.pin(name, wanted);
+    let planner = names.into_iter().flatten().fold(Planner::new(Ranks(RANKS)), pinned);
+    let solver = Lsqr { calc_var: false, ..Lsqr::default() };
+    let planned = solved(planner, Arc::new(solver), a);
+    Row { what, planned, block: "step", peer: None, enough }
 }
 
 /// Elements of a line, on which halos cannot be avoided.
@@ -171,10 +185,13 @@ fn rows() -> Vec<Row> {
             2.0 * model * share + 9.0 * model,
             2.0 * model * share + 16.0,
         ),
+        lsqr("LSQR on it", &stacked, Some("replicated"), 2.0 * model * share + 4.0),
+        lsqr("LSQR on it, unknowns split", &stacked, Some("n/p"), 2.0 * model * share + 12.0),
         real("HStack of dense blocks", &side_by_side, 2.0 * model * share + model, model * share),
         real("Fredholm1", &fredholm, data * share + data, 0.0),
         real("its adjoint", &fredholm.h(), unknowns * share + unknowns, 0.0),
         iteration("CGLS on MDC", &convolution(), peer_convolution(), 8.0),
+        lsqr("LSQR on MDC", &convolution(), None, 8.0),
         applied(
             "FFT over the first of two axes",
             &fourier,
@@ -262,7 +279,11 @@ fn no_operator_sends_more_than_is_enough_and_runs_count_what_plans_say() {
         let _ = writeln!(
             table,
             "| {} | {} | {} | {received} | {} | {} |",
-            row.what, traffic.calls, traffic.bytes, row.enough, row.peer
+            row.what,
+            traffic.calls,
+            traffic.bytes,
+            row.enough,
+            row.peer.map_or("–".into(), |peer| peer.to_string())
         );
     }
     if std::env::var_os("ADJOIN_UPDATE").is_some() {
@@ -280,7 +301,7 @@ Calls and bytes are those of the plan, and a run counts the same on the rank tha
 *Received* counts the elements that reach an inner rank, a sum over all ranks as a ring does it; \
 *enough* is what suffices when the first axis is split, and *PyLops-MPI* what its operators \
 receive then, metadata not counted (24 allgathers and 16 allreduces of pickled objects in each \
-iteration of CGLS).
+iteration of CGLS; it has no LSQR).
 What an expression is applied to is handed over where the plan wants it; in an iteration of CGLS \
 every vector stays where the iteration before has left it.
 A test makes this table (`tests/communication.rs`).

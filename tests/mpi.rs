@@ -5,7 +5,8 @@
 
 mod support;
 
-use adjoin::data::{Array, DataError, ReadTile, Region, Source, TileMut};
+use adjoin::data::{Array, DataError, ReadTile, Region, Source};
+use adjoin::elements::SliceMut;
 use adjoin::expr::{Op, Vector, family};
 use adjoin::ops;
 use adjoin::planned::{Planned, Planner};
@@ -296,7 +297,7 @@ impl ReadTile for Torn {
         Dtype::F64
     }
 
-    fn read(&self, region: &Region, mut out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, region: &Region, mut out: SliceMut<'_>) -> Result<(), DataError> {
         if region.range(0).end == self.0[0] {
             let source_name = self.describe();
             return Err(DataError::Declared { source_name });

@@ -149,7 +149,7 @@ fn expected(case: &Case, name: &str) -> Vec<Complex64> {
     source
         .read_elements(&Region::all(source.dims()), Dtype::C128)
         .map(|e| match e {
-            adjoin::data::Elements::C128(values) => values,
+            adjoin::elements::Elements::C128(values) => values,
             other => panic!("read as {}", other.dtype()),
         })
         .unwrap()

@@ -75,7 +75,7 @@ fn results(
         let count = program.output_types("")?.len();
         let mut text = String::new();
         for k in 0..count {
-            writeln!(text, "{:?}", program.output("", k)?.tile()).expect("text can be written");
+            writeln!(text, "{:?}", program.output("", k)?.data).expect("text can be written");
         }
         Ok(text)
     });

@@ -68,7 +68,7 @@ fn results(plan: &Plan, operators: &[Handle], shadow: Option<u64>) -> Vec<String
         program.run("")?;
         let mut text = String::new();
         for k in 0..program.output_types("")?.len() {
-            writeln!(text, "{:?}", program.output("", k)?.tile()).expect("text can be written");
+            writeln!(text, "{:?}", program.output("", k)?.data).expect("text can be written");
         }
         Ok(text)
     });

@@ -27,14 +27,15 @@ MOST = 40
 class Worker:
     """A job that does what it is asked for."""
 
-    def __init__(self, label, ranks, command, folder):
+    def __init__(self, label, ranks, command, folder, launcher=True, environment=()):
         self.label = label
         self.pipes = [folder / f"{label}.{rank}" for rank in range(ranks)]
         for pipe in self.pipes:
             pipe.unlink(missing_ok=True)
             os.mkfifo(pipe)
-        launcher = ["mpiexec", "-n", str(ranks)] if ranks > 1 else []
-        self.job = subprocess.Popen(launcher + command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        before = ["mpiexec", "-n", str(ranks)] if launcher and ranks > 1 else []
+        streams = {"stdout": subprocess.PIPE, "stdin": subprocess.DEVNULL, "env": dict(os.environ, **dict(environment))}
+        self.job = subprocess.Popen(before + command, text=True, **streams)
         self.answer()
         self.ends = [open(pipe, "w") for pipe in self.pipes]
 
@@ -55,7 +56,7 @@ class Worker:
             end.close()
         self.job.wait()
         for pipe in self.pipes:
-            pipe.unlink()
+            pipe.unlink(missing_ok=True)
 
 
 def program():
@@ -129,6 +130,40 @@ def compare(workload, folder, built, ranks, sides, rounds, seconds):
     return [middle(mine) for mine in runs], sorted(floors)[rounds // 2]
 
 
+def scale(workload, folder, built, rounds, seconds):
+    """Seconds of an iteration, and the floor, on one core and on two in each way."""
+    ways = {"one": (1, False, 1), "mpi": (2, True, 1), "ranks": (2, False, 1), "threads": (1, False, 2)}
+    command = [built, str(folder / workload.problem), workload.expr, str(folder)]
+    workers = []
+    for ranks, launcher, threads in ways.values():
+        environment = {"ADJOIN_PEER_RANKS": str(ranks), "ADJOIN_PEER_THREADS": str(threads)}
+        workers.append(Worker("adjoin", ranks, command, folder, launcher, environment))
+    counts = [repetitions(worker, seconds) for worker in workers]
+    runs = [[] for _ in workers]
+    floors = [[] for _ in workers]
+    for _ in range(rounds):
+        for k, (worker, count) in enumerate(zip(workers, counts)):
+            runs[k].append(worker.ask("run", *count)["seconds"])
+            floors[k].append(floor(workload, worker))
+    for worker in workers:
+        worker.close()
+    return [sorted(times)[rounds // 2] for times in runs], [sorted(times)[rounds // 2] for times in floors]
+
+
+def scaling(names, built, rounds, seconds):
+    """A table of how much faster two cores are than one."""
+    head = ["", "1 core", "2 MPI ranks", "ratio", "2 ranks on threads", "ratio", "1 rank of 2 threads", "ratio"]
+    rows = [head + ["floor, 1 core", "ratio of floors"]]
+    rows.append(["---"] * len(rows[0]))
+    for name in names:
+        workload, folder = prepared(name)
+        (one, *two), (least, *less) = scale(workload, folder, built, rounds, seconds)
+        row = [name, time(one)] + [cell for t in two for cell in (time(t), f"{one / t:.2f}")]
+        rows.append(row + [time(least), f"{least / min(less):.2f}"])
+        print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
+    return rows
+
+
 def middle(runs):
     return sorted(runs, key=lambda run: run["seconds"])[len(runs) // 2]
 
@@ -166,6 +201,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {' '.join(ALL)}; all if none")
     parser.add_argument("--serial", action="store_true", help="one rank beside PyLops and NumPy instead")
+    parser.add_argument("--scaling", action="store_true", help="one core beside two instead")
     parser.add_argument("--rounds", type=int, default=7, help="alternations")
     parser.add_argument("--seconds", type=float, default=0.3, help="of each measurement")
     parser.add_argument("--markdown", type=Path, help="a file that the table is added to")
@@ -181,6 +217,8 @@ def main():
         head += ["adjoin: calls, bytes", "PyLops-MPI: calls, bytes"]
         ranks, sides = 2, ["parallel"]
     rows = [head, ["---"] * len(head)]
+    if args.scaling:
+        rows, names = scaling(names, built, args.rounds, args.seconds), []
     for name in names:
         workload, folder = prepared(name)
         runs, least = compare(workload, folder, built, ranks, sides, args.rounds, args.seconds)

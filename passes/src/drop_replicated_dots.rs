@@ -16,10 +16,12 @@
 //! comm 0 calls, 0 B per rank
 //! ```
 //! A value that is split, and is gathered for somebody else, is replicated as well: its scalar
-//! products are taken after that where a block then has fewer calls, once reductions share them,
-//! and the machine's model says that the longer sum costs less than a call.
+//! products are taken after that where a block then has fewer calls, once reductions share them, or
+//! as many and is quicker, and the machine's model says that the longer sum costs less than a call.
 //! Numerics class: F.
 
+use crate::carry_numbers::CarryNumbers;
+use crate::cost::Account;
 use crate::error::PlanError;
 use crate::ir::{Block, Node, Op, Plan, Value};
 use crate::machine::bytes;
@@ -28,7 +30,6 @@ use crate::merge_vectors::MergeVectors;
 use crate::mesh::Axis;
 use crate::pipeline::{Context, Numerics, Pass, reordered};
 use crate::ride_reductions::RideReductions;
-use crate::traffic::Traffic;
 
 /// The pass.
 pub struct DropReplicatedDots;
@@ -51,8 +52,8 @@ impl Pass for DropReplicatedDots {
         if plain == gathers {
             return Ok(plain);
         }
-        let counts = calls(&plain, cx)?.into_iter().zip(calls(&gathers, cx)?);
-        let blocks = plain.blocks.iter_mut().zip(gathers.blocks).zip(counts);
+        let costs = costs(&plain, cx)?.into_iter().zip(costs(&gathers, cx)?);
+        let blocks = plain.blocks.iter_mut().zip(gathers.blocks).zip(costs);
         for ((block, other), _) in blocks.filter(|(_, (before, after))| after < before) {
             *block = other;
         }
@@ -60,11 +61,12 @@ impl Pass for DropReplicatedDots {
     }
 }
 
-/// How many calls each block has once reductions share them.
-fn calls(plan: &Plan, cx: &Context) -> Result<Vec<usize>, PlanError> {
-    let passes: [&dyn Pass; 3] = [&MergeVectors, &RideReductions, &MergeDots];
+/// How many calls each block has once reductions share them, and how long it takes then.
+fn costs(plan: &Plan, cx: &Context) -> Result<Vec<(usize, f64)>, PlanError> {
+    let passes: [&dyn Pass; 4] = [&MergeVectors, &RideReductions, &MergeDots, &CarryNumbers];
     let shared = passes.iter().try_fold(plan.clone(), |plan, pass| pass.run(&plan, cx))?;
-    Ok(shared.blocks.iter().map(|block| Traffic::of(&plan.mesh, block).calls).collect())
+    let blocks = Account::of(&shared, &cx.machine).blocks;
+    Ok(blocks.iter().map(|block| (block.calls.calls, block.seconds())).collect())
 }
 
 fn dropped(plan: &Plan, block: &Block, cx: &Context, gathers: bool) -> Block {
@@ -183,14 +185,21 @@ mod tests {
                 return %5"
             )
         };
-        assert_snapshot!(nodes(&after(&DropReplicatedDots, &step(4))), @"
-        %0 = input x                    : f64[4/p]
-        %1 = all_gather p %0            : f64[4]
+        let single = |size: usize| {
+            let wide = step(size).replace("f64[", "f32[");
+            wide.replace("f32[] +p", "f64[] +p").replace("p %1 : f32[]", "p %1 : f64[]")
+        };
+        assert_snapshot!(nodes(&after(&DropReplicatedDots, &single(4))), @"
+        %0 = input x                    : f32[4/p]
+        %1 = all_gather p %0            : f32[4]
         %2 = dot %1 %1                  : f64[]
-        %3 = apply A %1                 : f64[6/p]
-        %4 = scale %2 %3                : f64[6/p]
+        %3 = apply A %1                 : f32[6/p]
+        %4 = scale %2 %3                : f32[6/p]
         ");
-        assert!(unchanged(&DropReplicatedDots, &step(1 << 22)));
+        assert!(unchanged(&DropReplicatedDots, &single(1 << 22)));
+        // In one precision the sum goes with the gather.
+        assert!(unchanged(&DropReplicatedDots, &step(4)));
+        let step = single;
         // Where another number is reduced at the same time, the call is there anyway.
         let other = "%6 = input y : f64[6/p]
                 %7 = dot %6 %6 : f64[] +p

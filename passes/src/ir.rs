@@ -285,9 +285,11 @@ pub enum Op {
     OneHot,
     /// Settles pending sums.
     AllReduce(Vec<Axis>),
-    /// Settles a pending sum and splits a dim over its axes.
+    /// Settles a pending sum and splits a dim over its axes; the operands after the first are
+    /// settled for every rank with it.
     ReduceScatter(Vec<Axis>),
-    /// Makes every rank along the axes hold all of a split dim.
+    /// Makes every rank along the axes hold all of a split dim; the operands after the first are
+    /// pending sums, of which every rank gets the parts too and adds them in the order of ranks.
     AllGather(Vec<Axis>),
     /// Splits another dim over the axis.
     AllToAll(Axis),

@@ -46,6 +46,7 @@ pub mod drop_replicated_dots;
 pub mod merge_vectors;
 pub mod ride_reductions;
 pub mod merge_dots;
+pub mod carry_numbers;
 pub mod merge_halos;
 pub mod one_pass_normal;
 pub mod fuse_updates;

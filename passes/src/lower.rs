@@ -15,6 +15,7 @@ use crate::ir::{Applied, Block, Leaf, LeafId, Node, Op, Plan, Reduction, Target,
 use crate::mesh::Axis;
 use crate::placement::{Region, Type, intersect, volume};
 use scope::Scope;
+use std::iter;
 use std::ops::Range;
 
 /// The calls of one rank.
@@ -341,6 +342,7 @@ impl<'a> Lowering<'a> {
         start(calls, Kind::AllReduce, group, args[0].dtype, sends, recvs, tag);
     }
 
+    /// Each piece of the vector goes with everything that rides on it.
     fn reduce_scatter(
         &mut self,
         calls: &mut Vec<Call>,
@@ -352,12 +354,14 @@ impl<'a> Lowering<'a> {
     ) {
         let (group, members) = self.group(axes);
         let piece = |at: &Vec<usize>| args[0].slab(&result.owned(&self.plan.mesh, at));
+        let slabs = |at| iter::once(piece(at)).chain(args[1..].iter().map(View::flat)).collect();
         let sends = members.iter().enumerate();
-        let sends = sends.map(|(peer, at)| Packet { peer, slabs: vec![piece(at)] }).collect();
-        let recvs = vec![Packet { peer: 0, slabs: vec![outs[0].flat()] }];
+        let sends = sends.map(|(peer, at)| Packet { peer, slabs: slabs(at) }).collect();
+        let recvs = vec![Packet { peer: 0, slabs: outs.iter().map(View::flat).collect() }];
         start(calls, Kind::ReduceScatter, group, args[0].dtype, sends, recvs, tag);
     }
 
+    /// What rides arrives from each rank beside its block, and is added in the order of ranks.
     fn all_gather(
         &mut self,
         calls: &mut Vec<Call>,
@@ -368,11 +372,24 @@ impl<'a> Lowering<'a> {
         tag: u32,
     ) {
         let (group, members) = self.group(axes);
-        let piece = |at: &Vec<usize>| outs[0].slab(&arg.owned(&self.plan.mesh, at));
-        let sends = vec![Packet { peer: 0, slabs: vec![args[0].flat()] }];
-        let recvs = members.iter().enumerate();
-        let recvs = recvs.map(|(peer, at)| Packet { peer, slabs: vec![piece(at)] }).collect();
+        let riders: Vec<_> = outs[1..].iter().map(|out| self.stacked(out, members.len())).collect();
+        let slabs = |(peer, at): (usize, &Vec<usize>)| {
+            let piece = outs[0].slab(&arg.owned(&self.plan.mesh, at));
+            let row = |all: &View| all.slab(&iter::once(row(all, members.len(), peer)).collect());
+            Packet { peer, slabs: iter::once(piece).chain(riders.iter().map(row)).collect() }
+        };
+        let sends = vec![Packet { peer: 0, slabs: args.iter().map(View::flat).collect() }];
+        let recvs = members.iter().enumerate().map(slabs).collect();
         start(calls, Kind::AllGather, group, args[0].dtype, sends, recvs, tag);
+        for (all, out) in riders.iter().zip(&outs[1..]) {
+            let part = |peer| View {
+                buffer: all.buffer,
+                offset: row(all, members.len(), peer).start,
+                ..out.clone()
+            };
+            let args = (0..members.len()).map(part).collect();
+            calls.push(Call::Local { op: Op::Add, args, out: out.clone() });
+        }
     }
 
     /// Moves what each rank owns before to whoever holds it afterwards.
@@ -460,18 +477,24 @@ impl<'a> Lowering<'a> {
     ) {
         let (group, members) = self.group(axes);
         let mut pairs = |n: usize| {
-            let held = std::iter::once(0..2 * n).collect();
+            let held = iter::once(0..2 * n).collect();
             self.temporary(Dtype::F64, &[2 * n], held)
         };
         let (pair, all) = (pairs(1), pairs(members.len()));
         let op = Op::Reduce(reduction);
         calls.push(Call::Local { op: op.clone(), args: vec![arg.clone()], out: pair.clone() });
         let sends = vec![Packet { peer: 0, slabs: vec![pair.flat()] }];
-        let pair_of = |peer| std::iter::once(2 * peer..2 * peer + 2).collect::<Region>();
+        let pair_of = |peer| iter::once(2 * peer..2 * peer + 2).collect::<Region>();
         let at = |peer| all.slab(&pair_of(peer));
         let recvs = (0..members.len()).map(|peer| Packet { peer, slabs: vec![at(peer)] }).collect();
         start(calls, Kind::AllGather, group, Dtype::F64, sends, recvs, tag);
         calls.push(Call::Local { op, args: vec![all.clone(), all], out: out.clone() });
+    }
+
+    /// A flat buffer for as many values like this one.
+    fn stacked(&mut self, one: &View, count: usize) -> View {
+        let len = one.len() * count;
+        self.temporary(one.dtype, &[len], iter::once(0..len).collect())
     }
 
     /// A box of a value in a buffer of its own.
@@ -492,6 +515,12 @@ fn leaf_of(applied: Applied) -> (LeafId, bool) {
     }
 }
 
+/// The elements of one of so many equal parts.
+fn row(all: &View, parts: usize, k: usize) -> Range<usize> {
+    let each = all.len() / parts;
+    k * each..(k + 1) * each
+}
+
 /// The pieces for one member; of several values those that are not empty.
 fn packet(peer: usize, values: usize, slabs: impl Iterator<Item = Slab>) -> Packet {
     let slabs = slabs.filter(|slab| values == 1 || !slab.is_empty()).collect();
@@ -505,7 +534,7 @@ fn copy(moves: Vec<(Slab, Slab)>) -> Call {
 fn concat(args: &[View], out: &View) -> Call {
     let mut begin = 0;
     let place = |arg: &View| {
-        let region: Vec<Range<usize>> = std::iter::once(begin..begin + arg.len()).collect();
+        let region: Vec<Range<usize>> = iter::once(begin..begin + arg.len()).collect();
         begin += arg.len();
         (arg.flat(), out.slab(&region))
     };
@@ -513,7 +542,7 @@ fn concat(args: &[View], out: &View) -> Call {
 }
 
 fn part(arg: &View, out: &View, begin: usize) -> Call {
-    let region: Vec<Range<usize>> = std::iter::once(begin..begin + out.len()).collect();
+    let region: Vec<Range<usize>> = iter::once(begin..begin + out.len()).collect();
     copy(vec![(arg.slab(&region), out.flat())])
 }
 

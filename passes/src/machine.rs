@@ -233,6 +233,10 @@ impl Machine {
         let (from, to) = match op {
             Op::Halo => (0.0, ghosts(results)),
             Op::HaloSum => (ghosts(args), 0.0),
+            Op::ReduceScatter(axes) | Op::AllGather(axes) => {
+                let copies = (mesh.sizes(axes) as f64 - 1.0) * total(&args[1..]);
+                (total(args) + copies, total(results) + copies)
+            }
             _ => (total(args), total(results)),
         };
         self.step(op, mesh, &axes, (from, to))

@@ -6,6 +6,7 @@
 
 use crate::associate_products::AssociateProducts;
 use crate::cancel_identities::CancelIdentities;
+use crate::carry_numbers::CarryNumbers;
 use crate::certify::{Verdict, certify, simulates};
 use crate::contest::winner;
 use crate::cost::Account;
@@ -138,6 +139,7 @@ pub static PIPELINE: &[Stage] = &[
     (&MergeVectors, "vectors that share a call are one for the numbers to ride on"),
     (&RideReductions, "before numbers look for each other: a ride costs no call at all"),
     (&MergeDots, "the numbers that found no vector share calls"),
+    (&CarryNumbers, "once numbers share calls: a vector's pieces save a whole one or nothing"),
     (&OnePassNormal, "once no reduction moves between an operator and its adjoint"),
     (&FuseUpdates, "updates gather around what is left between them"),
     (&StartEarly, "on whole regions: nobody moves a node after it"),

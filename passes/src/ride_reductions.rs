@@ -29,14 +29,12 @@
 //! numbers in double precision can ride on it, where the machine's model says that it is quicker.
 //! Numerics class: F, as a library may sum a longer message in another order.
 
-use crate::dtype::Dtype;
 use crate::error::PlanError;
-use crate::ir::{Block, Node, Op, Plan, Value};
+use crate::ir::{Block, Node, Op, Plan};
 use crate::machine::Machine;
 use crate::mesh::Mesh;
 use crate::pipeline::{Context, Numerics, Pass};
-use crate::placement::Type;
-use crate::sharing::{is_double, joined, pair, repeated, shared, size, sums_numbers};
+use crate::sharing::{is_double, joined, pair, repeated, shared, size, sums_numbers, widened};
 
 /// The pass.
 pub struct RideReductions;
@@ -79,31 +77,6 @@ fn pays(machine: &Machine, mesh: &Mesh, block: &Block, (a, b): (&Node, &Node)) -
     let cost = |bytes: f64| link.all_reduce(ranks, bytes);
     let (short, numbers) = (size(block, mesh, vector), size(block, mesh, numbers));
     cost(2.0 * short + numbers) + 2.0 * machine.pass(3.0 * short) < cost(short) + cost(numbers)
-}
-
-/// The block with this reduction in double precision.
-fn widened(block: &Block, reduction: usize) -> Block {
-    let mut out = block.clone();
-    let Node { op, args, results } = block.nodes[reduction].clone();
-    let wide = |out: &mut Block, v: Value| {
-        let ty = block.ty(v);
-        out.types.push(Type { dtype: Dtype::new(ty.dtype.is_complex(), true), ..ty.clone() });
-        Value(out.types.len() as u32 - 1)
-    };
-    let summed: Vec<_> = args.iter().map(|&v| wide(&mut out, v)).collect();
-    let sums: Vec<_> = results.iter().map(|&v| wide(&mut out, v)).collect();
-    let cast = |from: &[Value], to: &[Value]| {
-        let pairs = from.iter().zip(to);
-        let node = |(&a, &r)| Node { op: Op::Cast, args: vec![a], results: vec![r] };
-        pairs.map(node).collect::<Vec<_>>()
-    };
-    let nodes = [
-        cast(&args, &summed),
-        vec![Node { op, args: summed, results: sums.clone() }],
-        cast(&sums, &results),
-    ];
-    out.nodes.splice(reduction..=reduction, nodes.concat());
-    out
 }
 
 #[cfg(test)]

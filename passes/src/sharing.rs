@@ -1,15 +1,18 @@
 //! Sharing: independent reductions, or halos, become one call, as far as a pass wants it.
 //!
 //! Two calls of one kind can be one if they connect the same ranks, carry the same precision and
-//! neither needs the other's result.
+//! neither needs the other's result; and sums of numbers can go with the pieces of a vector that is
+//! scattered or gathered over the same ranks.
 //! The shared call waits for the operands of both, and what follows either waits for it; so they
 //! share only where the longest chain of communications stays as long as it was, and with one
 //! call less nothing has been delayed by more than was saved.
 
+use crate::dtype::Dtype;
 use crate::ir::{Block, Node, Op, Plan, Value};
 use crate::machine::bytes;
-use crate::mesh::Mesh;
+use crate::mesh::{Axis, Mesh};
 use crate::pipeline::{dependences, reordered};
+use crate::placement::Type;
 use petgraph::algo::has_path_connecting;
 use petgraph::graph::NodeIndex;
 
@@ -25,7 +28,7 @@ pub(crate) fn shared_calls(
     wanted: impl Fn(&Block, &Node, &Node) -> bool,
 ) -> Plan {
     let same = |block: &Block, a: &Node, b: &Node| {
-        is_double(block, a) == is_double(block, b) && wanted(block, a, b)
+        a.op == b.op && is_double(block, a) == is_double(block, b) && wanted(block, a, b)
     };
     repeated(plan, |block| pair_of(block, &kind, same).map(|(i, j)| join(block, i, j)))
 }
@@ -46,7 +49,32 @@ pub(crate) fn pair(
     block: &Block,
     wanted: impl Fn(&Block, &Node, &Node) -> bool,
 ) -> Option<(usize, usize)> {
-    pair_of(block, |op| matches!(op, Op::AllReduce(_)), wanted)
+    let reduces = |op: &Op| matches!(op, Op::AllReduce(_));
+    pair_of(block, reduces, |block, a, b| a.op == b.op && wanted(block, a, b))
+}
+
+/// The first pair of a call that can carry the sums of a reduction over the same axes, and that
+/// reduction: neither needs the other's result nor would delay anything, and `wanted` picks them.
+pub(crate) fn carrier(
+    block: &Block,
+    wanted: impl Fn(&Node, &Node) -> bool,
+) -> Option<(usize, usize)> {
+    let over = |a: &Node, b: &Node| match (carries(&a.op), &b.op) {
+        (Some(axes), Op::AllReduce(summed)) => axes == summed,
+        _ => false,
+    };
+    let takes = |a: &Node, b: &Node| over(a, b) && wanted(a, b);
+    let calls = |op: &Op| carries(op).is_some() || matches!(op, Op::AllReduce(_));
+    let (i, j) = pair_of(block, calls, |_, a, b| takes(a, b) || takes(b, a))?;
+    Some(if carries(&block.nodes[i].op).is_some() { (i, j) } else { (j, i) })
+}
+
+/// The axes of a call on whose vector sums can ride.
+fn carries(op: &Op) -> Option<&[Axis]> {
+    match op {
+        Op::ReduceScatter(axes) | Op::AllGather(axes) => Some(axes),
+        _ => None,
+    }
 }
 
 fn pair_of(
@@ -62,8 +90,7 @@ fn pair_of(
         .map(|(i, k)| (i, calls[k]));
     pairs.find(|&(i, j)| {
         let (a, b) = (&block.nodes[i], &block.nodes[j]);
-        a.op == b.op
-            && chains.can_join(i, j)
+        chains.can_join(i, j)
             && wanted(block, a, b)
             && !has_path_connecting(&graph, NodeIndex::new(i), NodeIndex::new(j), None)
     })
@@ -107,17 +134,50 @@ fn is_number(block: &Block, defined: &[usize], value: Value) -> bool {
         || follows && node.args.iter().all(|&v| is_number(block, defined, v))
 }
 
-fn join(block: &Block, i: usize, j: usize) -> Block {
+/// The block after a call takes another one's operands along.
+pub(crate) fn join(block: &Block, call: usize, other: usize) -> Block {
     let mut nodes = block.nodes.clone();
-    let late = nodes.remove(j);
-    let early = nodes.remove(i);
-    let both = Node {
-        op: early.op,
-        args: [early.args, late.args].concat(),
-        results: [early.results, late.results].concat(),
-    };
-    nodes.insert(j - 1, both);
+    nodes[call.max(other)] = both(&block.nodes[call], &block.nodes[other]);
+    nodes.remove(call.min(other));
     reordered(block, nodes)
+}
+
+/// A call with another one's operands.
+pub(crate) fn both(call: &Node, other: &Node) -> Node {
+    Node {
+        op: call.op.clone(),
+        args: [&call.args[..], &other.args].concat(),
+        results: [&call.results[..], &other.results].concat(),
+    }
+}
+
+/// The block with this call in double precision: what goes in and comes out is cast.
+pub(crate) fn widened(block: &Block, reduction: usize) -> Block {
+    let mut out = block.clone();
+    let Node { op, args, results } = block.nodes[reduction].clone();
+    let wide = |out: &mut Block, v: Value| {
+        out.types.push(double_of(block.ty(v)));
+        Value(out.types.len() as u32 - 1)
+    };
+    let summed: Vec<_> = args.iter().map(|&v| wide(&mut out, v)).collect();
+    let sums: Vec<_> = results.iter().map(|&v| wide(&mut out, v)).collect();
+    let cast = |from: &[Value], to: &[Value]| {
+        let pairs = from.iter().zip(to);
+        let node = |(&a, &r)| Node { op: Op::Cast, args: vec![a], results: vec![r] };
+        pairs.map(node).collect::<Vec<_>>()
+    };
+    let nodes = [
+        cast(&args, &summed),
+        vec![Node { op, args: summed, results: sums.clone() }],
+        cast(&sums, &results),
+    ];
+    out.nodes.splice(reduction..=reduction, nodes.concat());
+    out
+}
+
+/// The type in double precision.
+pub(crate) fn double_of(ty: &Type) -> Type {
+    Type { dtype: Dtype::new(ty.dtype.is_complex(), true), ..ty.clone() }
 }
 
 /// How many communications follow one another, at most, up to each node and from it on.

@@ -2,6 +2,7 @@
 //!
 //! The payload of a call is the larger of its operands and its results on one rank, however a
 //! library carries it out.
+//! What rides on a `reduce_scatter` or an `all_gather` is there once for each rank.
 //! Of a halo it is the ghost cells that an inner rank sends, of a reduction that is no sum its
 //! scalars.
 //! The rank is the one that holds most: rank 0 where blocks are balanced; at named cuts the
@@ -90,9 +91,13 @@ impl<'a> Sizes<'a> {
         let args = types(block, &node.args);
         let results = types(block, &node.results);
         match &node.op {
-            Op::AllReduce(axes) | Op::ReduceScatter(axes) | Op::AllGather(axes) => {
-                self.is_wide(axes).then(|| self.larger(&args, &results))
-            }
+            Op::AllReduce(axes) => self.is_wide(axes).then(|| self.larger(&args, &results)),
+            Op::ReduceScatter(axes) | Op::AllGather(axes) => self.is_wide(axes).then(|| {
+                let riders = args.iter().skip(1);
+                let riders = riders.fold(0, |sum, ty| self.local(ty).saturating_add(sum));
+                let copies = riders.saturating_mul(self.ranks(axes).saturating_sub(1));
+                self.larger(&args, &results).saturating_add(copies)
+            }),
             Op::AllToAll(axis) => self.is_wide(&[*axis]).then(|| self.larger(&args, &results)),
             Op::Exchange => {
                 self.is_spread(&[&args[..], &results]).then(|| self.larger(&args, &results))
@@ -131,6 +136,11 @@ impl<'a> Sizes<'a> {
             | Op::Partial(_)
             | Op::Copy => None,
         }
+    }
+
+    fn ranks(&self, axes: &[Axis]) -> u64 {
+        let sizes = axes.iter().filter_map(|&a| self.mesh.axes.get(a));
+        sizes.fold(1, |all, (_, n)| all.saturating_mul(*n as u64))
     }
 
     /// Whether there is more than one rank along the axes.

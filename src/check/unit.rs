@@ -4,14 +4,13 @@
 
 use super::fault::Place;
 use super::numbers::{Vector, random};
-use crate::data::Elements;
-use crate::elements::{Slice, SliceMut};
+use crate::elements::Elements;
 use crate::ops::{Operator, OperatorError, Patch, PatchMut, Tile};
 use adjoin_kernels::host::Acc;
 use adjoin_passes::Dtype;
 use adjoin_passes::placement::{Region, volume};
 use adjoin_passes::signature::Signature;
-use num_complex::{Complex32, Complex64};
+use num_complex::Complex64;
 use std::ops::Range;
 
 /// A direction of an operator.
@@ -196,23 +195,23 @@ impl Job<'_> {
             Way::Forward => (self.tile.domain, self.tile.range),
             Way::Adjoint => (self.tile.range, self.tile.domain),
         };
-        let input: Vec<_> = input.iter().map(|part| elements(part, from)).collect();
+        let input: Vec<_> = input.iter().map(|part| Elements::nearest(part, from)).collect();
         let before = |part: &Vec<Complex64>| match self.acc {
             // What was there before must not matter.
-            Acc::Set => elements(&vec![Complex64::new(3.0, 0.0); part.len()], to),
-            Acc::Add => elements(part, to),
+            Acc::Set => Elements::nearest(&vec![Complex64::new(3.0, 0.0); part.len()], to),
+            Acc::Add => Elements::nearest(part, to),
         };
         let mut output: Vec<_> = start.iter().map(before).collect();
         for panel in 0..local.panels() {
             let x: Vec<_> = input
                 .iter()
                 .zip(&self.from)
-                .map(|(part, held)| Patch { data: slice(part), held })
+                .map(|(part, held)| Patch { data: part.slice(), held })
                 .collect();
             let mut y: Vec<_> = output
                 .iter_mut()
                 .zip(&self.to)
-                .map(|(part, held)| PatchMut { data: slice_mut(part), held })
+                .map(|(part, held)| PatchMut { data: part.slice_mut(), held })
                 .collect();
             let later = if panel == 0 { self.acc } else { Acc::Add };
             match self.way {
@@ -220,7 +219,7 @@ impl Job<'_> {
                 Way::Adjoint => local.adjoint(panel, &x, &mut y, later)?,
             }
         }
-        Ok(output.iter().map(widest).collect())
+        Ok(output.iter().map(Elements::widest).collect())
     }
 }
 
@@ -247,43 +246,4 @@ fn places<'a>(whole: &'a Region, held: &'a Region) -> impl Iterator<Item = usize
         }
         at
     })
-}
-
-fn elements(values: &[Complex64], dtype: Dtype) -> Elements {
-    match dtype {
-        Dtype::F32 => values.iter().map(|v| v.re as f32).collect::<Vec<_>>().into(),
-        Dtype::F64 => values.iter().map(|v| v.re).collect::<Vec<_>>().into(),
-        Dtype::C64 => {
-            let narrow = |v: &Complex64| Complex32::new(v.re as f32, v.im as f32);
-            values.iter().map(narrow).collect::<Vec<_>>().into()
-        }
-        Dtype::C128 => values.to_vec().into(),
-    }
-}
-
-fn widest(elements: &Elements) -> Vec<Complex64> {
-    match elements {
-        Elements::F32(v) => v.iter().map(|&x| f64::from(x).into()).collect(),
-        Elements::F64(v) => v.iter().map(|&x| x.into()).collect(),
-        Elements::C64(v) => v.iter().map(|x| Complex64::new(x.re.into(), x.im.into())).collect(),
-        Elements::C128(v) => v.clone(),
-    }
-}
-
-fn slice(elements: &Elements) -> Slice<'_> {
-    match elements {
-        Elements::F32(v) => Slice::F32(v),
-        Elements::F64(v) => Slice::F64(v),
-        Elements::C64(v) => Slice::C64(v),
-        Elements::C128(v) => Slice::C128(v),
-    }
-}
-
-fn slice_mut(elements: &mut Elements) -> SliceMut<'_> {
-    match elements {
-        Elements::F32(v) => SliceMut::F32(v),
-        Elements::F64(v) => SliceMut::F64(v),
-        Elements::C64(v) => SliceMut::C64(v),
-        Elements::C128(v) => SliceMut::C128(v),
-    }
 }

@@ -12,7 +12,7 @@ use crate::problem::build::Expression;
 pub(super) fn run(args: &Apply) -> Result<(), Failure> {
     let world = start(args.backend)?;
     let job = together(&world, Job::read(&args.common, Some(&args.expr)))?;
-    let world = job.world(world)?;
+    let world = job.world(world, &args.working)?;
     let mut model = together(&world, job.model())?;
     let planner = job.planner(job.arrangement(&world));
     let prepared = together(&world, prepared(&job, &mut model, &planner))?;

@@ -56,6 +56,15 @@ pub(super) struct Common {
     pub quiet: bool,
 }
 
+/// What runs on the threads of ranks.
+#[derive(Arguments, Debug)]
+pub(super) struct Working {
+    /// How many threads each rank works with; by default 1 for a rank of an MPI job, else the
+    /// cores divided by the ranks
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+}
+
 /// What is noted while ranks run.
 #[derive(Arguments, Debug)]
 pub(super) struct Noting {
@@ -122,6 +131,8 @@ pub(super) struct Apply {
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
     #[command(flatten)]
+    pub working: Working,
+    #[command(flatten)]
     pub noting: Noting,
 }
 
@@ -142,6 +153,8 @@ pub(super) struct Solve {
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     #[command(flatten)]
+    pub working: Working,
+    #[command(flatten)]
     pub noting: Noting,
 }
 
@@ -155,6 +168,8 @@ pub(super) struct Check {
     /// One operator, or one block of a family, such as A[3]
     #[arg(long, value_name = "NAME")]
     pub block: Option<String>,
+    #[command(flatten)]
+    pub working: Working,
 }
 
 #[derive(Arguments, Debug)]
@@ -217,4 +232,9 @@ fn contract(text: &str) -> Result<Numerics, String> {
 fn ranks(text: &str) -> Result<usize, String> {
     let n = text.parse().ok().filter(|n| (1..=1 << 24).contains(n));
     n.ok_or_else(|| format!("`{text}` is no number of ranks"))
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    let n = text.parse().ok().filter(|n| (1..=1 << 16).contains(n));
+    n.ok_or_else(|| format!("`{text}` is no number of threads"))
 }

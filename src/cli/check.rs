@@ -8,6 +8,7 @@ use crate::check::{Fault, blocks, leaf};
 use crate::ops::Operator;
 use crate::planned::{Planned, Planner};
 use crate::problem::Model;
+use crate::runtime::World;
 use adjoin_passes::signature::Signature;
 use std::sync::Arc;
 
@@ -36,10 +37,15 @@ pub(super) fn run(args: &Check) -> Result<(), Failure> {
     for planned in &plans {
         say(&job, &explain::proofs(planned)?)?;
     }
+    let threads = args.working.threads.or(job.resolved.threads);
+    let threads = threads.unwrap_or(world.threads_per_rank());
+    let alone = World::threads(1).with_threads_per_rank(threads)?;
     let mut faults = Vec::new();
     for (name, operator, block) in chosen {
-        let found = leaf(&name, &*operator, block)
-            .map_err(|error| Failure::User(format!("{name} cannot be checked: {error}")))?;
+        let found = alone.run(|_| Ok(leaf(&name, &*operator, block)))?;
+        let found = found.into_iter().next().unwrap_or(Ok(Vec::new()));
+        let found =
+            found.map_err(|error| Failure::User(format!("{name} cannot be checked: {error}")))?;
         say(&job, &line(&name, operator.signature(), block, &found))?;
         faults.extend(found);
     }

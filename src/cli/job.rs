@@ -1,7 +1,7 @@
 //! What all commands begin with: the file, the ranks, and the plans of what is asked for.
 
 use super::Failure;
-use super::args::{Backend, Common};
+use super::args::{Backend, Common, Working};
 use crate::Dtype;
 use crate::data::Source;
 use crate::expr::{Op, Vector, input_parts};
@@ -57,12 +57,16 @@ impl Job {
         Ok(Model::open(&self.resolved, &self.folder)?)
     }
 
-    /// The ranks of a job, or so many threads as are asked for.
-    pub fn world(&self, world: World) -> Result<World, Failure> {
+    /// The ranks of a job, or so many threads as are asked for, each with its crew.
+    pub fn world(&self, world: World, working: &Working) -> Result<World, Failure> {
         let ranks = self.arrangement(&world);
         let (asked, here) = (ranks.ranks(), world.ranks());
+        let threads = working.threads.or(self.resolved.threads);
         if world.backend() == "threads" {
-            return Ok(World::threads(asked));
+            return Ok(match threads {
+                None => World::threads(asked),
+                Some(threads) => World::threads(asked).with_threads_per_rank(threads)?,
+            });
         }
         let fits = if asked == here {
             Ok(())
@@ -74,7 +78,8 @@ impl Job {
             Err(Failure::User(format!("{message}, and the job has {here}")))
         };
         together(&world, fits)?;
-        Ok(world)
+        let Some(threads) = threads else { return Ok(world) };
+        Ok(world.with_threads_per_rank(threads)?)
     }
 
     /// Plans for ranks of the machine that the command line names.

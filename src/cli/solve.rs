@@ -39,7 +39,7 @@ struct PlannedTask {
 pub(super) fn run(args: &Solve) -> Result<(), Failure> {
     let world = start(args.backend)?;
     let (job, saved) = together(&world, read(args))?;
-    let world = job.world(world)?;
+    let world = job.world(world, &args.working)?;
     let begin = Instant::now();
     let mut model = together(&world, job.model())?;
     let planner = job.planner(job.arrangement(&world));

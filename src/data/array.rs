@@ -1,98 +1,10 @@
 //! N-D arrays in memory, row-major, of any of the four element types.
 
 use super::region::{show, volume};
-use super::tile::{each, widens};
-use super::{DataError, Element, Region, Sink, Source, Tile, TileMut};
+use super::{DataError, Region, Sink, Source};
 use crate::Dtype;
-use num_complex::Complex;
+use crate::elements::{Element, Elements};
 use std::path::Path;
-
-/// Elements of one type, known at run time.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Elements {
-    /// `float32`
-    F32(Vec<f32>),
-    /// `float64`
-    F64(Vec<f64>),
-    /// `complex64`
-    C64(Vec<Complex<f32>>),
-    /// `complex128`
-    C128(Vec<Complex<f64>>),
-}
-
-impl Elements {
-    /// `n` zeros.
-    pub fn zeros(dtype: Dtype, n: usize) -> Self {
-        match dtype {
-            Dtype::F32 => Elements::F32(vec![0.0; n]),
-            Dtype::F64 => Elements::F64(vec![0.0; n]),
-            Dtype::C64 => Elements::C64(vec![Complex::new(0.0, 0.0); n]),
-            Dtype::C128 => Elements::C128(vec![Complex::new(0.0, 0.0); n]),
-        }
-    }
-
-    /// Zeros for an array of these dims, or an error if memory does not hold it.
-    pub(super) fn try_zeros(dtype: Dtype, dims: &[usize], name: &str) -> Result<Self, DataError> {
-        let too_large = || DataError::TooLarge { source_name: name.into(), dims: dims.to_vec() };
-        let n = volume(dims).ok_or_else(too_large)?;
-        let zeros = match dtype {
-            Dtype::F32 => try_zeros(n).map(Elements::F32),
-            Dtype::F64 => try_zeros(n).map(Elements::F64),
-            Dtype::C64 => try_zeros(n).map(Elements::C64),
-            Dtype::C128 => try_zeros(n).map(Elements::C128),
-        };
-        zeros.ok_or_else(too_large)
-    }
-
-    /// The type of its elements.
-    pub fn dtype(&self) -> Dtype {
-        self.tile().dtype()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.tile().len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Borrows them to read.
-    pub fn tile(&self) -> Tile<'_> {
-        each!(Elements, self, x => Element::tile(x))
-    }
-
-    /// Borrows them to fill.
-    pub fn tile_mut(&mut self) -> TileMut<'_> {
-        each!(Elements, self, x => Element::tile_mut(x))
-    }
-
-    /// The same values in another type, rounded where it is narrower; complex values become
-    /// real ones by dropping the imaginary part.
-    pub(super) fn converted(self, dtype: Dtype) -> Self {
-        if dtype == self.dtype() {
-            return self;
-        }
-        let mut out = Elements::zeros(dtype, self.len());
-        out.tile_mut().convert_from(self.tile());
-        out
-    }
-}
-
-impl<T: Element> From<Vec<T>> for Elements {
-    fn from(values: Vec<T>) -> Self {
-        T::wrap(values)
-    }
-}
-
-fn try_zeros<T: Element>(n: usize) -> Option<Vec<T>> {
-    let mut values = Vec::new();
-    values.try_reserve_exact(n).ok()?;
-    values.resize(n, T::zeroed());
-    Some(values)
-}
 
 /// An N-D array in memory.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +25,7 @@ impl Array {
     /// An array of zeros.
     pub fn zeros(dims: impl Into<Vec<usize>>, dtype: Dtype) -> Result<Self, DataError> {
         let dims = dims.into();
-        let elements = Elements::try_zeros(dtype, &dims, "array of zeros")?;
+        let elements = zeros(dtype, &dims, "array of zeros")?;
         Ok(Array { dims, elements })
     }
 
@@ -125,7 +37,7 @@ impl Array {
     /// Writes an `.npy` file.
     pub fn save_npy(&self, path: impl AsRef<Path>) -> Result<(), DataError> {
         let sink = Sink::npy(path, self.dims.clone(), self.dtype())?;
-        sink.write(&Region::all(&self.dims), self.elements.tile())?;
+        sink.write(&Region::all(&self.dims), self.elements.slice())?;
         sink.finish()
     }
 
@@ -166,12 +78,12 @@ impl Array {
 
     /// Its elements, if they have this type.
     pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
-        T::slice(self.elements.tile())
+        T::of(self.elements.slice())
     }
 
     /// Its memory, row-major.
     pub fn bytes(&self) -> &[u8] {
-        self.elements.tile().bytes()
+        self.elements.slice().bytes()
     }
 
     /// Its elements by value, widened if need be.
@@ -259,4 +171,15 @@ impl<T: Element, D: ndarray::Dimension> From<ndarray::Array<T, D>> for Array {
         };
         Array { dims, elements: T::wrap(values) }
     }
+}
+
+/// Zeros for an array of these dims, or an error if memory does not hold it.
+pub(super) fn zeros(dtype: Dtype, dims: &[usize], name: &str) -> Result<Elements, DataError> {
+    let made = volume(dims).and_then(|n| Elements::try_zeros(dtype, n));
+    made.ok_or_else(|| DataError::TooLarge { source_name: name.into(), dims: dims.to_vec() })
+}
+
+/// Whether every value of one type has an exact place in another.
+pub(super) fn widens(from: Dtype, to: Dtype) -> bool {
+    from.promote(to) == to
 }

@@ -5,8 +5,9 @@
 use super::npy::{Header, Number, Stored};
 use super::region::{show, strides};
 use super::storage::{Storage, count_from_files};
-use super::{DataError, Element, ReadTile, Region, Source, TileMut, tile::each};
+use super::{DataError, ReadTile, Region, Source};
 use crate::Dtype;
+use crate::elements::{Element, SliceMut, each};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ impl NpyFile {
         Ok(NpyFile { storage, header, bytes_read: Arc::default() })
     }
 
-    fn read_rows(&self, file: &File, region: &Region, mut out: TileMut) -> Result<(), DataError> {
+    fn read_rows(&self, file: &File, region: &Region, mut out: SliceMut) -> Result<(), DataError> {
         for run in region.runs(&self.header.dims) {
             self.read_run(file, run.offset, out.part(run.tile()))?;
         }
@@ -50,11 +51,11 @@ impl NpyFile {
         let dims: Vec<usize> = self.header.dims.iter().rev().copied().collect();
         let reversed = region.reversed();
         let walk = Walk::reversed(region.dims());
-        let mut piece = vec![T::zeroed(); CHUNK.min(out.len())];
+        let mut piece = vec![T::ZERO; CHUNK.min(out.len())];
         for run in reversed.runs(&dims) {
             for skip in (0..run.len).step_by(CHUNK) {
                 let part = &mut piece[..CHUNK.min(run.len - skip)];
-                self.read_run(file, run.offset + skip, T::tile_mut(part))?;
+                self.read_run(file, run.offset + skip, T::slice_mut(part))?;
                 walk.scatter(part, run.at + skip, out);
             }
         }
@@ -62,7 +63,7 @@ impl NpyFile {
     }
 
     /// Reads elements that follow one another.
-    fn read_run(&self, file: &File, offset: usize, mut out: TileMut<'_>) -> Result<(), DataError> {
+    fn read_run(&self, file: &File, offset: usize, mut out: SliceMut<'_>) -> Result<(), DataError> {
         let stored = self.header.stored;
         let size = stored.size();
         let at = |element: usize| self.header.bytes + (element * size) as u64;
@@ -72,7 +73,7 @@ impl NpyFile {
             swap(stored, out.bytes());
             return Ok(());
         }
-        let TileMut::F64(values) = out else {
+        let SliceMut::F64(values) = out else {
             unreachable!("integers are read as f64");
         };
         let mut bytes = vec![0; size * CHUNK.min(values.len())];
@@ -102,10 +103,10 @@ impl ReadTile for NpyFile {
         self.header.stored.dtype
     }
 
-    fn read(&self, region: &Region, out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, region: &Region, out: SliceMut<'_>) -> Result<(), DataError> {
         let file = self.storage.reopen()?;
         if self.header.fortran {
-            each!(TileMut, out, x => self.read_columns(&file, region, x))
+            each!(SliceMut, out, x => self.read_columns(&file, region, x))
         } else {
             self.read_rows(&file, region, out)
         }

@@ -1,8 +1,9 @@
 //! Sources without storage: functions of the indices, zeros, and declarations for planning.
 
 use super::region::show;
-use super::{DataError, Element, ReadTile, Region, TileMut};
+use super::{DataError, ReadTile, Region};
 use crate::Dtype;
+use crate::elements::{Element, SliceMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The values of a function from boxes to elements.
@@ -27,14 +28,14 @@ impl<T: Element, F: Fn(&Region) -> Vec<T> + Send + Sync> ReadTile for Function<F
         T::DTYPE
     }
 
-    fn read(&self, region: &Region, mut out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, region: &Region, mut out: SliceMut<'_>) -> Result<(), DataError> {
         let values = (self.values)(region);
         let (needed, found) = (out.len(), values.len());
         if needed != found {
             let (source_name, region) = (self.describe(), region.clone());
             return Err(DataError::Length { source_name, region, needed, found });
         }
-        out.convert_from(T::tile(&values));
+        out.convert_from(T::slice(&values));
         self.made.fetch_add(out.bytes().len() as u64, Ordering::Relaxed);
         Ok(())
     }
@@ -69,7 +70,7 @@ impl ReadTile for Zeros {
         self.dtype
     }
 
-    fn read(&self, _region: &Region, mut out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, _region: &Region, mut out: SliceMut<'_>) -> Result<(), DataError> {
         out.clear();
         Ok(())
     }
@@ -100,7 +101,7 @@ impl ReadTile for Declared {
         self.dtype
     }
 
-    fn read(&self, _region: &Region, _out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, _region: &Region, _out: SliceMut<'_>) -> Result<(), DataError> {
         Err(DataError::Declared { source_name: self.describe() })
     }
 

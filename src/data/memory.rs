@@ -1,8 +1,9 @@
 //! Sources in memory: an array that may be shared with others.
 
 use super::region::show;
-use super::{Array, DataError, ReadTile, Region, Source, TileMut};
+use super::{Array, DataError, ReadTile, Region, Source};
 use crate::Dtype;
+use crate::elements::SliceMut;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,10 +28,10 @@ impl ReadTile for Memory {
         self.array.dtype()
     }
 
-    fn read(&self, region: &Region, mut out: TileMut<'_>) -> Result<(), DataError> {
-        let values = self.array.elements().tile();
+    fn read(&self, region: &Region, mut out: SliceMut<'_>) -> Result<(), DataError> {
+        let values = self.array.elements().slice();
         for run in region.runs(self.dims()) {
-            out.part(run.tile()).convert_from(values.part(run.stored()));
+            out.part(run.tile()).convert_from(values.range(run.stored()));
         }
         self.copied.fetch_add(out.bytes().len() as u64, Ordering::Relaxed);
         Ok(())

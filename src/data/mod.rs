@@ -5,7 +5,6 @@
 //! in the same way. [`ReadTile`] and [`WriteTile`] are what a new kind of storage implements.
 
 mod array;
-mod element;
 mod error;
 mod file;
 mod function;
@@ -17,14 +16,11 @@ mod region;
 mod sink;
 mod source;
 mod storage;
-mod tile;
 mod views;
 
-pub use array::{Array, Elements};
-pub use element::Element;
+pub use array::Array;
 pub use error::DataError;
 pub use region::{Region, Run, Runs};
 pub use sink::{Sink, WriteTile};
 pub use source::{ReadTile, Source};
 pub use storage::bytes_read_from_files;
-pub use tile::{Tile, TileMut};

@@ -5,8 +5,9 @@
 use super::npy::Header;
 use super::region::volume;
 use super::storage::Storage;
-use super::{DataError, Region, Tile, WriteTile};
+use super::{DataError, Region, WriteTile};
 use crate::Dtype;
+use crate::elements::Slice;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -86,7 +87,7 @@ impl WriteTile for NpySink {
         self.dtype
     }
 
-    fn write(&self, region: &Region, tile: Tile<'_>) -> Result<(), DataError> {
+    fn write(&self, region: &Region, tile: Slice<'_>) -> Result<(), DataError> {
         if self.finished.load(Ordering::Acquire) {
             return Err(DataError::Finished { sink: self.describe() });
         }
@@ -151,12 +152,12 @@ fn create_beside(target: &Path) -> Result<(PathBuf, File), DataError> {
 }
 
 #[cfg(target_endian = "little")]
-fn little_endian(tile: Tile<'_>) -> &[u8] {
+fn little_endian(tile: Slice<'_>) -> &[u8] {
     tile.bytes()
 }
 
 #[cfg(target_endian = "big")]
-fn little_endian(tile: Tile<'_>) -> Vec<u8> {
+fn little_endian(tile: Slice<'_>) -> Vec<u8> {
     let mut bytes = tile.bytes().to_vec();
     bytes.chunks_exact_mut(tile.dtype().real().size()).for_each(<[u8]>::reverse);
     bytes

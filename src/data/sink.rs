@@ -1,10 +1,11 @@
 //! The handle for an array that results are written to, and the trait behind it.
 
+use super::array::widens;
 use super::npy_sink::NpySink;
 use super::region::show;
-use super::tile::widens;
-use super::{Array, DataError, Elements, Region, Tile};
+use super::{Array, DataError, Region};
 use crate::Dtype;
+use crate::elements::{Elements, Slice};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +25,7 @@ pub trait WriteTile: Send + Sync {
     ///
     /// [`Sink::write`] has checked that the region is inside of the array and that `tile` has
     /// its length and the type [`WriteTile::dtype`].
-    fn write(&self, region: &Region, tile: Tile<'_>) -> Result<(), DataError>;
+    fn write(&self, region: &Region, tile: Slice<'_>) -> Result<(), DataError>;
 
     /// Ends writing, after all regions were written, and makes the result visible.
     fn finish(&self) -> Result<(), DataError>;
@@ -102,7 +103,7 @@ impl Sink {
     }
 
     /// Writes the elements of a box, row-major, widened to the type of the sink.
-    pub fn write<'a>(&self, region: &Region, tile: impl Into<Tile<'a>>) -> Result<(), DataError> {
+    pub fn write<'a>(&self, region: &Region, tile: impl Into<Slice<'a>>) -> Result<(), DataError> {
         let tile = tile.into();
         self.check(region, tile)?;
         if region.is_empty() {
@@ -114,8 +115,8 @@ impl Sink {
         let mut at = 0;
         for slab in region.slabs(CHUNK) {
             let mut elements = Elements::zeros(self.dtype(), slab.len());
-            elements.tile_mut().convert_from(tile.part(at..at + slab.len()));
-            self.0.write(&slab, elements.tile())?;
+            elements.slice_mut().convert_from(tile.range(at..at + slab.len()));
+            self.0.write(&slab, elements.slice())?;
             at += slab.len();
         }
         Ok(())
@@ -126,7 +127,7 @@ impl Sink {
         self.0.finish()
     }
 
-    fn check(&self, region: &Region, tile: Tile<'_>) -> Result<(), DataError> {
+    fn check(&self, region: &Region, tile: Slice<'_>) -> Result<(), DataError> {
         let name = || self.describe();
         if !region.fits(self.dims()) {
             let dims = self.dims().to_vec();
@@ -166,11 +167,11 @@ impl WriteTile for MemorySink {
         self.dtype
     }
 
-    fn write(&self, region: &Region, tile: Tile<'_>) -> Result<(), DataError> {
+    fn write(&self, region: &Region, tile: Slice<'_>) -> Result<(), DataError> {
         let mut array = self.array.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut values = array.elements_mut().tile_mut();
+        let mut values = array.elements_mut().slice_mut();
         for run in region.runs(&self.dims) {
-            values.part(run.stored()).convert_from(tile.part(run.tile()));
+            values.part(run.stored()).convert_from(tile.range(run.tile()));
         }
         Ok(())
     }

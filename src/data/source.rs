@@ -1,15 +1,16 @@
 //! The handle that users write for an array that is somewhere else, and the trait behind it.
 
+use super::array::{widens, zeros};
 use super::error::DataError;
 use super::file::NpyFile;
 use super::function::{Declared, Function, Zeros};
 use super::memory::Memory;
 use super::npz::Archive;
 use super::region::show;
-use super::tile::widens;
 use super::views::{Cast, Concat, Derived, Reshaped, Scaled, Window};
-use super::{Array, Element, Elements, Region, TileMut};
+use super::{Array, Region};
 use crate::Dtype;
+use crate::elements::{Element, Elements, SliceMut};
 use num_complex::Complex;
 use std::fmt;
 use std::path::Path;
@@ -30,7 +31,7 @@ pub trait ReadTile: Send + Sync {
     ///
     /// [`Source::read`] has checked that the region is inside of the array and that `out` has
     /// its length and the type [`ReadTile::dtype`].
-    fn read(&self, region: &Region, out: TileMut<'_>) -> Result<(), DataError>;
+    fn read(&self, region: &Region, out: SliceMut<'_>) -> Result<(), DataError>;
 
     /// What it is, with the path of a file: messages quote it.
     fn describe(&self) -> String;
@@ -200,7 +201,7 @@ impl Source {
     }
 
     /// Fills `out` with the elements of a box, row-major; they are widened to the type of `out`.
-    pub fn read<'a>(&self, region: &Region, out: impl Into<TileMut<'a>>) -> Result<(), DataError> {
+    pub fn read<'a>(&self, region: &Region, out: impl Into<SliceMut<'a>>) -> Result<(), DataError> {
         let mut out = out.into();
         self.check(region, &out)?;
         if region.is_empty() {
@@ -224,8 +225,8 @@ impl Source {
     /// The elements of a box, row-major, widened to the type.
     pub fn read_elements(&self, region: &Region, dtype: Dtype) -> Result<Elements, DataError> {
         self.check_region(region)?;
-        let mut elements = Elements::try_zeros(dtype, region.dims(), &self.describe())?;
-        self.read(region, elements.tile_mut())?;
+        let mut elements = zeros(dtype, region.dims(), &self.describe())?;
+        self.read(region, elements.slice_mut())?;
         Ok(elements)
     }
 
@@ -239,13 +240,13 @@ impl Source {
     pub(super) fn read_converted(
         &self,
         region: &Region,
-        out: &mut TileMut<'_>,
+        out: &mut SliceMut<'_>,
     ) -> Result<(), DataError> {
         let mut at = 0;
         for slab in region.slabs(CHUNK) {
             let mut elements = Elements::zeros(self.dtype(), slab.len());
-            self.0.read(&slab, elements.tile_mut())?;
-            out.part(at..at + slab.len()).convert_from(elements.tile());
+            self.0.read(&slab, elements.slice_mut())?;
+            out.part(at..at + slab.len()).convert_from(elements.slice());
             at += slab.len();
         }
         Ok(())
@@ -259,7 +260,7 @@ impl Source {
         Err(DataError::Outside { source_name, region, dims: self.dims().to_vec() })
     }
 
-    fn check(&self, region: &Region, out: &TileMut<'_>) -> Result<(), DataError> {
+    fn check(&self, region: &Region, out: &SliceMut<'_>) -> Result<(), DataError> {
         self.check_region(region)?;
         let (needed, found) = (region.len(), out.len());
         if needed == found {

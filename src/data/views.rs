@@ -1,9 +1,9 @@
 //! Sources made of sources: reshaped, cut out, put together, scaled, derived, or in another type.
 
 use super::region::{boxes, show, volume};
-use super::tile::each;
-use super::{DataError, Element, Elements, ReadTile, Region, Source, TileMut};
+use super::{DataError, ReadTile, Region, Source};
 use crate::Dtype;
+use crate::elements::{Element, Elements, SliceMut, each};
 use num_complex::Complex;
 use std::ops::Range;
 
@@ -32,7 +32,7 @@ impl ReadTile for Reshaped {
         self.base.dtype()
     }
 
-    fn read(&self, region: &Region, mut out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, region: &Region, mut out: SliceMut<'_>) -> Result<(), DataError> {
         let mut at = 0;
         for run in region.runs(&self.dims) {
             for part in boxes(self.base.dims(), run.stored()) {
@@ -79,7 +79,7 @@ impl ReadTile for Window {
         self.base.dtype()
     }
 
-    fn read(&self, region: &Region, out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, region: &Region, out: SliceMut<'_>) -> Result<(), DataError> {
         let start = self.region.start().iter().zip(region.start()).map(|(a, b)| a + b);
         self.base.read(&Region::new(start.collect::<Vec<_>>(), region.dims()), out)
     }
@@ -114,7 +114,7 @@ impl ReadTile for Cast {
         self.dtype
     }
 
-    fn read(&self, region: &Region, mut out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, region: &Region, mut out: SliceMut<'_>) -> Result<(), DataError> {
         self.base.read_converted(region, &mut out)
     }
 
@@ -148,10 +148,10 @@ impl ReadTile for Scaled {
         self.base.dtype()
     }
 
-    fn read(&self, region: &Region, mut out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, region: &Region, mut out: SliceMut<'_>) -> Result<(), DataError> {
         let all = 0..out.len();
         self.base.read(region, out.part(all))?;
-        each!(TileMut, out, x => scale(x, self.by));
+        each!(SliceMut, out, x => scale(x, self.by));
         Ok(())
     }
 
@@ -166,7 +166,7 @@ impl ReadTile for Scaled {
 
 fn scale<T: Element>(values: &mut [T], by: f64) {
     for v in values {
-        *v = T::from_widest(v.widest() * by);
+        *v = T::from_c128(v.to_c128() * by);
     }
 }
 
@@ -192,7 +192,7 @@ impl<F: Fn(&[Complex<f64>], &Region) -> Vec<Complex<f64>> + Send + Sync> ReadTil
         self.base.dtype()
     }
 
-    fn read(&self, region: &Region, mut out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, region: &Region, mut out: SliceMut<'_>) -> Result<(), DataError> {
         let wide = self.base.cast(Dtype::C128)?;
         let values = (self.values)(&wide.read_vec(&Region::all(wide.dims()))?, region);
         let (needed, found) = (out.len(), values.len());
@@ -200,7 +200,7 @@ impl<F: Fn(&[Complex<f64>], &Region) -> Vec<Complex<f64>> + Send + Sync> ReadTil
             let (source_name, region) = (self.describe(), region.clone());
             return Err(DataError::Length { source_name, region, needed, found });
         }
-        out.convert_from(Element::tile(&values));
+        out.convert_from(Element::slice(&values));
         Ok(())
     }
 
@@ -260,7 +260,7 @@ impl ReadTile for Concat {
         self.dtype
     }
 
-    fn read(&self, region: &Region, mut out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, region: &Region, mut out: SliceMut<'_>) -> Result<(), DataError> {
         let wanted = region.range(self.axis);
         for (part, place) in &self.parts {
             let (start, end) = (place.start.max(wanted.start), place.end.min(wanted.end));
@@ -276,9 +276,9 @@ impl ReadTile for Concat {
                 continue;
             }
             let mut elements = Elements::zeros(self.dtype, here.len());
-            part.read(&here, elements.tile_mut())?;
+            part.read(&here, elements.slice_mut())?;
             for run in runs {
-                out.part(run.stored()).convert_from(elements.tile().part(run.tile()));
+                out.part(run.stored()).convert_from(elements.slice().range(run.tile()));
             }
         }
         Ok(())

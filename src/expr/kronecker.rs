@@ -2,12 +2,23 @@
 //!
 //! `y = (A ⊗ 1) Tᴴ (B ⊗ 1) T x`, where `T` moves the dims of `B` to the front, since an operator
 //! is lifted to more dims behind its own. The adjoint is `Kronecker(Aᴴ, Bᴴ)`.
+//!
+//! Of complex-linear operators `(A ⊗ 1)` and `(1 ⊗ B)` commute, which is all that this needs:
+//! - the one goes first that leaves less work to the other,
+//!   `|dom A| B + |rng B| A` operations against `|dom B| A + |rng A| B`;
+//! - `(A ⊗ B)(C ⊗ D)` is applied as `AC ⊗ BD` where that is less work than one after the other,
+//!   so that `K.H K` is `AᴴA ⊗ BᴴB`, of which each may be applied in one pass.
+//!
+//! With an operator that is not complex-linear, such as a real part, `B` goes first.
 
 use super::error::{ExprError, Wrong};
 use super::op::{Kind, Op};
 use super::parts::Parts;
 use crate::ops::{OperatorError, transpose};
 use adjoin_passes::Dtype;
+use adjoin_passes::ir::Elementwise;
+use adjoin_passes::signature::{Linearity, Typing};
+use std::sync::Arc;
 
 /// The Kronecker product, as PyLops's `Kronecker`.
 ///
@@ -29,9 +40,134 @@ fn whole(a: &Op, b: &Op) -> Result<Op, OperatorError> {
     }
     let (outer, inner) = (a.dims(), b.dims());
     let given = b.dimsd();
+    if !a_first(a, b) {
+        let front = to_front(&outer, &inner)?;
+        let back = if given == inner { front.h() } else { to_front(&outer, &given)?.h() };
+        return Ok(lift(a, &given) * back * lift(b, &outer) * front);
+    }
+    let outer = a.dimsd();
     let front = to_front(&outer, &inner)?;
     let back = if given == inner { front.h() } else { to_front(&outer, &given)?.h() };
-    Ok(lift(a, &given) * back * lift(b, &outer) * front)
+    Ok(back * lift(b, &outer) * front * lift(a, &inner))
+}
+
+/// Whether `a` goes first.
+fn a_first(a: &Op, b: &Op) -> bool {
+    let [b_first, a_first] = orders(a, b);
+    commute(a, b) && a_first < b_first
+}
+
+/// Operations and moved elements of `a ⊗ b` with `b` first, and with `a` first.
+fn orders(a: &Op, b: &Op) -> [f64; 2] {
+    let ((am, an), (bm, bn)) = (a.shape(), b.shape());
+    let [am, an, bm, bn] = [am, an, bm, bn].map(|n| n as f64);
+    let (a, b) = (flops(a), flops(b));
+    [an * b + bm * a + an * (bn + bm), bn * a + am * b + am * (bn + bm)]
+}
+
+/// Operations and moved elements of `a ⊗ b`.
+fn work(a: &Op, b: &Op) -> f64 {
+    let [b_first, a_first] = orders(a, b);
+    if commute(a, b) { b_first.min(a_first) } else { b_first }
+}
+
+fn commute(a: &Op, b: &Op) -> bool {
+    is_complex_linear(a) && is_complex_linear(b)
+}
+
+/// The factors of a product, of which Kronecker products that follow each other are one where that
+/// is less work; each with the name by which its leaves go.
+pub(super) fn met(factors: &[&Op]) -> Vec<(Op, Option<Arc<str>>)> {
+    let mut out: Vec<(Op, Option<Arc<str>>)> = Vec::new();
+    for &factor in factors {
+        let both = out.last().and_then(|(last, _)| mixed(last, factor));
+        match both {
+            Some((made, name)) => {
+                let known = out.pop().and_then(|(_, name)| name);
+                out.push((made, known.or(name)));
+            }
+            None => out.push((factor.clone(), None)),
+        }
+    }
+    out
+}
+
+/// `AC ⊗ BD` for `(A ⊗ B)(C ⊗ D)`, if it is less work, and the name that one of them has.
+fn mixed(left: &Op, right: &Op) -> Option<(Op, Option<Arc<str>>)> {
+    let ((a, b, name), (c, d, other)) = (operands(left)?, operands(right)?);
+    let fit = a.shape().1 == c.shape().0 && b.shape().1 == d.shape().0;
+    if !fit || !commute(&a, &b) || !commute(&c, &d) {
+        return None;
+    }
+    let (ac, bd) = (&a * &c, &b * &d);
+    if work(&ac, &bd) >= work(&a, &b) + work(&c, &d) {
+        return None;
+    }
+    let made = kronecker(ac, bd).ok()?;
+    Some((made, name.or(other)))
+}
+
+/// The operands of a Kronecker product or of its adjoint as one part each, and its name.
+fn operands(op: &Op) -> Option<(Op, Op, Option<Arc<str>>)> {
+    match &op.0.kind {
+        Kind::Kronecker(a, b, _) => Some((one_part(a), one_part(b), None)),
+        Kind::Named(name, a) => operands(a).map(|(a, b, _)| (a, b, Some(name.clone()))),
+        Kind::Adjoint(k) => operands(k).map(|(a, b, name)| (a.h(), b.h(), name)),
+        _ => None,
+    }
+}
+
+/// Operations of one application.
+fn flops(op: &Op) -> f64 {
+    let all = |ops: &mut dyn Iterator<Item = &Op>| ops.map(flops).sum::<f64>();
+    match &op.0.kind {
+        Kind::Leaf(operator, _) => operator.signature().cost.flops,
+        Kind::Named(_, a)
+        | Kind::Pinned(_, a)
+        | Kind::Adjoint(a)
+        | Kind::Transpose(a)
+        | Kind::Conj(a)
+        | Kind::Flat(a)
+        | Kind::Rows(_, a)
+        | Kind::Kronecker(_, _, a)
+        | Kind::Neg(a)
+        | Kind::Scale(_, a)
+        | Kind::Divide(a, _) => flops(a),
+        Kind::Sum(terms) => all(&mut terms.iter().map(|(_, a)| a)),
+        Kind::Product(factors) => all(&mut factors.iter()),
+        Kind::Stack(_, blocks) => all(&mut blocks.iter().map(|block| &block.op)),
+        Kind::Power(a, n) => f64::from(*n) * flops(a),
+        Kind::Lift(a, extra) => flops(a) * extra.iter().product::<usize>() as f64,
+        Kind::Element(_) | Kind::Deep => 0.0,
+    }
+}
+
+/// Whether complex numbers pass through it.
+fn is_complex_linear(op: &Op) -> bool {
+    match &op.0.kind {
+        Kind::Leaf(operator, _) => {
+            let s = operator.signature();
+            s.linearity == Linearity::Complex && s.typing == Typing::Same
+        }
+        Kind::Named(_, a)
+        | Kind::Pinned(_, a)
+        | Kind::Adjoint(a)
+        | Kind::Transpose(a)
+        | Kind::Conj(a)
+        | Kind::Flat(a)
+        | Kind::Rows(_, a)
+        | Kind::Kronecker(_, _, a)
+        | Kind::Neg(a)
+        | Kind::Scale(_, a)
+        | Kind::Divide(a, _)
+        | Kind::Power(a, _)
+        | Kind::Lift(a, _) => is_complex_linear(a),
+        Kind::Sum(terms) => terms.iter().all(|(_, a)| is_complex_linear(a)),
+        Kind::Product(factors) => factors.iter().all(is_complex_linear),
+        Kind::Stack(_, blocks) => blocks.iter().all(|block| is_complex_linear(&block.op)),
+        Kind::Element(map) => matches!(map, Elementwise::Identity | Elementwise::Zero),
+        Kind::Deep => false,
+    }
 }
 
 /// Moves trailing dims before leading ones.

@@ -188,12 +188,13 @@ impl LowerContext {
     fn product(&mut self, op: &Op) -> Result<TermId, Fault> {
         let mut factors = Vec::new();
         flatten(op, &mut factors);
+        let factors = super::kronecker::met(&factors);
         let mut terms = Vec::new();
-        for (i, factor) in factors.iter().enumerate() {
+        for (i, (factor, name)) in factors.iter().enumerate() {
             if i > 0 {
-                terms.extend(self.regroup(factor.range(), factors[i - 1].domain()));
+                terms.extend(self.regroup(factor.range(), factors[i - 1].0.domain()));
             }
-            terms.push(self.lower(factor, None)?);
+            terms.push(self.lower(factor, name.as_deref())?);
         }
         Ok(self.joined(Term::Product, terms))
     }

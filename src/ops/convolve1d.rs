@@ -14,9 +14,10 @@
 use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
-use super::tile::{self, Kernel, Number, View, ViewMut, typed};
+use super::tile::{self, Kernel, View, ViewMut, typed};
 use super::{Handle, OperatorError, Tile};
 use crate::data::Source;
+use crate::elements::Element;
 use adjoin_kernels::host::Acc;
 use adjoin_kernels::host::convolve::{Bank, Filter};
 use adjoin_passes::signature::{Binding, Cost, Factor, Laws, Linearity, Rule, Typing, letter};
@@ -177,7 +178,7 @@ impl Shape {
     }
 
     /// The filter of a tile: all of it, or the filters of the tile's places.
-    fn taps<T: Number>(
+    fn taps<T: Element>(
         &self,
         kind: &str,
         h: &Source,
@@ -215,17 +216,17 @@ fn repeated<T: Copy>(values: &[T], dims: &[usize], wanted: &[usize]) -> Vec<T> {
     (0..wanted.iter().product()).map(place).collect()
 }
 
-enum Taps<T: Number> {
+enum Taps<T: Element> {
     One(Box<Filter<T>>),
     Many(Bank<T>),
 }
 
-struct Convolution<T: Number> {
+struct Convolution<T: Element> {
     taps: Taps<T>,
     axis: usize,
 }
 
-impl<T: Number> Kernel for Convolution<T> {
+impl<T: Element> Kernel for Convolution<T> {
     type X = T;
     type Y = T;
 

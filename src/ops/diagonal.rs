@@ -7,12 +7,14 @@
 use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
-use super::tile::{self, Kernel, Number, View, ViewMut, typed};
-use super::{Handle, OperatorError};
+use super::tile::{self, Each, Kernel, View, ViewMut, typed};
+use super::{Elementwise, Handle, OperatorError};
 use crate::data::Source;
+use crate::elements::Element;
 use adjoin_kernels::host::{Acc, diagonal as kernel};
 use adjoin_passes::signature::{Cost, Laws, Linearity, Rule, Typing};
 use adjoin_passes::{Dtype, Signature};
+use std::sync::Arc;
 
 const KIND: &str = "Diagonal";
 
@@ -64,7 +66,7 @@ impl Diagonal {
             let before = axis.map_or(held.len(), |axis| axis + 1);
             typed!(tile.arithmetic(dtype), T => {
                 let (d, each) = (tile::read(KIND, &diag, held)?, axis.is_none());
-                let kernel = Weights::<T> { d, before, each };
+                let kernel = Weights::<T> { d: d.into(), before, each };
                 Ok(tile::local(signature, tile, kernel))
             })
         })
@@ -112,14 +114,14 @@ fn from_arguments(given: &Arguments) -> Result<Handle, RegistryError> {
 }
 
 struct Weights<T> {
-    d: Vec<T>,
+    d: Arc<[T]>,
     /// The dims up to the last one that has weights.
     before: usize,
     /// Whether every element has a weight of its own.
     each: bool,
 }
 
-impl<T: Number> Kernel for Weights<T> {
+impl<T: Element> Kernel for Weights<T> {
     type X = T;
     type Y = T;
 
@@ -131,12 +133,19 @@ impl<T: Number> Kernel for Weights<T> {
         kernel::apply(&self.d, true, y.inner(self.before), y.data, x.data, acc);
     }
 
-    fn has_elements(&self) -> bool {
-        self.each
+    fn elements(&self) -> Option<Arc<dyn Elementwise>> {
+        self.each.then(|| Arc::new(Own(self.d.clone())) as Arc<dyn Elementwise>)
     }
+}
 
-    fn elements(&mut self, adjoint: bool, start: usize, group: usize, x: &[T], y: &mut [T]) {
-        let d = &self.d[start..start + x.len() / group];
+/// A weight for each element.
+struct Own<T>(Arc<[T]>);
+
+impl<T: Element> Each for Own<T> {
+    type X = T;
+
+    fn each(&self, adjoint: bool, start: usize, group: usize, x: &[T], y: &mut [T]) {
+        let d = &self.0[start..start + x.len() / group];
         kernel::apply(d, adjoint, group, x, y, Acc::Set);
     }
 }

@@ -10,9 +10,10 @@
 use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
-use super::tile::{self, Kernel, Number, View, ViewMut, typed};
+use super::tile::{self, Kernel, View, ViewMut, typed};
 use super::{Handle, OperatorError};
 use crate::data::Source;
+use crate::elements::Element;
 use adjoin_kernels::host::Acc;
 use adjoin_kernels::host::batched::{self, Matrices};
 use adjoin_passes::signature::{Binding, Cost, Factor, Laws, Linearity, Rule, Typing, letter};
@@ -134,7 +135,7 @@ struct Slices<T> {
     step: usize,
 }
 
-impl<T: Number> Slices<T> {
+impl<T: Element> Slices<T> {
     fn new(g: Vec<T>, held: &[Range<usize>; 3]) -> Self {
         let extents = held.each_ref().map(Range::len);
         let step = PANEL / (extents[1] * extents[2] * size_of::<T>()).max(1);
@@ -152,7 +153,7 @@ impl<T: Number> Slices<T> {
     }
 }
 
-impl<T: Number> Kernel for Slices<T> {
+impl<T: Element> Kernel for Slices<T> {
     type X = T;
     type Y = T;
 

@@ -61,7 +61,7 @@ pub fn function<T: Element, F: Outcome, G: Outcome>(
 ) -> Function<T> {
     let (domain, range) = (vec![domain.into().0], vec![range.into().0]);
     Function {
-        signature: opaque("Function", <T as Element>::DTYPE, domain, range),
+        signature: opaque("Function", T::DTYPE, domain, range),
         conduct: Conduct { claims: true, ..Conduct::default() },
         forward: Arc::new(move |x, y| forward(x, y).error()),
         adjoint: Arc::new(move |y, x| adjoint(y, x).error()),

@@ -9,9 +9,10 @@
 use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
-use super::tile::{self, Kernel, Number, View, ViewMut, typed};
+use super::tile::{self, Kernel, View, ViewMut, typed};
 use super::{Handle, OperatorError};
 use crate::data::Source;
+use crate::elements::Element;
 use adjoin_kernels::host::Acc;
 use adjoin_kernels::host::dense::{self, Matrix};
 use adjoin_passes::signature::{Binding, Cost, Factor, Laws, Linearity, Rule, Typing, letter};
@@ -112,7 +113,7 @@ struct Dense<T> {
     step: usize,
 }
 
-impl<T: Number> Dense<T> {
+impl<T: Element> Dense<T> {
     fn new(a: Vec<T>, held: &[Range<usize>; 2]) -> Self {
         let (rows, cols) = (held[0].len(), held[1].len());
         let fitting = PANEL / (cols * size_of::<T>()).max(1);
@@ -130,7 +131,7 @@ impl<T: Number> Dense<T> {
     }
 }
 
-impl<T: Number> Kernel for Dense<T> {
+impl<T: Element> Kernel for Dense<T> {
     type X = T;
     type Y = T;
 

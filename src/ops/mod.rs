@@ -213,24 +213,25 @@ pub trait LocalOperator: Send {
         Err(OperatorError("it cannot be applied together with its adjoint".into()))
     }
 
-    /// Whether each element of a result follows from the same element of the argument, and the
-    /// tile can be applied to some of them by [`LocalOperator::elements`].
-    fn has_elements(&self) -> bool {
-        false
+    /// The tile element by element, if each element of a result follows from the same element of
+    /// the argument.
+    fn elements(&self) -> Option<Arc<dyn Elementwise>> {
+        None
     }
+}
 
+/// A tile whose elements are computed one by one, some of them at a time and by several threads.
+pub trait Elementwise: Send + Sync {
     /// `y = A x`, or `y = Aᴴ x`, for the elements of both patches that begin with `start`, each with
     /// all `columns` of a batch; the bits are those of the whole.
-    fn elements(
-        &mut self,
-        _adjoint: bool,
-        _start: usize,
-        _columns: usize,
-        _x: Slice<'_>,
-        _y: SliceMut<'_>,
-    ) -> Result<(), OperatorError> {
-        Err(OperatorError("it has no elements to be applied one by one".into()))
-    }
+    fn apply(
+        &self,
+        adjoint: bool,
+        start: usize,
+        columns: usize,
+        x: Slice<'_>,
+        y: SliceMut<'_>,
+    ) -> Result<(), OperatorError>;
 }
 
 /// A part to read: its elements, row-major, and which global indices they are.

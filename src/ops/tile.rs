@@ -5,7 +5,7 @@
 //! A kernel of real elements is also that of complex vectors: its views are of twice as many
 //! reals, and the factor of two belongs to the view's `group`.
 
-use super::{LocalOperator, OperatorError, Patch, PatchMut, Slice, SliceMut, Tile};
+use super::{Elementwise, LocalOperator, OperatorError, Patch, PatchMut, Slice, SliceMut, Tile};
 use crate::data::{self, Source};
 use crate::elements::Element;
 use adjoin_kernels::host::Acc;
@@ -14,6 +14,7 @@ use adjoin_passes::placement::Region;
 use adjoin_passes::signature::{Binding, Rule};
 use adjoin_passes::{Dtype, Signature};
 use std::ops::Range;
+use std::sync::Arc;
 
 impl Tile {
     /// The tile that is the whole operator, for vectors of type `vector`.
@@ -137,21 +138,19 @@ pub(super) trait Kernel: Send {
     ) {
     }
 
-    /// Whether the kernel can be applied to some elements, each following from its own one.
-    fn has_elements(&self) -> bool {
-        false
+    /// The kernel element by element, if each follows from its own one.
+    fn elements(&self) -> Option<Arc<dyn Elementwise>> {
+        None
     }
+}
 
-    /// Elements of `group` numbers each, the first of which is `start`, in either direction.
-    fn elements(
-        &mut self,
-        _adjoint: bool,
-        _start: usize,
-        _group: usize,
-        _x: &[Self::X],
-        _y: &mut [Self::X],
-    ) {
-    }
+/// The arithmetic of single elements, in either direction.
+pub(super) trait Each: Send + Sync {
+    /// The elements.
+    type X: Element;
+
+    /// Elements of `group` numbers each, the first of which is `start`.
+    fn each(&self, adjoint: bool, start: usize, group: usize, x: &[Self::X], y: &mut [Self::X]);
 }
 
 /// A kernel and the boxes that its patches have.
@@ -287,12 +286,14 @@ impl<K: Kernel> LocalOperator for Local<K> {
         Ok(())
     }
 
-    fn has_elements(&self) -> bool {
-        self.kernel.has_elements()
+    fn elements(&self) -> Option<Arc<dyn Elementwise>> {
+        self.kernel.elements()
     }
+}
 
-    fn elements(
-        &mut self,
+impl<K: Each> Elementwise for K {
+    fn apply(
+        &self,
         adjoint: bool,
         start: usize,
         columns: usize,
@@ -304,9 +305,9 @@ impl<K: Kernel> LocalOperator for Local<K> {
         let x = K::X::of(if complex { x } else { x.reals() });
         let y = K::X::of_mut(if complex { y } else { y.reals() });
         let (Some(x), Some(y)) = (x, y) else {
-            return Err(wrong_type(dtype, <K::X as Element>::DTYPE));
+            return Err(wrong_type(dtype, K::X::DTYPE));
         };
-        self.kernel.elements(adjoint, start, x.len() / len * columns, x, y);
+        self.each(adjoint, start, x.len() / len * columns, x, y);
         Ok(())
     }
 }
@@ -319,7 +320,7 @@ fn view<'a, T: Element>(
     let [patch] = patches else { return Err(one_part(patches.len())) };
     let dtype = patch.data.dtype();
     let data = T::of(if T::COMPLEX { patch.data } else { patch.data.reals() });
-    let data = data.ok_or_else(|| wrong_type(dtype, <T as Element>::DTYPE))?;
+    let data = data.ok_or_else(|| wrong_type(dtype, T::DTYPE))?;
     let (held, group) = grouped::<T>(patch.held, like.len(), dtype, data.len())?;
     Ok(View { data, held, group })
 }
@@ -333,7 +334,7 @@ fn view_mut<'a, T: Element>(
     let dtype = patch.data.dtype();
     let data = patch.data.reborrow();
     let data = T::of_mut(if T::COMPLEX { data } else { data.reals() });
-    let data = data.ok_or_else(|| wrong_type(dtype, <T as Element>::DTYPE))?;
+    let data = data.ok_or_else(|| wrong_type(dtype, T::DTYPE))?;
     let (held, group) = grouped::<T>(patch.held, like.len(), dtype, data.len())?;
     Ok(ViewMut { data, held, group })
 }
@@ -365,13 +366,8 @@ fn wrong_type(found: Dtype, needed: Dtype) -> OperatorError {
     OperatorError(format!("a tile that was built for {needed} elements was given {found} ones"))
 }
 
-/// An element of vectors and of sources.
-pub(super) trait Number: Element + data::Element {}
-
-impl<T: Element + data::Element> Number for T {}
-
 /// The elements of a box of the source.
-pub(super) fn read<T: Number>(
+pub(super) fn read<T: Element>(
     kind: &str,
     source: &Source,
     held: &[Range<usize>],

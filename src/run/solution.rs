@@ -1,7 +1,8 @@
 //! What a run brings back, tile by tile, and how it becomes arrays and files.
 
 use super::unfit;
-use crate::data::{Array, Elements, Region, Sink, Source};
+use crate::data::{Array, Region, Sink, Source};
+use crate::elements::Elements;
 use crate::runtime::comm::{Comm, Traffic};
 use crate::runtime::{Program, RunError};
 use crate::solve::Outcome;
@@ -47,7 +48,7 @@ impl Tile {
     pub(super) fn of(program: &mut Program, block: &str, part: usize) -> Result<Tile, RunError> {
         let view = program.output(block, part)?;
         let mut elements = Elements::zeros(view.data.dtype(), view.data.len());
-        elements.tile_mut().bytes().copy_from_slice(view.tile().bytes());
+        elements.slice_mut().bytes().copy_from_slice(view.data.bytes());
         Ok(Tile {
             dims: view.dims.to_vec(),
             region: view.region(),
@@ -147,7 +148,7 @@ fn tell(comm: &Arc<dyn Comm>, error: &dyn std::fmt::Display) -> RunError {
 
 fn write(sink: &Sink, tiles: &[Tile]) -> Result<(), RunError> {
     for tile in tiles.iter().filter(|t| t.primary) {
-        sink.write(&tile.region, tile.elements.tile()).map_err(unfit)?;
+        sink.write(&tile.region, tile.elements.slice()).map_err(unfit)?;
     }
     Ok(())
 }
@@ -160,7 +161,7 @@ pub(super) fn assemble(tiles: &[Tile], comm: Option<&Arc<dyn Comm>>) -> Result<A
         None => write(&sink, tiles)?,
         Some(comm) => {
             let mine = tiles.iter().find(|t| t.primary);
-            let bytes = mine.map(|t| t.elements.tile().bytes().to_vec()).unwrap_or_default();
+            let bytes = mine.map(|t| t.elements.slice().bytes().to_vec()).unwrap_or_default();
             let place = mine.map(|t| (t.region.start().to_vec(), t.region.dims().to_vec()));
             let place = serde_json::to_vec(&place).unwrap_or_default();
             let (places, all) = (comm.all_gather_bytes(&place)?, comm.all_gather_bytes(&bytes)?);
@@ -169,8 +170,8 @@ pub(super) fn assemble(tiles: &[Tile], comm: Option<&Arc<dyn Comm>>) -> Result<A
                     serde_json::from_slice(place).unwrap_or_default();
                 let Some((start, len)) = place else { continue };
                 let mut elements = Elements::zeros(dtype, len.iter().product());
-                elements.tile_mut().bytes().copy_from_slice(bytes);
-                sink.write(&Region::new(start, len), elements.tile()).map_err(unfit)?;
+                elements.slice_mut().bytes().copy_from_slice(bytes);
+                sink.write(&Region::new(start, len), elements.slice()).map_err(unfit)?;
             }
         }
     }

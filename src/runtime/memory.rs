@@ -75,28 +75,12 @@ impl Memory {
 
     /// The first elements.
     pub(crate) fn slice(&self, dtype: Dtype, count: usize) -> Slice<'_> {
-        slice(&self.bytes()[..count * dtype.size()], dtype)
+        Slice::of_bytes(&self.bytes()[..count * dtype.size()], dtype)
     }
 
     /// The first elements, to write.
     pub(crate) fn slice_mut(&mut self, dtype: Dtype, count: usize) -> SliceMut<'_> {
-        let bytes = &mut self.bytes_mut()[..count * dtype.size()];
-        match dtype {
-            Dtype::F32 => SliceMut::F32(bytemuck::cast_slice_mut(bytes)),
-            Dtype::F64 => SliceMut::F64(bytemuck::cast_slice_mut(bytes)),
-            Dtype::C64 => SliceMut::C64(bytemuck::cast_slice_mut(bytes)),
-            Dtype::C128 => SliceMut::C128(bytemuck::cast_slice_mut(bytes)),
-        }
-    }
-}
-
-/// Aligned bytes as elements.
-pub(crate) fn slice(bytes: &[u8], dtype: Dtype) -> Slice<'_> {
-    match dtype {
-        Dtype::F32 => Slice::F32(bytemuck::cast_slice(bytes)),
-        Dtype::F64 => Slice::F64(bytemuck::cast_slice(bytes)),
-        Dtype::C64 => Slice::C64(bytemuck::cast_slice(bytes)),
-        Dtype::C128 => Slice::C128(bytemuck::cast_slice(bytes)),
+        SliceMut::of_bytes(&mut self.bytes_mut()[..count * dtype.size()], dtype)
     }
 }
 

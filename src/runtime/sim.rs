@@ -138,7 +138,7 @@ fn load(memory: &mut [SimMemory], port: &Port, source: &Source) -> Result<(), Ru
     let view = &port.view;
     let source = source.reshape(view.dims.clone()).map_err(unfit)?;
     let elements = source.read_elements(&region(view), view.dtype).map_err(unfit)?;
-    let bytes = elements.tile().bytes();
+    let bytes = elements.slice().bytes();
     memory[view.buffer].elements.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
     Ok(())
 }
@@ -172,7 +172,7 @@ fn assemble(what: &str, ports: &[&Port], memories: &Memories<Sim>) -> Result<Arr
     let unfit = |error: crate::data::DataError| RunError::Unfit(error.to_string());
     let mut array = Array::zeros(dims.clone(), *dtype).map_err(unfit)?;
     let mut owner: Vec<Option<usize>> = vec![None; array.len()];
-    let mut whole = array.elements_mut().tile_mut();
+    let mut whole = array.elements_mut().slice_mut();
     let (bytes, size) = (whole.bytes(), dtype.size());
     for (rank, port) in ports.iter().enumerate() {
         let tile = memories[rank][port.view.buffer].elements.bytes();
@@ -317,7 +317,7 @@ impl Arithmetic for Sim<'_> {
         let mut bytes = Memory::elements(dtype, slab.len()).unwrap_or_default();
         packing.gather(std::slice::from_ref(&memory.elements), bytes.bytes_mut());
         message.single = !dtype.is_double();
-        message.message.extend(widened(bytes.slice(dtype, slab.len())));
+        message.message.extend(bytes.slice(dtype, slab.len()).widest());
     }
 
     fn unpack(
@@ -332,7 +332,8 @@ impl Arithmetic for Sim<'_> {
         let dtype = memory.dtype();
         let Ok(packing) = Packing::unpack([&local], &[dtype]) else { return };
         let mut bytes = Memory::elements(dtype, slab.len()).unwrap_or_default();
-        narrowed(&message.message[begin..begin + slab.len()], bytes.slice_mut(dtype, slab.len()));
+        let packed = &message.message[begin..begin + slab.len()];
+        bytes.slice_mut(dtype, slab.len()).convert_from(packed.into());
         let acc = if add { Acc::Add } else { Acc::Set };
         packing.scatter(bytes.bytes(), std::slice::from_mut(&mut memory.elements), acc);
     }
@@ -344,26 +345,6 @@ impl Arithmetic for Sim<'_> {
                 *a = Complex64::new(f64::from(a.re as f32), f64::from(a.im as f32));
             }
         }
-    }
-}
-
-fn widened(x: Slice<'_>) -> Vec<Complex64> {
-    use adjoin_kernels::host::Scalar as _;
-    match x {
-        Slice::F32(x) => x.iter().map(|x| x.to_c128()).collect(),
-        Slice::F64(x) => x.iter().map(|x| x.to_c128()).collect(),
-        Slice::C64(x) => x.iter().map(|x| x.to_c128()).collect(),
-        Slice::C128(x) => x.to_vec(),
-    }
-}
-
-fn narrowed(x: &[Complex64], y: SliceMut<'_>) {
-    use adjoin_kernels::host::vector::cast;
-    match y {
-        SliceMut::F32(y) => cast(x, y, Acc::Set),
-        SliceMut::F64(y) => cast(x, y, Acc::Set),
-        SliceMut::C64(y) => cast(x, y, Acc::Set),
-        SliceMut::C128(y) => cast(x, y, Acc::Set),
     }
 }
 

@@ -4,7 +4,9 @@
 //! Of operators that are not safe in several threads, one of this process works at a time.
 
 use crate::elements::{Slice, SliceMut};
-use crate::ops::{LocalOperator, Operator, OperatorError, Patch, PatchMut, Residency, Tile};
+use crate::ops::{
+    Elementwise, LocalOperator, Operator, OperatorError, Patch, PatchMut, Residency, Tile,
+};
 use crate::runtime::comm::PANICKED;
 use crate::runtime::windows::Windows;
 use adjoin_kernels::host::Acc;
@@ -153,20 +155,19 @@ pub(crate) fn has_normal(tile: &SharedTile) -> bool {
 
 /// Some elements of a tile that has them.
 pub(crate) fn elements(
-    tile: &SharedTile,
+    tile: &dyn Elementwise,
     adjoint: bool,
     start: usize,
     columns: usize,
     x: Slice<'_>,
     y: SliceMut<'_>,
 ) -> Result<(), String> {
-    let mut tile = lock(tile);
-    caught(|| tile.elements(adjoint, start, columns, x, y))
+    caught(|| tile.apply(adjoint, start, columns, x, y))
 }
 
-/// Whether a tile can be applied to some elements.
-pub(crate) fn has_elements(tile: &SharedTile) -> bool {
-    lock(tile).has_elements()
+/// A tile element by element, if it is applied so.
+pub(crate) fn elementwise(tile: &SharedTile) -> Option<Arc<dyn Elementwise>> {
+    lock(tile).elements()
 }
 
 /// Whether all panels of a tile are ranges of rows.
@@ -272,22 +273,6 @@ impl LocalOperator for Alone {
     ) -> Result<(), OperatorError> {
         let _alone = alone();
         self.0.normal(x, z, acc)
-    }
-
-    fn has_elements(&self) -> bool {
-        self.0.has_elements()
-    }
-
-    fn elements(
-        &mut self,
-        adjoint: bool,
-        start: usize,
-        columns: usize,
-        x: Slice<'_>,
-        y: SliceMut<'_>,
-    ) -> Result<(), OperatorError> {
-        let _alone = alone();
-        self.0.elements(adjoint, start, columns, x, y)
     }
 }
 

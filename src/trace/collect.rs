@@ -12,12 +12,14 @@ const ROUNDS: usize = 16;
 /// What all ranks have noted, on the clock of rank 0.
 pub struct Record {
     pub(super) tracks: Vec<Track>,
+    /// Threads of each rank.
+    pub(super) threads: usize,
 }
 
 pub(super) fn collect(trace: &Trace, world: &World) -> Result<Option<Record>, RunError> {
     let mine: Vec<Track> = trace.state().tracks.values().cloned().collect();
     if world.backend() == "threads" {
-        return Ok(Some(Record { tracks: mine }));
+        return Ok(Some(Record { tracks: mine, threads: world.threads_per_rank() }));
     }
     let gathered = world.run(|rank| {
         let comm = &**rank.comm();
@@ -36,7 +38,8 @@ pub(super) fn collect(trace: &Trace, world: &World) -> Result<Option<Record>, Ru
     let read = |bytes: &Vec<u8>| serde_json::from_slice::<Vec<Track>>(bytes);
     let tracks = gathered.iter().flatten().map(read).collect::<Result<Vec<_>, _>>();
     let tracks = tracks.map_err(|error| RunError::Unfit(error.to_string()))?;
-    Ok(Some(Record { tracks: tracks.into_iter().flatten().collect() }))
+    let (tracks, threads) = (tracks.into_iter().flatten().collect(), world.threads_per_rank());
+    Ok(Some(Record { tracks, threads }))
 }
 
 /// By how many nanoseconds this rank's clock is ahead of that of rank 0.

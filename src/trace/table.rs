@@ -51,7 +51,11 @@ impl Record {
         shown(&rows, 0, total, &mut cells);
         let ranks = self.tracks.len();
         let plural = if ranks == 1 { "" } else { "s" };
-        format!("{ranks} rank{plural}, {}\n{}", seconds(total), aligned(&cells))
+        let threads = match self.threads {
+            1 => String::new(),
+            threads => format!(" of {threads} threads"),
+        };
+        format!("{ranks} rank{plural}{threads}, {}\n{}", seconds(total), aligned(&cells))
     }
 
     /// All ranks' branches by the names on the way to them; the root is first.

@@ -1,6 +1,7 @@
 //! Folders and files for tests, written byte by byte as NumPy does.
 
-use adjoin::data::{DataError, Element, Source};
+use adjoin::data::{DataError, Source};
+use adjoin::elements::Element;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -2,7 +2,8 @@
 
 use super::files::{Folder, Member, le, npy, read_all, simple, stored, zip};
 use adjoin::Dtype;
-use adjoin::data::{Array, Source, Tile};
+use adjoin::data::{Array, Source};
+use adjoin::elements::Slice;
 use num_complex::Complex;
 
 #[test]
@@ -130,6 +131,6 @@ fn arrays_save_and_read_themselves() {
         array.save_npy(&path).unwrap();
         assert_eq!(Array::read_npy(&path).unwrap(), array);
     }
-    let tile = Tile::from(&[1.0_f32, 2.0][..]);
-    assert_eq!((tile.dtype(), tile.part(1..2).bytes().len()), (Dtype::F32, 4));
+    let tile = Slice::from(&[1.0_f32, 2.0][..]);
+    assert_eq!((tile.dtype(), tile.range(1..2).bytes().len()), (Dtype::F32, 4));
 }

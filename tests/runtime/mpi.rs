@@ -4,6 +4,7 @@ use crate::backends::{On, Parts};
 use crate::cases::{cases, placed};
 use crate::failures::{How, plan};
 use crate::mpiexec::{is_rank, job, succeeds};
+use adjoin::elements::Slice;
 use adjoin::runtime::sim::simulate;
 use adjoin::runtime::{Functions, Program, RankContext, World};
 use adjoin::{Trace, mark};
@@ -28,7 +29,7 @@ fn agrees(mesh: &str, ranks: usize, test: &str) {
                     let tile = program.output(case.block, index)?;
                     let source = adjoin::data::Source::array(whole.clone());
                     let mine = source.read_elements(&tile.region(), whole.dtype()).unwrap();
-                    near(mine.tile(), tile.tile(), case.name);
+                    near(mine.slice(), tile.data, case.name);
                 }
                 Ok(())
             });
@@ -38,15 +39,14 @@ fn agrees(mesh: &str, ranks: usize, test: &str) {
 }
 
 /// Equal up to roundings, because libraries sum in their own order.
-fn near(a: adjoin::data::Tile<'_>, b: adjoin::data::Tile<'_>, name: &str) {
-    use adjoin::data::Tile;
-    let wide = |x: Tile<'_>| -> Vec<f64> {
+fn near(a: Slice<'_>, b: Slice<'_>, name: &str) {
+    let wide = |x: Slice<'_>| -> Vec<f64> {
         match x {
-            Tile::F32(_) | Tile::C64(_) => {
+            Slice::F32(_) | Slice::C64(_) => {
                 let reals: &[f32] = bytemuck::cast_slice(x.bytes());
                 reals.iter().map(|&x| f64::from(x)).collect()
             }
-            Tile::F64(_) | Tile::C128(_) => bytemuck::cast_slice(x.bytes()).to_vec(),
+            Slice::F64(_) | Slice::C128(_) => bytemuck::cast_slice(x.bytes()).to_vec(),
         }
     };
     let (a, b) = (wide(a), wide(b));

@@ -57,7 +57,7 @@ pub fn expected(
     let slots: Vec<_> = data.slots.iter().map(|v| Z::new(*v)).collect();
     let input = |name: &str, dims: &[usize]| {
         let found = data.inputs.iter().find(|(known, _)| known == name);
-        let values = found.map(|(_, a)| dense::widest(a.elements())).unwrap_or_default();
+        let values = found.map(|(_, a)| a.elements().widest()).unwrap_or_default();
         reference::Array { dims: dims.to_vec(), data: values.into_iter().map(Z::new).collect() }
     };
     let given = Given { inputs: &input, states: &[], slots: &slots };
@@ -143,7 +143,7 @@ pub fn on_sim(
 ) -> Result<Vec<Vec<Complex64>>, String> {
     let outcome = simulate(plan, operators, &Functions::default(), &data.given(plan), "")
         .map_err(|e| e.to_string())?;
-    Ok(outcome.outputs.iter().map(|a| dense::widest(a.elements())).collect())
+    Ok(outcome.outputs.iter().map(|a| a.elements().widest()).collect())
 }
 
 fn on_threads(planned: &Planned, data: &Data) -> Result<Vec<Vec<Complex64>>, String> {
@@ -153,6 +153,6 @@ fn on_threads(planned: &Planned, data: &Data) -> Result<Vec<Vec<Complex64>>, Str
         given = given.part(name, Source::array(array.clone()));
     }
     let solution = planned.run(&world, &given).map_err(|e| e.to_string())?;
-    let part = |k| solution.gather(k).map(|a| dense::widest(a.elements()));
+    let part = |k| solution.gather(k).map(|a| a.elements().widest());
     (0..planned.outputs().len()).map(part).collect::<Result<_, _>>().map_err(|e| e.to_string())
 }

@@ -4,8 +4,9 @@
 //! the unit roundoff and cancellation needs no slack.
 
 use adjoin::Dtype;
-use adjoin::data::{Array, Elements};
-use adjoin::ops::{Operator, Patch, PatchMut, Slice, SliceMut, Tile};
+use adjoin::data::Array;
+use adjoin::elements::Elements;
+use adjoin::ops::{Operator, Patch, PatchMut, Tile};
 use adjoin_kernels::host::Acc;
 use adjoin_passes::ir::{LeafId, Map};
 use adjoin_passes::reference::{self, Leaves, Number};
@@ -220,21 +221,21 @@ fn whole(
         (from.0.iter().map(held).collect(), to.0.iter().map(held).collect());
     let mut outputs: Vec<_> = to.0.iter().map(|d| Elements::zeros(to.1, size(d))).collect();
     if x.is_empty() || outputs.iter().all(Elements::is_empty) {
-        return outputs.iter().flat_map(widest).collect();
+        return outputs.iter().flat_map(Elements::widest).collect();
     }
     let mut rest = x;
     let part = |dims: &Vec<usize>| {
         let (mine, others) = rest.split_at(size(dims));
         rest = others;
-        elements(mine, from.1)
+        Elements::nearest(mine, from.1)
     };
     let inputs: Vec<_> = from.0.iter().map(part).collect();
     let mut local = operator.build(&tile).expect("a whole tile can be built");
     for panel in 0..local.panels() {
         let x: Vec<_> =
-            inputs.iter().zip(&reads).map(|(e, held)| Patch { data: slice(e), held }).collect();
+            inputs.iter().zip(&reads).map(|(e, held)| Patch { data: e.slice(), held }).collect();
         let pairs = outputs.iter_mut().zip(&writes);
-        let mut y: Vec<_> = pairs.map(|(e, held)| PatchMut { data: slice_mut(e), held }).collect();
+        let mut y: Vec<_> = pairs.map(|(e, held)| PatchMut { data: e.slice_mut(), held }).collect();
         if adjoint {
             let acc = if panel == 0 { Acc::Set } else { Acc::Add };
             local.adjoint(panel, &x, &mut y, acc)
@@ -243,7 +244,7 @@ fn whole(
         }
         .expect("a whole tile can be applied");
     }
-    outputs.iter().flat_map(widest).collect()
+    outputs.iter().flat_map(Elements::widest).collect()
 }
 
 /// The leaves of a plan that is too large for matrices, as whole tiles.
@@ -275,50 +276,8 @@ impl Leaves<Z> for Whole<'_> {
     }
 }
 
-/// Numbers as elements of a type; imaginary parts are dropped where it is real.
-pub fn elements(values: &[Complex64], dtype: Dtype) -> Elements {
-    use num_complex::Complex32;
-    match dtype {
-        Dtype::F32 => values.iter().map(|v| v.re as f32).collect::<Vec<_>>().into(),
-        Dtype::F64 => values.iter().map(|v| v.re).collect::<Vec<_>>().into(),
-        Dtype::C64 => {
-            let narrow = |v: &Complex64| Complex32::new(v.re as f32, v.im as f32);
-            values.iter().map(narrow).collect::<Vec<_>>().into()
-        }
-        Dtype::C128 => values.to_vec().into(),
-    }
-}
-
-/// Elements as numbers of the widest type.
-pub fn widest(elements: &Elements) -> Vec<Complex64> {
-    match elements {
-        Elements::F32(v) => v.iter().map(|&x| f64::from(x).into()).collect(),
-        Elements::F64(v) => v.iter().map(|&x| x.into()).collect(),
-        Elements::C64(v) => v.iter().map(|x| Complex64::new(x.re.into(), x.im.into())).collect(),
-        Elements::C128(v) => v.clone(),
-    }
-}
-
 /// An array of pseudo-random numbers between -1 and 1.
 pub fn array(seed: u64, dims: &[usize], dtype: Dtype) -> Array {
     let values = super::tiles::values(seed, dims.iter().product(), dtype);
-    Array::new(dims, elements(&values, dtype)).expect("as many numbers as elements")
-}
-
-fn slice(elements: &Elements) -> Slice<'_> {
-    match elements {
-        Elements::F32(v) => Slice::F32(v),
-        Elements::F64(v) => Slice::F64(v),
-        Elements::C64(v) => Slice::C64(v),
-        Elements::C128(v) => Slice::C128(v),
-    }
-}
-
-fn slice_mut(elements: &mut Elements) -> SliceMut<'_> {
-    match elements {
-        Elements::F32(v) => SliceMut::F32(v),
-        Elements::F64(v) => SliceMut::F64(v),
-        Elements::C64(v) => SliceMut::C64(v),
-        Elements::C128(v) => SliceMut::C128(v),
-    }
+    Array::new(dims, Elements::nearest(&values, dtype)).expect("as many numbers as elements")
 }

@@ -1,7 +1,7 @@
 //! The reference cases of PyLops, if they are here: `ADJOIN_REFERENCE` or `../shared/reference`.
 
 use adjoin::Dtype;
-use adjoin::data::{Elements, Region, Source};
+use adjoin::data::{Region, Source};
 use adjoin::ops::Handle;
 use adjoin::ops::registry::{self, Built, Value};
 use num_complex::Complex64;
@@ -119,9 +119,6 @@ impl Case {
     /// An array of the case in the widest type.
     pub fn array(&self, name: &str) -> Vec<Complex64> {
         let source = Source::npz(&self.arrays, name).unwrap();
-        match source.read_elements(&Region::all(source.dims()), Dtype::C128).unwrap() {
-            Elements::C128(values) => values,
-            other => panic!("{} was read as {}", name, other.dtype()),
-        }
+        source.cast(Dtype::C128).unwrap().read_vec(&Region::all(source.dims())).unwrap()
     }
 }

@@ -60,6 +60,7 @@ pub fn all() -> Vec<Subject> {
         Subject::new("normal operator of a dense stack, 2×2", applied("r=2,c=2", &dense_normal())),
         Subject::new("step of CGLS, 3 ranks", solved(Arc::new(Cgls))),
         Subject::new("step of LSQR, 3 ranks", solved(Arc::new(Lsqr::default()))),
+        Subject::new("step of LSQR with split unknowns, 3 ranks", split_unknowns()),
         Subject::new("step of CG, 2×2", normal_equations()),
         Subject::new(
             "two stencils, 3 ranks",
@@ -102,6 +103,21 @@ fn solved(solver: Arc<dyn Solver>) -> Planned {
     let settings = Settings { damp: 0.5, ..Settings::default() };
     let planner = planner("p=3").machine(slow());
     planner.solve(solver, &system, settings).expect("a plan")
+}
+
+/// Numbers go with the pieces of vectors that are scattered and gathered.
+fn split_unknowns() -> Planned {
+    let a = matrix(16, 8, 5, Dtype::F64).named("A").on("rows p");
+    let system = System::new(&a, &[Dtype::F64]).expect("one part");
+    let split = ["x", "v", "w"].map(|name| (name, "n/p"));
+    let planner = planner("p=3").machine(slow());
+    let planner = split.into_iter().fold(planner, |p, (name, wanted)| p.pin(name, wanted));
+    let solver = Lsqr { calc_var: false, ..Lsqr::default() };
+    let planned = planner.solve(Arc::new(solver), &system, Settings::default()).expect("a plan");
+    let text = planned.to_string();
+    let carries = |op: &str| text.lines().any(|l| l.contains(op) && l.contains(", %"));
+    assert!(carries("reduce_scatter") && carries("all_gather"), "{planned}");
+    planned
 }
 
 fn normal_equations() -> Planned {
@@ -198,7 +214,7 @@ impl Subject {
         let made = |ty: &Type, seed: usize| dense::array(50 + seed as u64, &ty.dims, ty.dtype);
         let exact = |a: &adjoin::data::Array| Array {
             dims: a.dims().to_vec(),
-            data: dense::widest(a.elements()).into_iter().map(Z::new).collect(),
+            data: a.elements().widest().into_iter().map(Z::new).collect(),
         };
         let mut given = sim::Given::new();
         let (mut inputs, mut states) = (Vec::new(), Vec::new());
@@ -252,7 +268,7 @@ impl Subject {
     }
 
     fn compare(&self, want: &Outcome<Z>, have: &sim::Outcome) -> Result<(), String> {
-        let outputs: Vec<_> = have.outputs.iter().map(|a| dense::widest(a.elements())).collect();
+        let outputs: Vec<_> = have.outputs.iter().map(|a| a.elements().widest()).collect();
         agree(&want.outputs, &outputs, self.unit)?;
         if want.controls.len() != have.controls.len() {
             return Err("another number of controls".into());
@@ -262,7 +278,7 @@ impl Subject {
         }
         for (s, given) in self.states.iter().enumerate() {
             let set = want.states.iter().find(|(k, _)| *k as usize == s).map(|(_, array)| array);
-            let have = have.states.get(s).map(|(_, a)| dense::widest(a.elements()));
+            let have = have.states.get(s).map(|(_, a)| a.elements().widest());
             let have = have.ok_or("a state is missing")?;
             agree(std::slice::from_ref(set.unwrap_or(given)), &[have], self.unit)?;
         }

@@ -2,7 +2,7 @@
 
 use super::reference::folder;
 use adjoin::Dtype;
-use adjoin::data::{Elements, Region, Source};
+use adjoin::data::{Region, Source};
 use adjoin::expr::{Op, block, block_diag, hstack, kronecker, vstack};
 use adjoin::ops::registry::{self, Value};
 use adjoin::problem::Formula;
@@ -155,10 +155,7 @@ impl System {
     /// Its elements in the widest type.
     pub fn array(&self, name: &str) -> Vec<Complex64> {
         let source = self.source(name);
-        match source.read_elements(&Region::all(source.dims()), Dtype::C128).unwrap() {
-            Elements::C128(values) => values,
-            other => panic!("{name} was read as {}", other.dtype()),
-        }
+        source.cast(Dtype::C128).unwrap().read_vec(&Region::all(source.dims())).unwrap()
     }
 
     /// A number of its parameters.

@@ -2,8 +2,8 @@
 //! makes. Global arrays have the widest type.
 
 use adjoin::Dtype;
-use adjoin::data::Elements;
-use adjoin::ops::{Handle, Operator, Patch, PatchMut, Slice, SliceMut, Tile};
+use adjoin::elements::Elements;
+use adjoin::ops::{Handle, Operator, Patch, PatchMut, Tile};
 use adjoin_kernels::host::Acc;
 use adjoin_passes::Signature;
 use adjoin_passes::signature::Linearity;
@@ -83,13 +83,13 @@ fn apply_tile(
 ) -> Vector {
     let mut local = operator.build(tile).unwrap();
     let mut made = vec![Complex64::new(3.0, 0.0); volume(to)];
-    let input = elements(input, from_type);
+    let input = Elements::nearest(input, from_type);
     let mut previous = made.clone();
     for acc in [Acc::Set, Acc::Add] {
-        let mut output = elements(&made, to_type);
+        let mut output = Elements::nearest(&made, to_type);
         for panel in 0..local.panels() {
-            let x = Patch { data: slice(&input), held: from };
-            let mut y = [PatchMut { data: slice_mut(&mut output), held: to }];
+            let x = Patch { data: input.slice(), held: from };
+            let mut y = [PatchMut { data: output.slice_mut(), held: to }];
             let later = if panel == 0 { acc } else { Acc::Add };
             match way {
                 Way::Forward => local.forward(panel, &[x], &mut y, acc),
@@ -97,7 +97,7 @@ fn apply_tile(
             }
             .unwrap();
         }
-        previous = std::mem::replace(&mut made, widest(&output));
+        previous = std::mem::replace(&mut made, output.widest());
     }
     let twice: Vector = previous.iter().map(|v| v * 2.0).collect();
     assert!(error(&made, &twice) < 1e-5, "adding is not setting twice");
@@ -200,43 +200,4 @@ fn gather(global: &[Complex64], dims: &[usize], held: &Box_) -> Vector {
 
 fn scatter(global: &mut [Complex64], dims: &[usize], held: &Box_, local: &[Complex64]) {
     places(dims, held).zip(local).for_each(|(at, v)| global[at] += v);
-}
-
-fn elements(values: &[Complex64], dtype: Dtype) -> Elements {
-    match dtype {
-        Dtype::F32 => values.iter().map(|v| v.re as f32).collect::<Vec<_>>().into(),
-        Dtype::F64 => values.iter().map(|v| v.re).collect::<Vec<_>>().into(),
-        Dtype::C64 => {
-            let narrow = |v: &Complex64| num_complex::Complex32::new(v.re as f32, v.im as f32);
-            values.iter().map(narrow).collect::<Vec<_>>().into()
-        }
-        Dtype::C128 => values.to_vec().into(),
-    }
-}
-
-fn widest(elements: &Elements) -> Vector {
-    match elements {
-        Elements::F32(v) => v.iter().map(|&x| f64::from(x).into()).collect(),
-        Elements::F64(v) => v.iter().map(|&x| x.into()).collect(),
-        Elements::C64(v) => v.iter().map(|x| Complex64::new(x.re.into(), x.im.into())).collect(),
-        Elements::C128(v) => v.clone(),
-    }
-}
-
-fn slice(elements: &Elements) -> Slice<'_> {
-    match elements {
-        Elements::F32(v) => Slice::F32(v),
-        Elements::F64(v) => Slice::F64(v),
-        Elements::C64(v) => Slice::C64(v),
-        Elements::C128(v) => Slice::C128(v),
-    }
-}
-
-fn slice_mut(elements: &mut Elements) -> SliceMut<'_> {
-    match elements {
-        Elements::F32(v) => SliceMut::F32(v),
-        Elements::F64(v) => SliceMut::F64(v),
-        Elements::C64(v) => SliceMut::C64(v),
-        Elements::C128(v) => SliceMut::C128(v),
-    }
 }

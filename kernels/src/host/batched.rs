@@ -1,7 +1,7 @@
 //! One dense product for each slice: `y[k, i, z] (+)= Σⱼ G[k, i, j] x[k, j, z]`, and its adjoint.
 
 use super::dense::{self, Matrix};
-use super::{Acc, Scalar};
+use super::{Acc, Scalar, crew};
 
 /// Matrices of one shape, one after the other, or their conjugates.
 #[derive(Clone, Copy, Debug)]
@@ -30,20 +30,37 @@ impl<'a, S: Scalar> Matrices<'a, S> {
 pub fn apply<S: Scalar>(g: Matrices<'_, S>, nz: usize, x: &[S], y: &mut [S], acc: Acc) {
     let (from, to) = (g.cols * nz, g.rows * nz);
     assert_eq!((x.len(), y.len()), (g.slices * from, g.slices * to), "slices of {nz} columns");
-    for k in 0..g.slices {
-        let (x, y) = (&x[k * from..(k + 1) * from], &mut y[k * to..(k + 1) * to]);
-        dense::apply(g.slice(k), nz, x, y, acc);
-    }
+    each(g, nz, (x, from), (y, to), |g, x, y| dense::apply(g, nz, x, y, acc));
 }
 
 /// `z[k] (+)= G[k]ᴴ y[k]` for every slice, of `nz` columns each.
 pub fn adjoint<S: Scalar>(g: Matrices<'_, S>, nz: usize, y: &[S], z: &mut [S], acc: Acc) {
     let (from, to) = (g.rows * nz, g.cols * nz);
     assert_eq!((y.len(), z.len()), (g.slices * from, g.slices * to), "slices of {nz} columns");
-    for k in 0..g.slices {
-        let (y, z) = (&y[k * from..(k + 1) * from], &mut z[k * to..(k + 1) * to]);
-        dense::adjoint(g.slice(k), nz, y, z, acc);
+    each(g, nz, (y, from), (z, to), |g, y, z| dense::adjoint(g, nz, y, z, acc));
+}
+
+/// All slices, of so many elements on both sides; each hand makes some of them, or a part of one.
+fn each<S: Scalar>(
+    g: Matrices<'_, S>,
+    nz: usize,
+    (x, from): (&[S], usize),
+    (y, to): (&mut [S], usize),
+    product: impl Fn(Matrix<'_, S>, &[S], &mut [S]) + Sync,
+) {
+    if to == 0 {
+        return;
     }
+    if g.slices == 1 {
+        return product(g.slice(0), x, y);
+    }
+    let work = size_of_val(g.data) * nz;
+    crew::over(work, to, y, |some, y| {
+        for (k, y) in y.chunks_mut(to).enumerate() {
+            let k = some.start / to + k;
+            product(g.slice(k), &x[k * from..(k + 1) * from], y);
+        }
+    });
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod choice;
 
 mod bank;
 
+use super::crew::{self, Divided};
 use super::index::Window;
 use super::{Acc, Scalar};
 pub use bank::Bank;
@@ -23,10 +24,10 @@ use choice::Sums;
 /// The coefficients of a convolution, and its scratch.
 #[derive(Clone)]
 pub struct Filter<S: Scalar> {
-    /// What rows of `y` read of `x`.
-    forward: Sums<S>,
-    /// What rows of `z` read of `y`.
-    adjoint: Sums<S>,
+    /// What rows of `y` read of `x`, for each hand.
+    forward: Vec<Sums<S>>,
+    /// What rows of `z` read of `y`, likewise.
+    adjoint: Vec<Sums<S>>,
 }
 
 impl<S: Scalar> Filter<S> {
@@ -35,7 +36,9 @@ impl<S: Scalar> Filter<S> {
         let low = offset as isize - h.len() as isize + 1;
         let backwards = h.iter().rev().copied().collect();
         let conj = h.iter().map(|v| v.conj()).collect();
-        Filter { forward: Sums::new(low, backwards), adjoint: Sums::new(-(offset as isize), conj) }
+        let (forward, adjoint) = (Sums::new(low, backwards), Sums::new(-(offset as isize), conj));
+        let hands = crew::threads();
+        Filter { forward: vec![forward; hands], adjoint: vec![adjoint; hands] }
     }
 
     /// `y (+)= A x` for the rows of `y`'s window from those of `x`'s.
@@ -64,7 +67,7 @@ impl<S: Scalar> Filter<S> {
 }
 
 fn sweep<S: Scalar>(
-    sums: &mut Sums<S>,
+    sums: &mut [Sums<S>],
     inner: usize,
     (from, x): (Window, &[S]),
     (to, y): (Window, &mut [S]),
@@ -74,8 +77,45 @@ fn sweep<S: Scalar>(
     if from_size == 0 || to_size == 0 {
         return acc.prepare(y);
     }
-    for (x, y) in x.chunks_exact(from_size).zip(y.chunks_exact_mut(to_size)) {
-        sums.plane(inner, (from, x), (to, y), acc);
+    let outer = y.len() / to_size;
+    let hands = crew::hands(sums[0].work(to.len) * inner * outer).min(sums.len());
+    if hands > 1 && outer < hands {
+        return planes_together(sums, inner, (from, x), (to, y), acc);
+    }
+    let y = Divided::new(y);
+    crew::with(&mut sums[..hands], |hand, sums| {
+        for k in crew::part(outer, 1, hands, hand) {
+            let x = &x[k * from_size..(k + 1) * from_size];
+            // SAFETY: hands have different planes.
+            let y = unsafe { y.part(k * to_size..(k + 1) * to_size) };
+            sums.plane(inner, (from, x), (to, y), acc);
+        }
+    });
+}
+
+/// Plane by plane, of which each hand makes some rows, if they do not depend on those beside them.
+fn planes_together<S: Scalar>(
+    sums: &mut [Sums<S>],
+    inner: usize,
+    (from, x): (Window, &[S]),
+    (to, y): (Window, &mut [S]),
+    acc: Acc,
+) {
+    /// Rows that are summed together.
+    const UNIT: usize = 8;
+    let hands = if sums[0].has_rows(to.len) { sums.len() } else { 1 };
+    for (x, y) in x.chunks_exact(from.len * inner).zip(y.chunks_exact_mut(to.len * inner)) {
+        let y = Divided::new(y);
+        crew::with(&mut sums[..hands], |hand, sums| {
+            let rows = crew::part(to.len, UNIT, hands, hand);
+            // SAFETY: hands have different rows.
+            let y = unsafe { y.part(rows.start * inner..rows.end * inner) };
+            if hands == 1 {
+                return sums.plane(inner, (from, x), (to, y), acc);
+            }
+            let to = Window { start: to.start + rows.start, len: rows.len() };
+            sums.rows(inner, (from, x), (to, y), acc);
+        });
     }
 }
 

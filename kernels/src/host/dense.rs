@@ -1,5 +1,6 @@
 //! Products with a dense matrix: `y (+)= A x` and `z (+)= Aᴴ y`, for one or several columns.
 
+use super::crew;
 use super::{Acc, Scalar, combine, dot};
 use std::array::from_fn;
 use std::ops::Range;
@@ -38,6 +39,16 @@ impl<'a, S: Scalar> Matrix<'a, S> {
         Matrix { data: &self.data[start..], rows: range.len(), ..self }
     }
 
+    /// The columns in `range`.
+    fn columns(self, range: Range<usize>) -> Matrix<'a, S> {
+        let start = range.start.min(self.data.len());
+        Matrix { data: &self.data[start..], cols: range.len(), ..self }
+    }
+
+    fn bytes(&self) -> usize {
+        self.rows * self.cols * size_of::<S>()
+    }
+
     fn row(&self, i: usize, columns: Range<usize>) -> &'a [S] {
         &self.data[i * self.stride + columns.start..i * self.stride + columns.end]
     }
@@ -74,7 +85,12 @@ pub fn adjoint<S: Scalar>(a: Matrix<'_, S>, k: usize, y: &[S], z: &mut [S], acc:
     }
 }
 
+/// Each hand makes some rows of `y`.
 fn gemv<S: Scalar>(a: Matrix<'_, S>, x: &[S], y: &mut [S], acc: Acc) {
+    crew::over(a.bytes(), 8, y, |rows, y| gemv_panel(a.panel(rows), x, y, acc));
+}
+
+fn gemv_panel<S: Scalar>(a: Matrix<'_, S>, x: &[S], y: &mut [S], acc: Acc) {
     let mut i = 0;
     while i < a.rows {
         i += match (a.rows - i, S::COMPLEX) {
@@ -107,16 +123,23 @@ fn beyond<S>(group: usize) -> usize {
     if (1..2 * WAY).contains(&bytes) { WAY.div_ceil(bytes) * group } else { 0 }
 }
 
+/// Each hand makes some columns of `z`, whole cache lines.
 fn gemv_adjoint<S: Scalar>(a: Matrix<'_, S>, y: &[S], z: &mut [S], acc: Acc) {
+    let lines = (128 / size_of::<S>()).max(1);
+    crew::over(a.bytes(), lines, z, |columns, z| gemv_columns(a, columns.start, y, z, acc));
+}
+
+/// The columns of `z` from the first on.
+fn gemv_columns<S: Scalar>(a: Matrix<'_, S>, first: usize, y: &[S], z: &mut [S], acc: Acc) {
     /// Columns whose sums stay in the first-level cache.
     const COLUMNS: usize = 2048;
     // The rows after a panel belong to the next one, which is applied soon.
     let below = a.rows * a.stride;
     let ahead = if a.data.len() > below { below } else { beyond::<S>(8 * a.stride) };
     acc.prepare(z);
-    for start in (0..a.cols).step_by(COLUMNS) {
-        let columns = start..a.cols.min(start + COLUMNS);
-        let out = &mut z[columns.clone()];
+    for (k, out) in z.chunks_mut(COLUMNS).enumerate() {
+        let start = first + k * COLUMNS;
+        let columns = start..start + out.len();
         for i in (0..a.rows).step_by(8) {
             let count = (a.rows - i).min(8);
             let rows: [&[S]; 8] = from_fn(|r| a.row(i + r.min(count - 1), columns.clone()));
@@ -125,8 +148,30 @@ fn gemv_adjoint<S: Scalar>(a: Matrix<'_, S>, y: &[S], z: &mut [S], acc: Acc) {
     }
 }
 
-/// `y (+)= M x` for `k > 1` columns, with `M` the matrix or its transpose.
+/// `y (+)= M x` for `k > 1` columns, with `M` the matrix or its transpose; each hand makes some
+/// blocks of rows, which are the same for any number of hands.
 fn gemm<S: Scalar>(a: Matrix<'_, S>, transpose: bool, k: usize, x: &[S], y: &mut [S], acc: Acc) {
+    /// Rows of a block: many, as a block looks at all of `x` by itself.
+    const BLOCK: usize = 256;
+    let work = 2 * a.rows * a.cols * k * S::PARTS * S::PARTS;
+    crew::over(work, BLOCK * k, y, |some, y| {
+        for (block, y) in y.chunks_mut(BLOCK * k).enumerate() {
+            let first = some.start / k + block * BLOCK;
+            let rows = first..first + y.len() / k;
+            let a = if transpose { a.columns(rows) } else { a.panel(rows) };
+            gemm_block(a, transpose, k, x, y, acc);
+        }
+    });
+}
+
+fn gemm_block<S: Scalar>(
+    a: Matrix<'_, S>,
+    transpose: bool,
+    k: usize,
+    x: &[S],
+    y: &mut [S],
+    acc: Acc,
+) {
     let (m, n) = if transpose { (a.cols, a.rows) } else { (a.rows, a.cols) };
     if m == 0 || n == 0 {
         return acc.prepare(y);

@@ -1,6 +1,6 @@
 //! Weights along one axis: `y[o, i, c] (+)= d[i] x[o, i, c]`.
 
-use super::{Acc, Scalar, combine, vector};
+use super::{Acc, Scalar, combine, crew, vector};
 
 /// Multiplies each row `i` of `[outer, d.len(), inner]` by `d[i]`, or by its conjugate; the number
 /// of outer indices follows from the lengths.
@@ -11,14 +11,28 @@ pub fn apply<S: Scalar>(d: &[S], conj: bool, inner: usize, x: &[S], y: &mut [S],
         return;
     }
     assert!(plane > 0 && x.len().is_multiple_of(plane), "whole rows of weights");
-    for (x, y) in x.chunks_exact(plane).zip(y.chunks_exact_mut(plane)) {
-        match inner {
-            1 if conj => vector::mul_conj(d, x, y, acc),
-            1 => vector::mul(d, x, y, acc),
-            2 => narrow::<S, 2>(d, conj, x, y, acc),
-            3..16 => short(d, conj, inner, x, y, acc),
-            _ => long(d, conj, inner, x, y, acc),
+    let work = 3 * size_of_val(x);
+    if x.len() == plane {
+        return crew::over(work, inner, y, |some, y| {
+            let d = &d[some.start / inner..some.end / inner];
+            rows(d, conj, inner, &x[some], y, acc);
+        });
+    }
+    crew::over(work, plane, y, |some, y| {
+        for (x, y) in x[some].chunks_exact(plane).zip(y.chunks_exact_mut(plane)) {
+            rows(d, conj, inner, x, y, acc);
         }
+    });
+}
+
+/// One outer index.
+fn rows<S: Scalar>(d: &[S], conj: bool, inner: usize, x: &[S], y: &mut [S], acc: Acc) {
+    match inner {
+        1 if conj => vector::mul_conj(d, x, y, acc),
+        1 => vector::mul(d, x, y, acc),
+        2 => narrow::<S, 2>(d, conj, x, y, acc),
+        3..16 => short(d, conj, inner, x, y, acc),
+        _ => long(d, conj, inner, x, y, acc),
     }
 }
 

@@ -15,8 +15,8 @@ mod real;
 
 pub(super) mod columns;
 
-use super::Real;
-use columns::Shifted;
+use super::{Real, crew};
+use columns::{Columns, Plane, Shifted, block_width};
 pub use complex::ComplexFft;
 pub use real::RealFft;
 
@@ -62,6 +62,36 @@ impl Spec {
 
     fn frequency(&self, len: usize) -> Shifted {
         Shifted::new(len, self.fftshift_after)
+    }
+}
+
+/// Blocks of columns of all outer indices, for several hands.
+#[derive(Clone, Copy)]
+struct Blocks {
+    outer: usize,
+    inner: usize,
+    width: usize,
+}
+
+impl Blocks {
+    /// The blocks of `elements` of axes of so many samples.
+    fn new(elements: usize, samples: usize, inner: usize, nfft: usize) -> Blocks {
+        Blocks { outer: elements / (samples * inner), inner, width: block_width(nfft) }
+    }
+
+    /// How many hands so many samples of each column are worth, of as many as there are.
+    fn hands(self, nfft: usize, most: usize) -> usize {
+        let each = nfft * (nfft.max(2).ilog2() as usize * 5 + 30);
+        crew::hands(self.outer * self.inner * each).min(most)
+    }
+
+    /// What a hand does: outer indices and columns of so many samples.
+    fn of(self, hands: usize, hand: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+        let blocks = self.inner.div_ceil(self.width);
+        crew::part(self.outer * blocks, 1, hands, hand).map(move |k| {
+            let start = k % blocks * self.width;
+            (k / blocks, start, self.width.min(self.inner - start))
+        })
     }
 }
 

@@ -10,6 +10,8 @@ mod scalar;
 mod simd;
 mod vectors;
 
+pub mod crew;
+
 pub mod stream;
 
 pub mod combine;

@@ -53,8 +53,6 @@ pub trait Scalar:
 {
     /// The type of the real part.
     type Real: Real;
-    /// The name in plans, after the total width as in NumPy: `f32`, `f64`, `c64`, `c128`.
-    const DTYPE: &'static str;
     /// Whether there is an imaginary part.
     const COMPLEX: bool;
     /// The number of reals in an element.
@@ -98,9 +96,6 @@ pub trait Scalar:
 pub trait Real:
     Scalar<Real = Self> + PartialOrd + DivAssign + RemAssign + FftNum + Registers
 {
-    /// The name of the complex type with parts of this type.
-    const COMPLEX_DTYPE: &'static str;
-
     /// The nearest value to `a`.
     fn nearest(a: f64) -> Self;
     /// The value in double precision.
@@ -110,9 +105,8 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($r:ident, $real_name:literal, $complex_name:literal) => {
+    ($r:ident) => {
         impl Real for $r {
-            const COMPLEX_DTYPE: &'static str = $complex_name;
             #[inline(always)]
             fn nearest(a: f64) -> $r {
                 a as $r
@@ -129,7 +123,6 @@ macro_rules! real {
 
         impl Scalar for $r {
             type Real = $r;
-            const DTYPE: &'static str = $real_name;
             const COMPLEX: bool = false;
             const PARTS: usize = 1;
             const ZERO: $r = 0.0;
@@ -158,12 +151,11 @@ macro_rules! real {
     };
 }
 
-real!(f32, "f32", "c64");
-real!(f64, "f64", "c128");
+real!(f32);
+real!(f64);
 
 impl<R: Real> Scalar for Complex<R> {
     type Real = R;
-    const DTYPE: &'static str = R::COMPLEX_DTYPE;
     const COMPLEX: bool = true;
     const PARTS: usize = 2;
     const ZERO: Complex<R> = Complex::new(R::ZERO, R::ZERO);

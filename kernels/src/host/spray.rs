@@ -7,8 +7,10 @@
 //! samples, at fractions `f` of the way. So a point costs one access, and the bits of a trace do not
 //! depend on what other traces there are.
 
+use super::crew::{self, Divided};
 use super::simd::multiversion;
 use super::{Acc, Real};
+use std::ops::Range;
 
 /// How many traces are summed side by side: a trace alone waits for its own last addition.
 const SIDE: usize = 4;
@@ -46,10 +48,13 @@ pub struct Spray<R> {
     cut: Option<Cut>,
     points: usize,
     samples: usize,
-    /// A column of a batch of points, its sums, and pairs of some traces.
+    /// A column of a batch of points, its sums, and for each hand pairs of some traces.
     column: Vec<R>,
-    pairs: Vec<[[R; 2]; SIDE]>,
+    pairs: Vec<Pairs<R>>,
 }
+
+/// Pairs of as many samples as a trace has, for some traces side by side.
+type Pairs<R> = Vec<[[R; 2]; SIDE]>;
 
 /// What a block of points is to some pair of ways.
 struct Block<R> {
@@ -68,7 +73,7 @@ impl<R: Real> Spray<R> {
         samples: usize,
     ) -> Self {
         assert!(i32::try_from(samples).is_ok(), "samples are counted in 32 bits");
-        let pairs = vec![[[R::ZERO; 2]; SIDE]; samples.max(1)];
+        let pairs = vec![vec![[[R::ZERO; 2]; SIDE]; samples.max(1)]; crew::threads()];
         Spray { sources, receivers, cut, points, samples, column: vec![R::ZERO; points], pairs }
     }
 
@@ -94,46 +99,84 @@ impl<R: Real> Spray<R> {
         self.receivers.places.len()
     }
 
-    /// All traces of the column, to the elements `g` of groups.
+    /// How many hands all pairs of a point and a trace are worth, of as many as there are.
+    fn hands(&self) -> usize {
+        let traces = self.sources.places.len() * self.receivers();
+        crew::hands(16 * traces * self.points).min(self.pairs.len())
+    }
+
+    /// All traces of the column, to the elements `g` of groups; each hand makes some traces.
     fn spread(&mut self, group: usize, g: usize, y: &mut [R], acc: Acc) {
-        let (receivers, samples) = (self.receivers(), self.samples);
-        let mut blocks = [const { Block::NEW }; SIDE];
-        for s in 0..self.sources.places.len() {
-            for first in (0..receivers).step_by(SIDE) {
+        let (receivers, hands) = (self.receivers(), self.hands());
+        let groups = receivers.div_ceil(SIDE);
+        let mut pairs = std::mem::take(&mut self.pairs);
+        let (this, y) = (&*self, Divided::new(y));
+        crew::with(&mut pairs[..hands], |hand, pairs| {
+            for k in crew::part(this.sources.places.len() * groups, 1, hands, hand) {
+                let (s, first) = (k / groups, k % groups * SIDE);
                 let side = SIDE.min(receivers - first);
-                self.pairs.fill([[R::ZERO; 2]; SIDE]);
-                for begin in (0..self.points).step_by(BLOCK) {
-                    let end = self.points.min(begin + BLOCK);
-                    for (k, block) in blocks[..side].iter_mut().enumerate() {
-                        self.locate(s, first + k, begin..end, block);
-                    }
-                    scatter(&blocks, side, &self.column[begin..end], &mut self.pairs);
-                }
+                this.sum(s, first, side, pairs);
                 for k in 0..side {
-                    let trace = (s * receivers + first + k) * samples * group;
-                    let trace = &mut y[trace..trace + samples * group];
-                    unpair(k, &self.pairs, trace.iter_mut().skip(g).step_by(group), acc);
+                    let trace = (s * receivers + first + k) * this.samples * group;
+                    // SAFETY: hands have different traces.
+                    let trace = unsafe { y.part(trace..trace + this.samples * group) };
+                    unpair(k, pairs, trace.iter_mut().skip(g).step_by(group), acc);
                 }
             }
+        });
+        self.pairs = pairs;
+    }
+
+    /// The pairs of some traces of a source, side by side.
+    fn sum(&self, s: usize, first: usize, side: usize, pairs: &mut Pairs<R>) {
+        let mut blocks = [const { Block::NEW }; SIDE];
+        pairs.fill([[R::ZERO; 2]; SIDE]);
+        for begin in (0..self.points).step_by(BLOCK) {
+            let end = self.points.min(begin + BLOCK);
+            for (k, block) in blocks[..side].iter_mut().enumerate() {
+                self.locate(s, first + k, begin..end, block);
+            }
+            scatter(&blocks, side, &self.column[begin..end], pairs);
         }
     }
 
-    /// The sums of all traces, from the elements `g` of groups, onto the column.
+    /// The sums of all traces, from the elements `g` of groups, onto the column; each hand makes
+    /// those of some points.
     fn collect(&mut self, group: usize, g: usize, y: &[R]) {
+        let hands = self.hands();
+        let (mut pairs, mut column) =
+            (std::mem::take(&mut self.pairs), std::mem::take(&mut self.column));
+        let (this, sums) = (&*self, Divided::new(&mut column));
+        crew::with(&mut pairs[..hands], |hand, pairs| {
+            let points = crew::part(this.points, BLOCK, hands, hand);
+            // SAFETY: hands have different points.
+            let sums = unsafe { sums.part(points.clone()) };
+            this.gather(group, g, y, pairs, (points, sums));
+        });
+        (self.pairs, self.column) = (pairs, column);
+    }
+
+    /// The sums of all traces onto some points.
+    fn gather(
+        &self,
+        group: usize,
+        g: usize,
+        y: &[R],
+        pairs: &mut Pairs<R>,
+        (points, sums): (Range<usize>, &mut [R]),
+    ) {
         let (receivers, samples) = (self.receivers(), self.samples);
         let mut block = Block::NEW;
+        // A trace alone is kept close together.
+        let pairs = &mut pairs.as_flattened_mut()[..samples.max(1)];
         for s in 0..self.sources.places.len() {
             for r in 0..receivers {
                 let trace = (s * receivers + r) * samples * group;
                 let trace = &y[trace..trace + samples * group];
-                // A trace alone is kept close together.
-                let pairs = &mut self.pairs.as_flattened_mut()[..samples.max(1)];
                 pair(trace.iter().skip(g).step_by(group), pairs);
-                for begin in (0..self.points).step_by(BLOCK) {
-                    let end = self.points.min(begin + BLOCK);
-                    self.locate(s, r, begin..end, &mut block);
-                    let pairs = &self.pairs.as_flattened()[..samples.max(1)];
-                    gather(&block, pairs, &mut self.column[begin..end]);
+                for (begin, sums) in points.clone().step_by(BLOCK).zip(sums.chunks_mut(BLOCK)) {
+                    self.locate(s, r, begin..begin + sums.len(), &mut block);
+                    gather(&block, pairs, sums);
                 }
             }
         }

@@ -112,7 +112,9 @@ impl<R: Real> Star<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::crew::Crew;
     use crate::host::testing::{assert_close, assert_dots, values};
+    use std::sync::Arc;
 
     /// Seven interior terms, rows of their own at both ends, one of them empty.
     fn wild<R: Real>(n: usize, seed: u64) -> Stencil<R> {
@@ -294,10 +296,12 @@ mod tests {
                 let mut want: Vec<R> = values(2, volume(to) * group);
                 let mut z = want.clone();
                 star.forward((&whole, &x), (rows, &mut y), group, Acc::Set);
-                for acc in [Acc::Add, Acc::Set] {
+                for (acc, threads) in [(Acc::Add, 1), (Acc::Set, 3), (Acc::Add, 2)] {
                     star.adjoint((rows, &y), (to, &mut want), group, acc);
+                    let crew = Arc::new(Crew::new(threads, false).unwrap().sharing_from(1));
+                    let _entered = crew.enter();
                     star.normal((&whole, &x), rows, (to, &mut z), group, acc);
-                    assert!(z == want, "{rows:?} {to:?} {acc:?}");
+                    assert!(z == want, "{rows:?} {to:?} {acc:?} {threads}");
                 }
             }
         }

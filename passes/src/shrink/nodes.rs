@@ -103,15 +103,13 @@ impl Linker<'_> {
             | Op::Conj
             | Op::Project(_)
             | Op::Cast
-            | Op::ReduceScatter(_)
-            | Op::AllGather(_)
             | Op::AllToAll(_)
             | Op::Exchange
             | Op::Slice
             | Op::Pad(_)
             | Op::Partial(_)
             | Op::Copy => args.iter().try_for_each(|a| self.alike(a, &outs[0])),
-            Op::AllReduce(_) | Op::Halo | Op::HaloSum => {
+            Op::AllReduce(_) | Op::ReduceScatter(_) | Op::AllGather(_) | Op::Halo | Op::HaloSum => {
                 args.iter().zip(&outs).try_for_each(|(a, o)| self.alike(a, o))
             }
             Op::Scale | Op::Axpy | Op::Map(_) => args.iter().try_for_each(|a| {

@@ -1,7 +1,7 @@
 //! Placements around communication, slice, pad, partial and copy.
 
 use super::Outcome;
-use super::compare::{expect, expect_resplit, no_dual, same_cut, same_place};
+use super::compare::{expect, expect_resplit, no_dual, no_ghosts, same_cut, same_place};
 use super::node::{At, ensure};
 use crate::ir::Op;
 use crate::mesh::Axis;
@@ -70,11 +70,25 @@ fn same_set(a: &[Axis], b: &[Axis]) -> bool {
     a.len() == b.len() && a.iter().all(|axis| b.contains(axis))
 }
 
-/// `all-reduce`
-pub(super) fn all_reduce(at: &At) -> Outcome {
-    for k in 0..at.node.args.len() {
+/// Operands from one on are settled, and nothing else changes.
+fn settles(at: &At, first: usize) -> Outcome {
+    for k in first..at.node.args.len() {
         let pending = less(at, k)?;
         expect(at, k, &Placement { pending, ..at.arg(k).placement.clone() })?;
+    }
+    Ok(())
+}
+
+/// `all-reduce`
+pub(super) fn all_reduce(at: &At) -> Outcome {
+    settles(at, 0)
+}
+
+/// `riders`
+pub(super) fn riders(at: &At) -> Outcome {
+    settles(at, 1)?;
+    for k in 1..at.node.args.len() {
+        no_ghosts(at, k)?;
     }
     Ok(())
 }

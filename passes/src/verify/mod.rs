@@ -65,6 +65,7 @@
 //! | place | `all-reduce` | axes that were pending are settled, nothing else changes |
 //! | place | `reduce-scatter` | axes that were pending split one dim further |
 //! | place | `all-gather` | one dim loses exactly these axes, its minor ones |
+//! | place | `riders` | what rides on a vector was pending over the axes and is settled, nothing else changes |
 //! | place | `all-to-all` | one dim loses the axis and another gains it |
 //! | place | `exchange` | the same axes split the value in another way |
 //! | place | `halo` | a result has ghost cells, nothing else changes |

@@ -361,6 +361,12 @@ pub static RULES: &[Rule] = &[
     ),
     rule(
         Stage::Place,
+        "riders",
+        "what rides on a vector was pending over the axes and is settled, nothing else changes",
+        Check::Node(&[ReduceScatter, AllGather], collective::riders),
+    ),
+    rule(
+        Stage::Place,
         "all-to-all",
         "one dim loses the axis and another gains it",
         Check::Node(&[AllToAll], collective::all_to_all),

@@ -95,7 +95,9 @@ fn counts(plan: &Plan, op: &Op, args: usize) -> (Count, Count) {
         Op::Map(map) => (operands(map), 1..=1),
         Op::Sub | Op::Scale | Op::Dot { .. } | Op::Take | Op::Combine | Op::Dots => (2..=2, 1..=1),
         Op::Axpy | Op::Put => (3..=3, 1..=1),
-        Op::AllReduce(_) | Op::Halo | Op::HaloSum => (MANY, args..=args),
+        Op::AllReduce(_) | Op::ReduceScatter(_) | Op::AllGather(_) | Op::Halo | Op::HaloSum => {
+            (MANY, args..=args)
+        }
         Op::Neg
         | Op::Conj
         | Op::Project(_)
@@ -104,8 +106,6 @@ fn counts(plan: &Plan, op: &Op, args: usize) -> (Count, Count) {
         | Op::Part(_)
         | Op::Reduce(_)
         | Op::OneHot
-        | Op::ReduceScatter(_)
-        | Op::AllGather(_)
         | Op::AllToAll(_)
         | Op::Exchange
         | Op::Slice

@@ -3,7 +3,8 @@
 use super::OperatorError;
 use super::tables::{self, Read, Tables};
 use crate::data::Source;
-use crate::ops::tile::{self, Number};
+use crate::elements::Element;
+use crate::ops::tile;
 use crate::ops::{Profile, Tile, dims};
 use adjoin_kernels::host::Real;
 use adjoin_kernels::host::spray::{Cut, Spray, Ways};
@@ -122,7 +123,7 @@ impl Medium {
     }
 
     /// The operator of a tile: some sources, some receivers, and a box of the image.
-    pub fn spray<T: Number + Real>(
+    pub fn spray<T: Element + Real>(
         &self,
         kind: &str,
         tile: &Tile,
@@ -197,7 +198,7 @@ impl<'a> Place<'a> {
 
     /// What is known of the ways from some sources (`0`), or receivers (`1`). What both share of
     /// the weight of a pair is with the sources.
-    fn half<T: Number + Real>(
+    fn half<T: Element + Real>(
         &self,
         which: usize,
         range: &Range<usize>,
@@ -223,7 +224,7 @@ impl<'a> Place<'a> {
     }
 
     /// What is known of the ways of pairs.
-    fn pairs<T: Number + Real>(
+    fn pairs<T: Element + Real>(
         &self,
         table: &Source,
         sources: &Range<usize>,
@@ -249,7 +250,7 @@ impl<'a> Place<'a> {
     }
 
     /// Appends times and weights of some sources.
-    fn put<T: Number + Real>(
+    fn put<T: Element + Real>(
         &self,
         travel: &impl Travel,
         sources: usize,

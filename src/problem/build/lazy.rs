@@ -4,7 +4,8 @@
 //! models, not for the large arrays of a problem, which are files.
 
 use crate::Dtype;
-use crate::data::{Array, DataError, ReadTile, Region, Source, TileMut};
+use crate::data::{Array, DataError, ReadTile, Region, Source};
+use crate::elements::SliceMut;
 use crate::expr::Vector;
 use crate::planned::{Planner, Ranks};
 use crate::runtime::{Functions, sim};
@@ -66,7 +67,7 @@ impl ReadTile for Computed {
         self.dtype
     }
 
-    fn read(&self, region: &Region, out: TileMut<'_>) -> Result<(), DataError> {
+    fn read(&self, region: &Region, out: SliceMut<'_>) -> Result<(), DataError> {
         let fail =
             |reason: String| DataError::Other { source_name: self.describe(), message: reason };
         let values = self.shared.values().as_ref().map_err(|reason| fail(reason.clone()))?;

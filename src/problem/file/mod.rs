@@ -35,6 +35,8 @@ pub struct Problem {
     pub placements: Vec<(Name, Name)>,
     /// `mesh` or `ranks`; the command line comes before it.
     pub layout: Option<Layout>,
+    /// `threads`, those of a rank; the command line comes before it.
+    pub threads: Option<usize>,
     /// `numerics` and `refresh`.
     pub contract: Contract,
 }

@@ -30,13 +30,14 @@ pub fn problem(document: &Document, value: Value) -> Result<Problem> {
             let what = format!("the placement of `{}`", name.value.escape_debug());
             Ok((name, fields::word(document, &value, &what)?))
         })?;
-    let (mesh, ranks) = (file.take("mesh"), file.take("ranks"));
+    let (mesh, ranks, threads) = (file.take("mesh"), file.take("ranks"), file.take("threads"));
     let contract = Contract {
         numerics: file.take("numerics").map(|v| numerics(document, &v)).transpose()?,
         refresh: file.take("refresh").map(|v| refresh(document, &v)).transpose()?,
     };
     file.finish()?;
     let layout = layout(document, mesh, ranks)?;
+    let threads = threads.map(|n| fields::count(document, &n, "`threads`", 1)).transpose()?;
     let document = document.clone();
     Ok(Problem {
         document,
@@ -48,6 +49,7 @@ pub fn problem(document: &Document, value: Value) -> Result<Problem> {
         outputs,
         placements,
         layout,
+        threads,
         contract,
     })
 }

@@ -40,6 +40,8 @@ pub struct Resolved {
     pub dtype: Option<Dtype>,
     /// Ranks or mesh, if the file says one.
     pub layout: Option<Layout>,
+    /// Threads of a rank, if the file says so.
+    pub threads: Option<usize>,
     /// What the compiler may do to the numbers.
     pub contract: Contract,
     /// Operators and values that are placed as is written.
@@ -120,6 +122,7 @@ impl Resolved {
             outputs,
             placements,
             layout,
+            threads,
             contract,
         } = problem;
         let operators = operators
@@ -131,6 +134,7 @@ impl Resolved {
             document,
             dtype: dtype.map(|dtype| dtype.value),
             layout,
+            threads,
             contract,
             placements,
             parameters,

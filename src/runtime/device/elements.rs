@@ -2,12 +2,21 @@
 //!
 //! Elements are few enough to stay in a cache until the last update has used them.
 //! Sums are made of the same blocks as without a region, so that results are the same, bit by bit.
+//! Several hands take different elements; the sums of blocks are put together by one.
 
 use super::Piece;
 use super::engine::Touches;
-use super::store::Store;
+use super::shared::Shared;
+use super::store::{Store, reserve};
+use crate::elements::Slice;
+use crate::runtime::local::{Arg, LocalNode};
+use crate::runtime::memory::recycled;
 use crate::runtime::tiles;
+use adjoin_kernels::host::crew::{self, Divided};
+use adjoin_passes::calls::View;
 use num_complex::Complex64;
+use std::mem;
+use std::ops::Range;
 
 /// Bytes of a vector that are done at a time: several vectors stay in the second cache, and
 /// memory is read in stretches long enough to be fetched ahead.
@@ -16,11 +25,23 @@ const STRETCH: usize = 1 << 15;
 /// A prepared region.
 pub(super) struct Elements {
     pieces: Vec<Piece>,
-    /// How many elements each vector has, and how many are done at a time.
+    /// How many elements each vector has, of how many those that are done at a time are a multiple,
+    /// and how many those are.
     len: usize,
+    unit: usize,
     step: usize,
-    /// For each piece that sums, the sums of blocks.
-    sums: Vec<Vec<Complex64>>,
+    /// What all hands do together, or nothing if only one can do it.
+    work: usize,
+    hands: Vec<Hand>,
+    /// Sums of blocks, and for each piece which are its own.
+    sums: Vec<Complex64>,
+    rooms: Vec<Range<usize>>,
+}
+
+/// What one hand needs, and why it has stopped.
+struct Hand {
+    args: Vec<Arg<'static>>,
+    fault: Option<String>,
 }
 
 impl Elements {
@@ -30,37 +51,164 @@ impl Elements {
         let widest = pieces.iter().map(|piece| piece.vector().dtype.size()).max();
         let unit = pieces.iter().map(Piece::unit).fold(1, lcm);
         let step = unit * (STRETCH / unit / widest.unwrap_or(1)).max(1);
-        let room = |piece: &Piece| match piece {
-            Piece::Sum(node) => node.room(len),
-            Piece::Update(_) | Piece::Weights { .. } => Vec::new(),
+        let mut sums = Vec::new();
+        let room = |piece: &Piece| {
+            let first = sums.len();
+            if let Piece::Sum(node) = piece {
+                sums.extend(node.room(len));
+            }
+            first..sums.len()
         };
-        let sums = pieces.iter().map(room).collect();
-        Elements { pieces, len, step, sums }
+        let rooms = pieces.iter().map(room).collect();
+        let ordered = pieces.iter().any(Piece::is_ordered);
+        let work = if ordered { 0 } else { pieces.iter().map(Piece::traffic).sum() };
+        let most = pieces.iter().map(Piece::arguments).max().unwrap_or(0);
+        let hand = |_| {
+            let mut hand = Hand { args: Vec::new(), fault: None };
+            reserve(&mut hand.args, most);
+            hand
+        };
+        let hands = (0..crew::threads()).map(hand).collect();
+        Elements { pieces, len, unit, step, work, hands, sums, rooms }
+    }
+
+    /// Whether a node by itself is worth more than one hand.
+    pub(super) fn are_worth(node: &LocalNode) -> bool {
+        crew::threads() > 1 && node.is_divisible() && crew::hands(traffic(node)) > 1
+    }
+
+    /// A node by itself.
+    pub(super) fn alone(node: LocalNode) -> Elements {
+        let sum = node.is_sum();
+        Elements::new(vec![if sum { Piece::Sum(node) } else { Piece::Update(node) }])
     }
 
     /// Runs all pieces on some elements after the others, and then ends the sums.
     pub(super) fn run(&mut self, store: &mut Store) -> Result<(), String> {
+        let hands = crew::hands(self.work).min(self.hands.len());
+        if hands > 1 {
+            self.share(store, hands)?;
+        } else {
+            self.sweep(store)?;
+        }
+        for (piece, room) in self.pieces.iter().zip(&self.rooms) {
+            if let Piece::Sum(node) = piece {
+                store.finish(node, &self.sums[room.clone()]);
+            }
+        }
+        Ok(())
+    }
+
+    /// All elements by one hand.
+    fn sweep(&mut self, store: &mut Store) -> Result<(), String> {
         for start in (0..self.len).step_by(self.step) {
             let some = start..self.len.min(start + self.step);
-            for (piece, sums) in self.pieces.iter_mut().zip(&mut self.sums) {
+            for (piece, room) in self.pieces.iter_mut().zip(&self.rooms) {
                 match piece {
                     Piece::Update(node) => store.local(node, Some(&some))?,
-                    Piece::Sum(node) => store.block_sums(node, &some, sums),
+                    Piece::Sum(node) => {
+                        store.block_sums(node, &some, &mut self.sums[room.clone()]);
+                    }
                     Piece::Weights { tile, adjoint, columns, input, output } => {
                         store.elements((input, output), &some, |x, y| {
-                            tiles::elements(tile, *adjoint, start / *columns, *columns, x, y)
+                            tiles::elements(&**tile, *adjoint, start / *columns, *columns, x, y)
                         })?;
                     }
                 }
             }
         }
-        for (piece, sums) in self.pieces.iter().zip(&self.sums) {
-            if let Piece::Sum(node) = piece {
-                store.finish(node, sums);
-            }
-        }
         Ok(())
     }
+
+    /// A part of the elements by each hand.
+    fn share(&mut self, store: &mut Store, hands: usize) -> Result<(), String> {
+        let Elements { pieces, rooms, len, unit, step, sums, .. } = self;
+        let (pieces, len, unit, step) = (pieces.iter().zip(&*rooms), *len, *unit, *step);
+        let (shared, sums) = (&store.share(), &Divided::new(sums));
+        crew::with(&mut self.hands[..hands], |number, hand| {
+            let own = crew::part(len, unit, hands, number);
+            hand.fault = None;
+            for start in own.clone().step_by(step) {
+                let some = start..own.end.min(start + step);
+                for (piece, room) in pieces.clone() {
+                    // SAFETY: all hands run this on different elements, in whole blocks.
+                    if let Err(fault) = unsafe { hand.piece(piece, shared, &some, (sums, room)) } {
+                        hand.fault = Some(fault);
+                        return;
+                    }
+                }
+            }
+        });
+        let fault = self.hands[..hands].iter_mut().find_map(|hand| hand.fault.take());
+        fault.map_or(Ok(()), Err)
+    }
+}
+
+impl Hand {
+    /// A piece on some elements.
+    ///
+    /// # Safety
+    /// Nobody else writes any of these elements of the vectors of a region, nor what is read whole,
+    /// and of no sum of a block of them either.
+    unsafe fn piece(
+        &mut self,
+        piece: &Piece,
+        shared: &Shared<'_>,
+        some: &Range<usize>,
+        (sums, room): (&Divided<'_, Complex64>, &Range<usize>),
+    ) -> Result<(), String> {
+        // SAFETY: the caller's duty.
+        unsafe {
+            match piece {
+                Piece::Update(node) => self.update(node, shared, some),
+                Piece::Sum(node) => {
+                    let part = |view: &View| shared.read(view, some.clone());
+                    let args = [part(&node.args()[0]), part(&node.args()[1])];
+                    let (first, blocks) = node.blocks_of(some);
+                    let first = room.start + first;
+                    let sums = sums.part(first..first + blocks);
+                    node.sum_blocks(args, sums);
+                    Ok(())
+                }
+                Piece::Weights { tile, adjoint, columns, input, output } => {
+                    let x = shared.read(input, some.clone());
+                    let y = shared.write(output, some.clone());
+                    tiles::elements(&**tile, *adjoint, some.start / *columns, *columns, x, y)
+                }
+            }
+        }
+    }
+
+    /// A local node on some elements of its result and of the arguments like it.
+    ///
+    /// # Safety
+    /// As for [`Hand::piece`].
+    unsafe fn update(
+        &mut self,
+        node: &LocalNode,
+        shared: &Shared<'_>,
+        some: &Range<usize>,
+    ) -> Result<(), String> {
+        let mut args: Vec<Arg<'_>> = recycled(mem::take(&mut self.args));
+        for view in node.args() {
+            let all = view.dims != node.out().dims;
+            let part = if all { 0..view.len() } else { some.clone() };
+            let present = view.buffer != node.out().buffer;
+            // SAFETY: the caller's duty; what the result overwrites is not read.
+            args.push(present.then(|| unsafe { shared.read(view, part) }));
+        }
+        // SAFETY: the caller's duty.
+        let result =
+            node.run_some(some.start, &args, unsafe { shared.write(node.out(), some.clone()) });
+        self.args = recycled::<Option<Slice<'_>>, _>(args);
+        result
+    }
+}
+
+/// Bytes that a node reads and writes.
+pub(super) fn traffic(node: &LocalNode) -> usize {
+    let bytes = |view: &View| view.len() * view.dtype.size();
+    node.args().iter().chain([node.out()]).map(bytes).sum()
 }
 
 /// The least common multiple.

@@ -76,6 +76,7 @@ impl Touches {
 impl Engine {
     pub(super) fn allocate(&mut self, buffer: &Buffer) -> Result<usize, String> {
         self.store.memories.push(Memory::elements(buffer.dtype, buffer.len)?);
+        self.store.reserve_places();
         self.dtypes.push(buffer.dtype);
         self.lens.push(buffer.len);
         Ok(self.store.memories.len() - 1)
@@ -85,7 +86,11 @@ impl Engine {
         let job = match work {
             Work::Local(node) => {
                 self.ready_local(&node)?;
-                Job::Local(node)
+                if Elements::are_worth(&node) {
+                    Job::Elements(Elements::alone(node))
+                } else {
+                    Job::Local(node)
+                }
             }
             Work::Kernel { tile, adjoint, inputs, outputs } => {
                 self.ready_kernel(&inputs, &outputs)?;

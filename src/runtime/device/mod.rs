@@ -28,6 +28,7 @@
 mod engine;
 mod store;
 mod region;
+mod shared;
 mod elements;
 mod host;
 mod shadow;
@@ -36,7 +37,7 @@ pub use host::Host;
 pub use shadow::Shadow;
 
 use super::local::LocalNode;
-use crate::ops::LocalOperator;
+use crate::ops::{Elementwise, LocalOperator};
 use adjoin_passes::calls::{Buffer, Slab, View};
 use std::sync::{Arc, Mutex};
 
@@ -157,10 +158,10 @@ pub enum Piece {
     Update(LocalNode),
     /// An inner product of vectors of one type.
     Sum(LocalNode),
-    /// A tile that has elements.
+    /// A tile that is applied element by element.
     Weights {
         /// The tile.
-        tile: Arc<Mutex<Box<dyn LocalOperator>>>,
+        tile: Arc<dyn Elementwise>,
         /// Whether the adjoint is applied.
         adjoint: bool,
         /// How many numbers of a batch each element has.
@@ -178,6 +179,30 @@ impl Piece {
         match self {
             Piece::Update(node) | Piece::Sum(node) => node.unit(),
             Piece::Weights { columns, .. } => *columns,
+        }
+    }
+
+    /// How many arguments it has.
+    fn arguments(&self) -> usize {
+        match self {
+            Piece::Update(node) | Piece::Sum(node) => node.args().len(),
+            Piece::Weights { .. } => 1,
+        }
+    }
+
+    /// Bytes that it reads and writes.
+    fn traffic(&self) -> usize {
+        match self {
+            Piece::Update(node) | Piece::Sum(node) => elements::traffic(node),
+            Piece::Weights { output, .. } => 3 * output.len() * output.dtype.size(),
+        }
+    }
+
+    /// Whether all elements must be done in their order: sums of columns go from row to row.
+    fn is_ordered(&self) -> bool {
+        match self {
+            Piece::Sum(node) => node.out().len() > 1,
+            Piece::Update(_) | Piece::Weights { .. } => false,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Memories, and the lists through which work sees them; the lists are kept between runs.
 
+use super::shared::Place;
 use crate::elements::{Slice, SliceMut};
 use crate::ops::{Patch, PatchMut};
 use crate::runtime::local::{Arg, LocalNode};
@@ -13,6 +14,8 @@ use std::ops::Range;
 #[derive(Default)]
 pub(super) struct Store {
     pub(super) memories: Vec<Memory>,
+    /// Where the memories are, while they are shared.
+    pub(super) places: Vec<Place>,
     args: Vec<Arg<'static>>,
     inputs: Vec<Patch<'static>>,
     outputs: Vec<PatchMut<'static>>,
@@ -40,18 +43,18 @@ impl Store {
     ) -> Result<(), String> {
         let memories = &mut self.memories;
         let mut args: Vec<Arg<'_>> = recycled(mem::take(&mut self.args));
-        let (target, dtype, len) = (node.out().buffer, node.out().dtype, node.out().len());
-        let elements = some.map_or(0..len, Range::clone);
+        let target = node.out().buffer;
+        let elements = some.map_or(0..node.out().len(), Range::clone);
         let mut out = mem::take(&mut memories[target]);
         for view in node.args() {
             let own = some.is_none() || view.dims != node.out().dims;
             let part = if own { 0..view.len() } else { elements.clone() };
             let present = view.buffer != target;
-            let whole = present.then(|| memories[view.buffer].slice(view.dtype, view.len()));
+            let whole = present.then(|| memories[view.buffer].part(view));
             args.push(whole.map(|whole| whole.range(part)));
         }
-        let result =
-            node.run_from(elements.start, &args, out.slice_mut(dtype, len).range(elements.clone()));
+        let into = out.part_mut(node.out()).range(elements.clone());
+        let result = node.run_from(elements.start, &args, into);
         self.args = recycled::<Option<Slice<'_>>, _>(args);
         memories[target] = out;
         result
@@ -59,16 +62,14 @@ impl Store {
 
     /// The sums of blocks of some elements of an inner product.
     pub(super) fn block_sums(&self, node: &LocalNode, some: &Range<usize>, sums: &mut [Complex64]) {
-        let part = |view: &View| {
-            self.memories[view.buffer].slice(view.dtype, view.len()).range(some.clone())
-        };
+        let part = |view: &View| self.memories[view.buffer].part(view).range(some.clone());
         node.block_sums([part(&node.args()[0]), part(&node.args()[1])], some.start, sums);
     }
 
     /// An inner product from the sums of its blocks.
     pub(super) fn finish(&mut self, node: &LocalNode, sums: &[Complex64]) {
         let out = node.out();
-        node.finish(sums, self.memories[out.buffer].slice_mut(out.dtype, out.len()));
+        node.finish(sums, self.memories[out.buffer].part_mut(out));
     }
 
     /// An operator on some elements of one buffer, which come to be in another one.
@@ -79,8 +80,8 @@ impl Store {
         apply: impl FnOnce(Slice<'_>, SliceMut<'_>) -> Result<(), String>,
     ) -> Result<(), String> {
         let mut out = mem::take(&mut self.memories[output.buffer]);
-        let x = self.memories[input.buffer].slice(input.dtype, input.len());
-        let y = out.slice_mut(output.dtype, output.len());
+        let x = self.memories[input.buffer].part(input);
+        let y = out.part_mut(output);
         let result = apply(x.range(some.clone()), y.range(some.clone()));
         self.memories[output.buffer] = out;
         result
@@ -127,7 +128,7 @@ pub(super) fn elements(view: &View, rows: &Range<usize>) -> Range<usize> {
     rows.start * each..rows.end * each
 }
 
-fn reserve<T>(list: &mut Vec<T>, count: usize) {
+pub(super) fn reserve<T>(list: &mut Vec<T>, count: usize) {
     list.clear();
     list.reserve_exact(count);
 }

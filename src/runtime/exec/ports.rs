@@ -1,10 +1,10 @@
 //! What enters and leaves a program: inputs, states and outputs, by tile.
 
 use super::{BoundPort, Program};
-use crate::data::{DataError, Region, Sink, Source, Tile, TileMut};
-use crate::elements::{Slice, SliceMut};
+use crate::data::{DataError, Region, Sink, Source};
+use crate::elements::Slice;
 use crate::runtime::error::RunError;
-use crate::runtime::memory::{Memory, slice};
+use crate::runtime::memory::Memory;
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::View;
 use std::mem;
@@ -130,7 +130,7 @@ impl Program {
         let BoundPort { view, load, .. } = self.port(place);
         let (load, shaped) = (*load, shaped(source, view)?);
         let mut tile = Memory::elements(view.dtype, view.len()).map_err(|e| self.fail(e))?;
-        let out = tile_mut(tile.slice_mut(view.dtype, view.len()));
+        let out = tile.slice_mut(view.dtype, view.len());
         if let Err(error) = shaped.read(&region(view), out) {
             let message = format!("loading {}: {error}", self.describe(place));
             return Err(self.fail(message));
@@ -157,7 +157,7 @@ impl Program {
         }
         self.device.fetch(read, &mut self.mirror.bytes_mut()[..bytes]);
         let BoundPort { view, primary, .. } = self.port(place);
-        let data = slice(&self.mirror.bytes()[..bytes], view.dtype);
+        let data = Slice::of_bytes(&self.mirror.bytes()[..bytes], view.dtype);
         Ok(TileView { dims: &view.dims, held: &view.held, data, primary: *primary })
     }
 
@@ -168,7 +168,7 @@ impl Program {
         self.read(place)?;
         let mirror = mem::take(&mut self.mirror);
         let view = &self.port(place).view;
-        let data = tile(mirror.slice(view.dtype, view.len()));
+        let data = mirror.slice(view.dtype, view.len());
         let written = sink.write(&region(view), data);
         self.mirror = mirror;
         written.map_err(|error| self.fail(format!("storing {}: {error}", self.describe(place))))
@@ -194,30 +194,7 @@ pub(crate) fn region(view: &View) -> Region {
     Region::new(start, view.extents())
 }
 
-fn tile(data: Slice<'_>) -> Tile<'_> {
-    match data {
-        Slice::F32(x) => Tile::F32(x),
-        Slice::F64(x) => Tile::F64(x),
-        Slice::C64(x) => Tile::C64(x),
-        Slice::C128(x) => Tile::C128(x),
-    }
-}
-
-fn tile_mut(data: SliceMut<'_>) -> TileMut<'_> {
-    match data {
-        SliceMut::F32(x) => TileMut::F32(x),
-        SliceMut::F64(x) => TileMut::F64(x),
-        SliceMut::C64(x) => TileMut::C64(x),
-        SliceMut::C128(x) => TileMut::C128(x),
-    }
-}
-
-impl<'a> TileView<'a> {
-    /// The elements as a tile of an array.
-    pub fn tile(&self) -> Tile<'a> {
-        tile(self.data)
-    }
-
+impl TileView<'_> {
     /// The global indices as a region.
     pub fn region(&self) -> Region {
         let start: Vec<_> = self.held.iter().map(|range| range.start).collect();

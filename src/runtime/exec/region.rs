@@ -4,7 +4,7 @@
 use super::bind::{Binder, Why};
 use crate::runtime::device::{Part, Piece, Task, Work};
 use crate::runtime::local::LocalNode;
-use crate::runtime::tiles::{SharedTile, has_elements, has_normal, has_rows};
+use crate::runtime::tiles::{SharedTile, elementwise, has_normal, has_rows};
 use adjoin_passes::calls::{Call, Kernel};
 use adjoin_passes::ir::{LeafId, Op};
 use adjoin_passes::region::keeps_nothing;
@@ -113,7 +113,7 @@ impl Binder<'_> {
                 })
             }
             Call::Kernel(kernel) => {
-                let tile = self.tile(kernel)?.filter(has_elements);
+                let tile = self.tile(kernel)?.as_ref().and_then(elementwise);
                 let (Some(tile), [input], [output]) =
                     (tile, &kernel.inputs[..], &kernel.outputs[..])
                 else {

@@ -6,8 +6,8 @@
 //! kernels, so that its bits do not depend on where it is written.
 
 use super::Arg;
-use super::typed::{convert, each, get, narrow, shared, widen};
-use crate::elements::{Element, SliceMut};
+use super::typed::{get, narrow, widen};
+use crate::elements::{Element, SliceMut, each};
 use adjoin_kernels::host::{Acc, columns, vector};
 use num_complex::Complex64;
 
@@ -83,9 +83,9 @@ pub(super) fn conj(args: &[Arg<'_>], y: SliceMut<'_>) {
 }
 
 /// Another type.
-pub(super) fn cast(args: &[Arg<'_>], y: SliceMut<'_>) {
+pub(super) fn cast(args: &[Arg<'_>], mut y: SliceMut<'_>) {
     if let Some(x) = args[0] {
-        convert(x, y);
+        y.convert_from(x);
     }
 }
 
@@ -185,7 +185,7 @@ fn factor<'a>(a: Arg<'a>, y: &SliceMut<'_>) -> Option<Factor<'a>> {
     match a {
         Some(a) if a.len() == 1 => Some(Factor::One(get(a, 0))),
         Some(a) => Some(Factor::Columns(Columns(a))),
-        None if y.len() == 1 => Some(Factor::One(get(shared(y), 0))),
+        None if y.len() == 1 => Some(Factor::One(get(y.shared(), 0))),
         None => None,
     }
 }
@@ -222,7 +222,7 @@ pub(super) fn wide(args: &[Arg<'_>], mut y: SliceMut<'_>, f: impl Fn(&[Complex64
     for start in (0..y.len()).step_by(WIDTH) {
         let len = (y.len() - start).min(WIDTH);
         for (x, arg) in x.iter_mut().zip(args) {
-            widen(arg.unwrap_or(shared(&y)), start, &mut x[..len]);
+            widen(arg.unwrap_or(y.shared()), start, &mut x[..len]);
         }
         let mut values = [Complex64::ZERO; WIDTH];
         for (i, value) in values[..len].iter_mut().enumerate() {
@@ -240,7 +240,7 @@ fn wide_sum(args: &[Arg<'_>], mut y: SliceMut<'_>) {
         let mut sum = [Complex64::ZERO; WIDTH];
         let mut x = [Complex64::ZERO; WIDTH];
         for arg in args {
-            widen(arg.unwrap_or(shared(&y)), start, &mut x[..len]);
+            widen(arg.unwrap_or(y.shared()), start, &mut x[..len]);
             sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
         }
         narrow(&sum[..len], &mut y, start);

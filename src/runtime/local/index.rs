@@ -1,8 +1,8 @@
 //! Rows of a basis by number, and unit vectors.
 
 use super::Arg;
-use super::typed::{convert, each, get, put as put_element, zero};
-use crate::elements::{Element, Slice, SliceMut};
+use super::typed::{get, put as put_element, zero};
+use crate::elements::{Slice, SliceMut};
 use adjoin_passes::calls::View;
 use num_complex::Complex64;
 
@@ -14,9 +14,9 @@ pub(super) fn of(k: Slice<'_>, below: usize) -> usize {
 }
 
 /// Row `k`.
-pub(super) fn take(rows: Slice<'_>, k: usize, y: SliceMut<'_>) {
+pub(super) fn take(rows: Slice<'_>, k: usize, mut y: SliceMut<'_>) {
     let n = y.len();
-    convert(part(rows, k, n), y);
+    y.convert_from(part(rows, k, n));
 }
 
 /// The first argument with row `k` replaced by the third.
@@ -26,12 +26,12 @@ pub(super) fn put(args: &[Arg<'_>], k: usize, y: &mut SliceMut<'_>) {
         if args[2].is_none() {
             return;
         }
-        convert(rows, y.reborrow());
+        y.convert_from(rows);
     }
     if let Some(x) = args[2] {
         let n = x.len();
-        let row = each!(SliceMut, y, y => Element::slice_mut(&mut y[k * n..(k + 1) * n]));
-        convert(x, row);
+        let mut row = y.part(k * n..(k + 1) * n);
+        row.convert_from(x);
     }
 }
 
@@ -52,5 +52,5 @@ pub(super) fn one_hot(k: usize, out: &View, mut y: SliceMut<'_>) {
 }
 
 fn part(rows: Slice<'_>, k: usize, n: usize) -> Slice<'_> {
-    each!(Slice, rows, rows => Element::slice(&rows[k * n..(k + 1) * n]))
+    rows.range(k * n..(k + 1) * n)
 }

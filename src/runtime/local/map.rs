@@ -6,8 +6,7 @@
 use super::Arg;
 use super::elementwise::{MOST, alike, chunks, wide};
 use super::functions::Function;
-use super::typed::each;
-use crate::elements::{Element, SliceMut};
+use crate::elements::{Element, SliceMut, each};
 use adjoin_kernels::host::{Acc, vector};
 use adjoin_passes::ir::Map;
 use num_complex::Complex64;

@@ -22,7 +22,7 @@ use adjoin_passes::ir::Op;
 use adjoin_passes::text::word;
 use functions::Function;
 use num_complex::Complex64;
-use typed::shared;
+use std::ops::Range;
 
 /// A local node, ready to run many times.
 pub struct LocalNode {
@@ -77,9 +77,24 @@ impl LocalNode {
         &mut self,
         first: usize,
         args: &[Arg<'_>],
+        y: SliceMut<'_>,
+    ) -> Result<(), String> {
+        if let Op::Dot { real, .. } = &self.op {
+            sums::dot(*real, present(args, 0)?, present(args, 1)?, y, &mut self.columns);
+            return Ok(());
+        }
+        self.run_some(first, args, y)
+    }
+
+    /// Computes the elements of the result from this one on, which is no inner product; several
+    /// threads may do so at once.
+    pub(crate) fn run_some(
+        &self,
+        first: usize,
+        args: &[Arg<'_>],
         mut y: SliceMut<'_>,
     ) -> Result<(), String> {
-        let LocalNode { op, args: views, out, function, columns } = self;
+        let LocalNode { op, args: views, out, function, .. } = self;
         match op {
             Op::Slot(slot) => {
                 let value = typed::get(present(args, 0)?, slot.0 as usize);
@@ -96,9 +111,6 @@ impl LocalNode {
             Op::Cast => elementwise::cast(args, y),
             Op::Map(map) => map::apply(map, function, args, y)?,
             Op::Call(_) => functions::call(function, args, y)?,
-            Op::Dot { real, .. } => {
-                sums::dot(*real, present(args, 0)?, present(args, 1)?, y, columns);
-            }
             Op::Reduce(_) if args.len() == 1 => sums::best(present(args, 0)?, &views[0], y)?,
             Op::Reduce(reduction) => sums::winner(*reduction, present(args, 0)?, y)?,
             Op::Combine => sums::combine(present(args, 0)?, present(args, 1)?, y),
@@ -108,7 +120,7 @@ impl LocalNode {
                 index::take(present(args, 0)?, k, y);
             }
             Op::Put => {
-                let k = index::of(args[1].unwrap_or(shared(&y)), views[0].dims[0]);
+                let k = index::of(args[1].unwrap_or(y.shared()), views[0].dims[0]);
                 index::put(args, k, &mut y);
             }
             Op::OneHot => {
@@ -141,6 +153,25 @@ impl LocalNode {
         }
     }
 
+    /// Whether the node can be computed some elements at a time, as if it were alone in a region.
+    pub(crate) fn is_divisible(&self) -> bool {
+        let alike = |arg: &View| arg.dims == self.out.dims || arg.len() == 1 || self.is_factor(arg);
+        match self.op {
+            Op::Dot { columns, .. } => columns == 0 && self.is_sum(),
+            Op::Zero
+            | Op::Add
+            | Op::Sub
+            | Op::Neg
+            | Op::Conj
+            | Op::Scale
+            | Op::Axpy
+            | Op::Cast
+            | Op::Project(_)
+            | Op::Map(_) => self.args.iter().all(alike),
+            _ => false,
+        }
+    }
+
     /// Whether an argument has a number for each column of the result.
     fn is_factor(&self, arg: &View) -> bool {
         matches!(self.op, Op::Scale | Op::Axpy) && arg.dims != self.out.dims && arg.len() > 1
@@ -163,13 +194,23 @@ impl LocalNode {
     /// are whole.
     pub(crate) fn block_sums(&self, args: [Slice<'_>; 2], start: usize, sums: &mut [Complex64]) {
         if matches!(self.op, Op::Dot { columns: 0, .. }) {
-            let (first, blocks) = (self.blocks(start), self.blocks(args[0].len()));
-            return sums::block_sums(self.is_real(), args, &mut sums[first..first + blocks]);
+            let (first, blocks) = self.blocks_of(&(start..start + args[0].len()));
+            return self.sum_blocks(args, &mut sums[first..first + blocks]);
         }
         if start == 0 {
             sums.fill(Complex64::ZERO);
         }
         sums::column_sums(args, sums);
+    }
+
+    /// Which blocks of a single inner product some elements are: the first, and how many.
+    pub(crate) fn blocks_of(&self, some: &Range<usize>) -> (usize, usize) {
+        (self.blocks(some.start), self.blocks(some.len()))
+    }
+
+    /// The sums of so many blocks of a single inner product.
+    pub(crate) fn sum_blocks(&self, args: [Slice<'_>; 2], sums: &mut [Complex64]) {
+        sums::block_sums(self.is_real(), args, sums);
     }
 
     /// The result from the sums of all blocks.

@@ -1,7 +1,6 @@
 //! Projections that drop the imaginary parts of some elements.
 
 use super::Arg;
-use super::typed::convert;
 use crate::elements::SliceMut;
 use adjoin_passes::calls::View;
 use adjoin_passes::ir::Projection;
@@ -16,7 +15,7 @@ pub(super) fn project(
     mut y: SliceMut<'_>,
 ) {
     if let Some(x) = args[0] {
-        convert(x, y.reborrow());
+        y.convert_from(x);
     }
     let held = &out.held[projection.dim];
     let inner: usize = out.held[projection.dim + 1..].iter().map(Range::len).product();

@@ -1,7 +1,7 @@
 //! Inner products, combinations of the rows of a basis, and reductions that are no sums.
 
-use super::typed::{each, get, put, zero};
-use crate::elements::{Element, Slice, SliceMut};
+use super::typed::{get, put, zero};
+use crate::elements::{Element, Slice, SliceMut, each};
 use adjoin_kernels::host::{Acc, Scalar, columns, combine as kernels, dot as dots_of};
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::View;
@@ -121,7 +121,7 @@ pub(super) fn combine(h: Slice<'_>, rows: Slice<'_>, y: SliceMut<'_>) {
 pub(super) fn dots(rows: Slice<'_>, x: Slice<'_>, mut h: SliceMut<'_>) {
     let n = x.len();
     for k in 0..h.len() {
-        let row = each!(Slice, rows, rows => Element::slice(&rows[k * n..(k + 1) * n]));
+        let row = rows.range(k * n..(k + 1) * n);
         put(&mut h, k, inner(false, row, x));
     }
 }

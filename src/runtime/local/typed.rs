@@ -1,32 +1,9 @@
 //! Elements whose type is known at run time.
 
-use crate::elements::{Slice, SliceMut};
+use crate::elements::{Slice, SliceMut, each};
 use adjoin_kernels::host::vector;
 use adjoin_kernels::host::{Acc, Scalar};
 use num_complex::Complex64;
-
-/// Runs one expression for whichever type of element a slice holds.
-macro_rules! each {
-    ($enum:ident, $value:expr, $x:ident => $body:expr) => {
-        match $value {
-            $enum::F32($x) => $body,
-            $enum::F64($x) => $body,
-            $enum::C64($x) => $body,
-            $enum::C128($x) => $body,
-        }
-    };
-}
-pub(super) use each;
-
-/// What is written, to read.
-pub(super) fn shared<'a>(y: &'a SliceMut<'_>) -> Slice<'a> {
-    match y {
-        SliceMut::F32(y) => Slice::F32(y),
-        SliceMut::F64(y) => Slice::F64(y),
-        SliceMut::C64(y) => Slice::C64(y),
-        SliceMut::C128(y) => Slice::C128(y),
-    }
-}
 
 /// One element in the widest type.
 pub(super) fn get(x: Slice<'_>, i: usize) -> Complex64 {
@@ -63,15 +40,4 @@ pub(super) fn widen(x: Slice<'_>, start: usize, into: &mut [Complex64]) {
 pub(super) fn narrow(values: &[Complex64], y: &mut SliceMut<'_>, start: usize) {
     let range = start..start + values.len();
     each!(SliceMut, y, y => vector::cast(values, &mut y[range], Acc::Set));
-}
-
-/// Copies elements to another type, or to the same.
-pub(super) fn convert(x: Slice<'_>, y: SliceMut<'_>) {
-    fn to<S: crate::elements::Element>(x: Slice<'_>, y: &mut [S]) {
-        match S::of(x) {
-            Some(x) => vector::copy(x, y, Acc::Set),
-            None => each!(Slice, x, x => vector::cast(x, y, Acc::Set)),
-        }
-    }
-    each!(SliceMut, y, y => to(x, y));
 }

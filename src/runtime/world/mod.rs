@@ -2,6 +2,7 @@
 //!
 //! The ranks are threads of this process that live as long as the handle, or this process is one
 //! rank of an MPI job or of somebody's communicator.
+//! A rank may have more threads than its own, which share the work of its kernels.
 //! Expressions and plans need no world.
 //!
 //! ```
@@ -12,6 +13,7 @@
 //! # Ok::<(), adjoin::runtime::RunError>(())
 //! ```
 
+mod crews;
 mod launcher;
 mod pool;
 
@@ -19,6 +21,8 @@ use super::comm::{Comm, PANICKED};
 use super::error::RunError;
 use super::tiles::panic_text;
 use crate::trace::Trace;
+use adjoin_kernels::host::crew::Crew;
+use crews::Crews;
 use launcher::Announced;
 use pool::Pool;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,7 +33,7 @@ pub struct World(Kind);
 
 enum Kind {
     Threads(Pool),
-    Rank(Arc<dyn Comm>),
+    Rank(Arc<dyn Comm>, Arc<Crew>, Crews),
 }
 
 /// One rank, as the code that runs on it sees it.
@@ -70,12 +74,57 @@ impl World {
         Announced::here().is_none_or(|announced| announced.is_first())
     }
 
-    /// Ranks that are threads of this process.
+    /// Ranks that are threads of this process; each has its share of the cores.
     ///
     /// # Panics
     /// If there are none, or the system refuses a thread.
     pub fn threads(ranks: usize) -> World {
-        World(Kind::Threads(Pool::new(ranks)))
+        let pool = Pool::new(ranks, Crews::of_cores(ranks));
+        World(Kind::Threads(pool.expect("the system has room for threads")))
+    }
+
+    /// The same ranks, each with so many threads, its own among them.
+    ///
+    /// Otherwise ranks that are threads have the cores of this process divided by their number, and
+    /// ranks that are processes have one thread.
+    /// Results are the same, bit by bit, whatever the number.
+    pub fn with_threads_per_rank(self, threads: usize) -> Result<World, RunError> {
+        let least = self.crews().least;
+        self.with_crews(threads, least)
+    }
+
+    /// The same, where other work is worth a thread: so many bytes moved, or operations.
+    pub fn with_crews(self, threads: usize, least: usize) -> Result<World, RunError> {
+        if threads == 0 {
+            return Err(RunError::Unfit("a rank cannot have 0 threads".into()));
+        }
+        let crews = Crews { threads, least };
+        if crews == self.crews() {
+            return Ok(self);
+        }
+        let refused = |error| RunError::Unfit(format!("no {threads} threads a rank: {error}"));
+        Ok(World(match self.0 {
+            Kind::Threads(pool) => {
+                let ranks = pool.ranks();
+                drop(pool);
+                Kind::Threads(Pool::new(ranks, crews).map_err(refused)?)
+            }
+            Kind::Rank(comm, ..) => {
+                Kind::Rank(comm, Arc::new(crews.crew(1).map_err(refused)?), crews)
+            }
+        }))
+    }
+
+    /// How many threads each rank has.
+    pub fn threads_per_rank(&self) -> usize {
+        self.crews().threads
+    }
+
+    fn crews(&self) -> Crews {
+        match &self.0 {
+            Kind::Threads(pool) => pool.crews(),
+            Kind::Rank(_, _, crews) => *crews,
+        }
     }
 
     /// This process's rank of an MPI job.
@@ -94,14 +143,15 @@ impl World {
 
     /// This process's rank of a communicator.
     pub fn attach(comm: Arc<dyn Comm>) -> World {
-        World(Kind::Rank(comm))
+        let alone = Crew::new(1, true).expect("no thread but this one");
+        World(Kind::Rank(comm, Arc::new(alone), Crews::ALONE))
     }
 
     /// How many ranks there are, in all processes.
     pub fn ranks(&self) -> usize {
         match &self.0 {
             Kind::Threads(pool) => pool.ranks(),
-            Kind::Rank(comm) => comm.size(),
+            Kind::Rank(comm, ..) => comm.size(),
         }
     }
 
@@ -109,7 +159,7 @@ impl World {
     pub fn here(&self) -> std::ops::Range<usize> {
         match &self.0 {
             Kind::Threads(pool) => 0..pool.ranks(),
-            Kind::Rank(comm) => comm.rank()..comm.rank() + 1,
+            Kind::Rank(comm, ..) => comm.rank()..comm.rank() + 1,
         }
     }
 
@@ -122,7 +172,7 @@ impl World {
     pub fn backend(&self) -> &'static str {
         match &self.0 {
             Kind::Threads(_) => "threads",
-            Kind::Rank(_) => "mpi",
+            Kind::Rank(..) => "mpi",
         }
     }
 
@@ -141,7 +191,10 @@ impl World {
                 // A rank that has found a user's error alone must not keep the others waiting.
                 outcome.inspect_err(|error| comm.fail(&error.to_string()))
             }),
-            Kind::Rank(comm) => guarded(comm, &body).map(|result| vec![result]),
+            Kind::Rank(comm, crew, _) => {
+                let _entered = crew.enter();
+                guarded(comm, &body).map(|result| vec![result])
+            }
         }
     }
 

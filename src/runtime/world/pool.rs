@@ -1,12 +1,13 @@
-//! Rank threads that live as long as their handle and run one job at a time.
+//! Rank threads that live as long as their handle and run one job at a time, each with its crew.
 
+use super::crews::Crews;
 use crate::runtime::comm::Comm;
 use crate::runtime::comm::threads::ThreadComm;
 use crate::runtime::error::RunError;
-use std::mem;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
+use std::{io, mem};
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -15,23 +16,35 @@ pub(super) struct Pool {
     jobs: Vec<Sender<Job>>,
     /// One for each rank; locked while a job runs.
     comms: Mutex<Vec<Arc<dyn Comm>>>,
+    crews: Crews,
 }
 
 impl Pool {
-    pub(super) fn new(ranks: usize) -> Pool {
-        let (mut threads, mut jobs) = (Vec::new(), Vec::new());
+    /// So many ranks, unless the system refuses a thread.
+    pub(super) fn new(ranks: usize, crews: Crews) -> io::Result<Pool> {
+        let comms = Mutex::new(comms(ranks));
+        let mut pool = Pool { threads: Vec::new(), jobs: Vec::new(), comms, crews };
         for rank in 0..ranks {
             let (sender, receiver) = channel::<Job>();
-            let work = move || receiver.into_iter().for_each(|job| job());
-            let thread = Builder::new().name(format!("rank {rank}")).spawn(work);
-            threads.push(thread.expect("the system has room for a thread"));
-            jobs.push(sender);
+            let crew = Arc::new(crews.crew(ranks)?);
+            let work = move || {
+                let _entered = crew.enter();
+                for job in receiver {
+                    job();
+                }
+            };
+            pool.threads.push(Builder::new().name(format!("rank {rank}")).spawn(work)?);
+            pool.jobs.push(sender);
         }
-        Pool { threads, jobs, comms: Mutex::new(comms(ranks)) }
+        Ok(pool)
     }
 
     pub(super) fn ranks(&self) -> usize {
         self.jobs.len()
+    }
+
+    pub(super) fn crews(&self) -> Crews {
+        self.crews
     }
 
     /// Runs the body, which does not panic, on every rank.

@@ -33,6 +33,22 @@ impl<S: Scalar> Sums<S> {
         }
     }
 
+    /// Some rows of a plane, which are those of the whole if that [has rows](Sums::has_rows).
+    pub fn rows(&mut self, inner: usize, from: (Window, &[S]), to: (Window, &mut [S]), acc: Acc) {
+        self.taps.plane(inner, from, to, &mut self.padded, acc);
+    }
+
+    /// Whether each of so many rows is computed by itself.
+    pub fn has_rows(&mut self, rows: usize) -> bool {
+        let at = self.known(rows);
+        self.seen[at].1.is_none()
+    }
+
+    /// Operations for each column of so many rows, at most.
+    pub fn work(&self, rows: usize) -> usize {
+        rows * S::PARTS * S::PARTS * (2 * self.taps.c.len()).min(200)
+    }
+
     fn known(&mut self, rows: usize) -> usize {
         if let Some(at) = self.seen.iter().position(|seen| seen.0 == rows) {
             return at;

@@ -5,7 +5,8 @@
 //! What is computed differs from [`Taps`] by rounding: by no more than some roundings of the
 //! largest sum that values as large as those of the block could have.
 
-use super::super::fft::columns::{Columns, apart, block_width};
+use super::super::crew::Divided;
+use super::super::fft::columns::{Columns, Plane, apart, block_width};
 use super::super::index::Window;
 use super::super::{Acc, Real, Scalar};
 use super::direct::Taps;
@@ -67,7 +68,7 @@ impl<S: Scalar> Fourier<S> {
         acc: Acc,
     ) {
         assert_eq!((x.len(), y.len()), (from.len * inner, to.len * inner), "whole planes");
-        let rows = self.nfft - self.terms.max(1) + 1;
+        let (rows, y) = (self.nfft - self.terms.max(1) + 1, Divided::new(y));
         for start in (0..inner).step_by(block_width(self.nfft)) {
             let width = block_width(self.nfft).min(inner - start);
             let columns = Columns { inner, start, width, len: self.nfft };
@@ -78,7 +79,11 @@ impl<S: Scalar> Fourier<S> {
                     self.transforms.filter(&self.spectrum, column, frequencies, scratch);
                 }
                 let made = 0..rows.min(to.len - row);
-                columns.scatter(made, |t| row + t, &self.samples, (&mut *y, acc), |_, v| v);
+                let y = Plane { array: &y, start: 0 };
+                // SAFETY: nobody else has the plane.
+                unsafe {
+                    columns.scatter(made, |t| row + t, &self.samples, (y, acc), |_, v| v);
+                }
             }
         }
     }

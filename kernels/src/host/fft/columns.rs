@@ -1,5 +1,6 @@
 //! Columns of an array `[n, inner]`, gathered in blocks in which each is contiguous.
 
+use crate::host::crew::Divided;
 use crate::host::vectors::prefetch;
 use crate::host::{Acc, Scalar};
 use std::ops::Range;
@@ -55,7 +56,7 @@ impl Columns {
         for t in samples.clone().step_by(ROWS) {
             let count = ROWS.min(samples.end - t);
             let rows = self.rows(t, count, &place);
-            self.ask(t, samples.end, &place, x);
+            self.ask(t, samples.end, &place, x.as_ptr());
             for c in 0..self.width {
                 let column = &mut block[c * apart + t..][..count];
                 for (k, (slot, row)) in column.iter_mut().zip(rows).enumerate() {
@@ -65,22 +66,26 @@ impl Columns {
         }
     }
 
-    /// Writes `f` of sample `t` of the block to row `place(t)` of `y`, for some samples.
-    pub fn scatter<S: Scalar>(
+    /// Writes `f` of sample `t` of the block to row `place(t)` of the plane, for some samples.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes these columns of the plane.
+    pub unsafe fn scatter<S: Scalar>(
         self,
         samples: Range<usize>,
         place: impl Fn(usize) -> usize,
         block: &[S],
-        (y, acc): (&mut [S], Acc),
+        (y, acc): (Plane<'_, S>, Acc),
         f: impl Fn(usize, S) -> S,
     ) {
         let apart = apart::<S>(self.len);
         for t in samples.clone().step_by(ROWS) {
             let count = ROWS.min(samples.end - t);
             let rows = self.rows(t, count, &place);
-            self.ask(t, samples.end, &place, y);
+            self.ask(t, samples.end, &place, y.array.place(y.start));
             for (k, row) in rows[..count].iter().enumerate() {
-                let y = &mut y[*row..row + self.width];
+                // SAFETY: the caller's duty.
+                let y = unsafe { y.part(*row, self.width) };
                 for (c, y) in y.iter_mut().enumerate() {
                     acc.put(y, f(t + k, block[c * apart + t + k]));
                 }
@@ -98,18 +103,39 @@ impl Columns {
     }
 
     /// Asks for the rows that come some time after sample `t`, of which a processor cannot know.
-    fn ask<S>(self, t: usize, end: usize, place: impl Fn(usize) -> usize, array: &[S]) {
+    fn ask<S>(self, t: usize, end: usize, place: impl Fn(usize) -> usize, array: *const S) {
         /// How much later.
         const LATER: usize = 3 * ROWS;
         if self.inner == self.width {
             return;
         }
         for t in (t + LATER..end).take(ROWS) {
-            let row = array.as_ptr().wrapping_add(place(t) * self.inner + self.start);
+            let row = array.wrapping_add(place(t) * self.inner + self.start);
             for byte in (0..self.width * size_of::<S>()).step_by(LINE) {
                 prefetch(row.wrapping_byte_add(byte));
             }
         }
+    }
+}
+
+/// A plane of an array of which several hands write columns.
+#[derive(Clone, Copy)]
+pub struct Plane<'a, S> {
+    /// The array.
+    pub array: &'a Divided<'a, S>,
+    /// The first element of the plane.
+    pub start: usize,
+}
+
+impl<'a, S> Plane<'a, S> {
+    /// So many elements from this one on.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes them.
+    unsafe fn part(self, at: usize, len: usize) -> &'a mut [S] {
+        let at = self.start + at;
+        // SAFETY: the caller's duty.
+        unsafe { self.array.part(at..at + len) }
     }
 }
 
@@ -144,19 +170,24 @@ impl Shifted {
         at.each_mut(block).for_each(|column| column[kept..].fill(S::ZERO));
     }
 
-    /// Writes the columns of `block` to `y`, the inverse of [`Shifted::load`].
-    pub fn store<S: Scalar>(
+    /// Writes the columns of `block` to a plane, the inverse of [`Shifted::load`].
+    ///
+    /// # Safety
+    /// Nobody else reads or writes these columns of the plane.
+    pub unsafe fn store<S: Scalar>(
         self,
         at: Columns,
         block: &[S],
-        y: &mut [S],
-        acc: Acc,
+        (y, acc): (Plane<'_, S>, Acc),
         f: impl Fn(usize, S) -> S,
     ) {
         let kept = at.len.min(self.n);
-        at.scatter(0..kept, |t| self.place(t), block, (y, acc), f);
-        for t in kept..self.n {
-            acc.prepare(&mut y[self.place(t) * at.inner + at.start..][..at.width]);
+        // SAFETY: the caller's duty.
+        unsafe {
+            at.scatter(0..kept, |t| self.place(t), block, (y, acc), f);
+            for t in kept..self.n {
+                acc.prepare(y.part(self.place(t) * at.inner + at.start, at.width));
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Transforms of complex samples.
 
-use super::columns::{Columns, Shifted, apart, block_width};
-use super::{Spec, check};
+use super::columns::{apart, block_width};
+use super::{Blocks, Columns, Plane, Shifted, Spec, check};
+use crate::host::crew::{self, Divided};
 use crate::host::{Acc, Real, Scalar, reals_mut};
 use num_complex::Complex;
 use rustfft::{Fft, FftPlanner};
@@ -12,8 +13,14 @@ pub struct ComplexFft<R: Real> {
     spec: Spec,
     forward: Arc<dyn Fft<R>>,
     inverse: Arc<dyn Fft<R>>,
+    hands: Vec<Scratch<R>>,
+}
+
+/// What a hand needs.
+#[derive(Clone)]
+struct Scratch<R> {
     columns: Vec<Complex<R>>,
-    scratch: Vec<Complex<R>>,
+    work: Vec<Complex<R>>,
 }
 
 impl<R: Real> ComplexFft<R> {
@@ -27,13 +34,11 @@ impl<R: Real> ComplexFft<R> {
             .iter()
             .map(|fft| fft.get_inplace_scratch_len().max(fft.get_immutable_scratch_len()))
             .max();
-        ComplexFft {
-            spec,
-            forward,
-            inverse,
+        let hand = Scratch {
             columns: vec![Scalar::ZERO; block_width(spec.nfft) * apart::<Complex<R>>(spec.nfft)],
-            scratch: vec![Scalar::ZERO; scratch.unwrap_or(0)],
-        }
+            work: vec![Scalar::ZERO; scratch.unwrap_or(0)],
+        };
+        ComplexFft { spec, forward, inverse, hands: vec![hand; crew::threads()] }
     }
 
     /// What the transform does.
@@ -72,24 +77,35 @@ impl<R: Real> ComplexFft<R> {
             return acc.prepare(y);
         }
         let (nfft, scale) = (self.spec.nfft, self.spec.scale::<R>());
+        let blocks = Blocks::new(x.len(), from.n, inner, nfft);
+        let hands = blocks.hands(nfft, self.hands.len());
         let straight = inner == 1 && from.is_plain(nfft) && to.is_plain(nfft) && acc == Acc::Set;
-        if straight {
-            fft.process_immutable_with_scratch(x, y, &mut self.scratch);
-            return scale_all(scale, y);
-        }
-        for (x, y) in x.chunks_exact(from.n * inner).zip(y.chunks_exact_mut(to.n * inner)) {
-            for start in (0..inner).step_by(block_width(nfft)) {
-                let width = block_width(nfft).min(inner - start);
-                let columns = Columns { inner, start, width, len: nfft };
-                from.load(columns, x, &mut self.columns, |_, v| v);
-                for column in columns.each_mut(&mut self.columns) {
-                    fft.process_with_scratch(column, &mut self.scratch);
-                }
-                to.store(columns, &self.columns, y, acc, |_, v| v.mul_real(scale));
+        let (len, y) = (y.len(), Divided::new(y));
+        crew::with(&mut self.hands[..hands], |hand, own| {
+            if straight {
+                let some = crew::part(len, TOGETHER * nfft, hands, hand);
+                // SAFETY: hands have different elements.
+                let y = unsafe { y.part(some.clone()) };
+                fft.process_immutable_with_scratch(&x[some], y, &mut own.work);
+                return scale_all(scale, y);
             }
-        }
+            for (outer, start, width) in blocks.of(hands, hand) {
+                let columns = Columns { inner, start, width, len: nfft };
+                let x = &x[outer * from.n * inner..][..from.n * inner];
+                from.load(columns, x, &mut own.columns, |_, v| v);
+                for column in columns.each_mut(&mut own.columns) {
+                    fft.process_with_scratch(column, &mut own.work);
+                }
+                let y = Plane { array: &y, start: outer * to.n * inner };
+                // SAFETY: hands have different columns.
+                unsafe { to.store(columns, &own.columns, (y, acc), |_, v| v.mul_real(scale)) };
+            }
+        });
     }
 }
+
+/// Lines that the library may transform together.
+const TOGETHER: usize = 8;
 
 fn scale_all<R: Real>(scale: R, y: &mut [Complex<R>]) {
     if scale != R::ONE {

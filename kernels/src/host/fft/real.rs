@@ -1,7 +1,8 @@
 //! Transforms of real samples to half of the frequencies.
 
-use super::columns::{Columns, apart, block_width};
-use super::{Spec, check};
+use super::columns::{apart, block_width};
+use super::{Blocks, Columns, Plane, Spec, check};
+use crate::host::crew::{self, Divided};
 use crate::host::{Acc, Real, Scalar};
 use num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
@@ -12,9 +13,15 @@ pub struct RealFft<R: Real> {
     spec: Spec,
     forward: Arc<dyn RealToComplex<R>>,
     inverse: Arc<dyn ComplexToReal<R>>,
+    hands: Vec<Scratch<R>>,
+}
+
+/// What a hand needs.
+#[derive(Clone)]
+struct Scratch<R> {
     samples: Vec<R>,
     frequencies: Vec<Complex<R>>,
-    scratch: Vec<Complex<R>>,
+    work: Vec<Complex<R>>,
 }
 
 impl<R: Real> RealFft<R> {
@@ -26,14 +33,12 @@ impl<R: Real> RealFft<R> {
         let inverse = planner.plan_fft_inverse(spec.nfft);
         let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
         let width = block_width(spec.nfft);
-        RealFft {
-            spec,
-            forward,
-            inverse,
+        let hand = Scratch {
             samples: vec![R::ZERO; width * apart::<R>(spec.nfft)],
             frequencies: vec![Scalar::ZERO; width * apart::<Complex<R>>(spec.nfft / 2 + 1)],
-            scratch: vec![Scalar::ZERO; scratch],
-        }
+            work: vec![Scalar::ZERO; scratch],
+        };
+        RealFft { spec, forward, inverse, hands: vec![hand; crew::threads()] }
     }
 
     /// What the transform does.
@@ -55,22 +60,27 @@ impl<R: Real> RealFft<R> {
         let (nfft, half) = (self.spec.nfft, self.range_len());
         let scale = self.spec.scale::<R>();
         let double = scale * R::nearest(2f64.sqrt());
-        for (x, y) in x.chunks_exact(from.n * inner).zip(y.chunks_exact_mut(to.n * inner)) {
-            for start in (0..inner).step_by(block_width(nfft)) {
-                let width = block_width(nfft).min(inner - start);
+        let blocks = Blocks::new(x.len(), from.n, inner, nfft);
+        let hands = blocks.hands(nfft, self.hands.len());
+        let (forward, y) = (&*self.forward, Divided::new(y));
+        crew::with(&mut self.hands[..hands], |hand, own| {
+            for (outer, start, width) in blocks.of(hands, hand) {
                 let columns = |len| Columns { inner, start, width, len };
                 let (samples, frequencies) = (columns(nfft), columns(half));
-                from.load(samples, x, &mut self.samples, |_, v| v);
-                let both = samples.each_mut(&mut self.samples);
-                for (x, y) in both.zip(frequencies.each_mut(&mut self.frequencies)) {
-                    let done = self.forward.process_with_scratch(x, y, &mut self.scratch);
+                let x = &x[outer * from.n * inner..][..from.n * inner];
+                from.load(samples, x, &mut own.samples, |_, v| v);
+                let both = samples.each_mut(&mut own.samples);
+                for (x, y) in both.zip(frequencies.each_mut(&mut own.frequencies)) {
+                    let done = forward.process_with_scratch(x, y, &mut own.work);
                     done.expect("the buffers have the lengths of the plan");
                 }
-                to.store(frequencies, &self.frequencies, y, acc, |f, v| {
-                    v.mul_real(if is_double(f, nfft) { double } else { scale })
-                });
+                let y = Plane { array: &y, start: outer * to.n * inner };
+                let scaled =
+                    |f, v: Complex<R>| v.mul_real(if is_double(f, nfft) { double } else { scale });
+                // SAFETY: hands have different columns.
+                unsafe { to.store(frequencies, &own.frequencies, (y, acc), scaled) };
             }
-        }
+        });
     }
 
     /// `z (+)= Fᴴ y`, from `[outer, range_len, inner]` to `[outer, n, inner]`.
@@ -81,28 +91,33 @@ impl<R: Real> RealFft<R> {
         }
         let (nfft, half) = (self.spec.nfft, self.range_len());
         let (scale, double) = (self.spec.scale::<R>(), R::nearest(0.5f64.sqrt()));
-        for (y, z) in y.chunks_exact(from.n * inner).zip(z.chunks_exact_mut(to.n * inner)) {
-            for start in (0..inner).step_by(block_width(nfft)) {
-                let width = block_width(nfft).min(inner - start);
+        let blocks = Blocks::new(y.len(), from.n, inner, nfft);
+        let hands = blocks.hands(nfft, self.hands.len());
+        let (inverse, z) = (&*self.inverse, Divided::new(z));
+        crew::with(&mut self.hands[..hands], |hand, own| {
+            for (outer, start, width) in blocks.of(hands, hand) {
                 let columns = |len| Columns { inner, start, width, len };
                 let (samples, frequencies) = (columns(nfft), columns(half));
+                let y = &y[outer * from.n * inner..][..from.n * inner];
                 // The inverse counts a frequency twice that stands for two, and the imaginary
                 // parts of the others do not matter.
-                from.load(frequencies, y, &mut self.frequencies, |f, v| {
+                from.load(frequencies, y, &mut own.frequencies, |f, v| {
                     if is_double(f, nfft) {
                         v.mul_real(double)
                     } else {
                         Complex::new(v.re, R::ZERO)
                     }
                 });
-                let both = frequencies.each_mut(&mut self.frequencies);
-                for (y, z) in both.zip(samples.each_mut(&mut self.samples)) {
-                    let done = self.inverse.process_with_scratch(y, z, &mut self.scratch);
+                let both = frequencies.each_mut(&mut own.frequencies);
+                for (y, z) in both.zip(samples.each_mut(&mut own.samples)) {
+                    let done = inverse.process_with_scratch(y, z, &mut own.work);
                     done.expect("the buffers have the lengths of the plan");
                 }
-                to.store(samples, &self.samples, z, acc, |_, v| v * scale);
+                let z = Plane { array: &z, start: outer * to.n * inner };
+                // SAFETY: hands have different columns.
+                unsafe { to.store(samples, &own.samples, (z, acc), |_, v| v * scale) };
             }
-        }
+        });
     }
 }
 

@@ -5,6 +5,7 @@
 //! arms reach; so a few rows are computed for several blocks, and each of them alike.
 //! Blocks far from all ends are done by one pair of sweeps, at other places.
 
+use super::super::crew::{self, Divided};
 use super::super::{Acc, Real};
 use super::sweep::{Sweep, Way};
 use super::{Arm, Held};
@@ -27,7 +28,9 @@ pub(super) struct Normal<R> {
     dims: Vec<Cuts>,
     /// For each combination of kinds, the last dim counting fastest.
     blocks: Vec<Block<R>>,
-    scratch: Vec<R>,
+    /// For each hand the elements of `y` for a block.
+    scratch: Vec<Vec<R>>,
+    room: usize,
 }
 
 /// A dim of `z` in pieces.
@@ -59,12 +62,12 @@ impl<R: Real> Normal<R> {
         let lens: Vec<usize> = boxes.z.iter().map(Range::len).collect();
         let block = block(lens, SCRATCH / each.max(1));
         let cuts = (0..boxes.z.len()).map(|d| Cuts::new(arms, boxes, d, block[d]));
-        let mut normal = Normal { dims: cuts.collect(), blocks: Vec::new(), scratch: Vec::new() };
+        let (dims, blocks) = (cuts.collect::<Vec<_>>(), Vec::new());
+        let mut normal = Normal { dims, blocks, scratch: Vec::new(), room: 0 };
         let combinations = normal.dims.iter().map(|dim| dim.kinds.len()).product();
         for combination in 0..combinations {
             let block = normal.block(arms, parts, boxes, combination);
-            let room = normal.scratch.len().max(parts * block.part);
-            normal.scratch.resize(room, R::ZERO);
+            normal.room = normal.room.max(parts * block.part);
             normal.blocks.push(block);
         }
         normal
@@ -103,27 +106,60 @@ impl<R: Real> Normal<R> {
 
     /// `z (+)= AᵀA x`
     pub fn run(&mut self, x: &[R], z: &mut [R], acc: Acc) {
-        let Normal { dims, blocks, scratch } = self;
-        let count = dims.iter().map(|dim| dim.cuts.len()).product();
-        for number in 0..count {
-            let (mut rest, mut kind, mut kinds, mut moved) = (number, 0, 1, [0; 2]);
-            for dim in dims.iter().rev() {
-                let cut = &dim.cuts[rest % dim.cuts.len()];
-                rest /= dim.cuts.len();
-                kind += kinds * cut.kind;
-                kinds *= dim.kinds.len();
-                let first = &dim.cuts[dim.kinds[cut.kind][0]];
-                let by = cut.z.start - first.z.start;
-                moved = [moved[0] + by * dim.strides[0], moved[1] + by * dim.strides[1]];
-            }
-            let Block { part, forward, adjoint } = &blocks[kind];
-            let y = &mut scratch[..forward.len() * part];
-            for (p, forward) in forward.iter().enumerate() {
-                let own = &mut y[p * part..(p + 1) * part];
-                forward.run_at(x, moved[0], own, 0, Acc::Set);
-            }
-            adjoint.run_at(y, 0, z, moved[1], acc);
+        let hands = crew::hands(2 * (x.len() + z.len()) * size_of::<R>());
+        if self.scratch.len() < hands {
+            self.scratch.resize_with(hands, || vec![R::ZERO; self.room]);
         }
+        let Normal { dims, blocks, scratch, .. } = self;
+        let count = dims.iter().map(|dim| dim.cuts.len()).product();
+        let (scratch, z) = (Divided::new(scratch), Divided::new(z));
+        crew::each(hands, |hand| {
+            for number in crew::part(count, 1, hands, hand) {
+                let (kind, moved) = placed(dims, number);
+                // SAFETY: nobody else has this hand's scratch, or this block of `z`.
+                unsafe { blocks[kind].run(scratch.one(hand), (x, moved[0]), (&z, moved[1]), acc) };
+            }
+        });
+    }
+}
+
+/// The combination of kinds of a block, and how far it is after the first of them in `x` and `z`.
+fn placed(dims: &[Cuts], number: usize) -> (usize, [usize; 2]) {
+    let (mut rest, mut kind, mut kinds, mut moved) = (number, 0, 1, [0; 2]);
+    for dim in dims.iter().rev() {
+        let cut = &dim.cuts[rest % dim.cuts.len()];
+        rest /= dim.cuts.len();
+        kind += kinds * cut.kind;
+        kinds *= dim.kinds.len();
+        let first = &dim.cuts[dim.kinds[cut.kind][0]];
+        let by = cut.z.start - first.z.start;
+        moved = [moved[0] + by * dim.strides[0], moved[1] + by * dim.strides[1]];
+    }
+    (kind, moved)
+}
+
+impl<R: Real> Block<R> {
+    /// What the block adds, or sets, so far ahead.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else has the block's elements of `z`.
+    unsafe fn run(
+        &self,
+        scratch: &mut [R],
+        x: (&[R], usize),
+        z: (&Divided<'_, R>, usize),
+        acc: Acc,
+    ) {
+        let Block { part, forward, adjoint } = self;
+        let y = &mut scratch[..forward.len() * part];
+        for (p, forward) in forward.iter().enumerate() {
+            let own = Divided::new(&mut y[p * part..(p + 1) * part]);
+            // SAFETY: nobody else has the scratch.
+            unsafe { forward.run_at(x, (&own, 0), 0..forward.elements(), Acc::Set) };
+        }
+        // SAFETY: the caller's contract.
+        unsafe { adjoint.run_at((y, 0), z, 0..adjoint.elements(), acc) };
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod run;
 
+use super::super::crew::{self, Divided};
 use super::super::simd::versions;
 use super::super::stencil::Term;
 use super::super::vectors::Vector;
@@ -241,18 +242,49 @@ impl<R: Real> Sweep<R> {
 
     /// `target (+)= …`
     pub fn run(&self, source: &[R], target: &mut [R], acc: Acc) {
-        self.run_at(source, 0, target, 0, acc);
+        let work = 2 * (source.len() + target.len()) * size_of::<R>();
+        let (target, hands) = (Divided::new(target), crew::hands(work));
+        crew::each(hands, |hand| {
+            let own = crew::part(self.elements(), self.unit(hands), hands, hand);
+            // SAFETY: nobody else has this hand's elements.
+            unsafe { self.run_at((source, 0), (&target, 0), own, acc) };
+        });
     }
 
-    /// [`Sweep::run`] with everything so far ahead in the source, and in the target.
-    pub fn run_at(&self, source: &[R], ahead: usize, target: &mut [R], later: usize, acc: Acc) {
+    /// [`Sweep::run`] of some elements of each part, counted run by run, with everything so far
+    /// ahead in the source, and in the target.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else has those elements of the target.
+    pub unsafe fn run_at(
+        &self,
+        (source, ahead): (&[R], usize),
+        (target, later): (&Divided<'_, R>, usize),
+        own: Range<usize>,
+        acc: Acc,
+    ) {
         assert_eq!(source.len(), self.source, "the elements of the source");
-        assert_eq!(target.len(), self.parts * self.part, "the elements of the target");
-        assert!(ahead <= self.ahead, "terms read what is there");
-        if !self.programs.is_empty() {
-            let places = (self.origin + ahead as isize, self.start + later);
-            sweep(self, source, target, places, acc == Acc::Set);
+        assert!(target.len() == self.parts * self.part, "the elements of the target");
+        assert!(ahead <= self.ahead && own.end <= self.elements(), "terms read what is there");
+        let places = (self.origin + ahead as isize, self.start + later);
+        sweep(self, source, target, (places, own), acc == Acc::Set);
+    }
+
+    /// The elements of a part that are written.
+    pub fn elements(&self) -> usize {
+        if self.programs.is_empty() {
+            return 0;
         }
+        let outer = self.outer.iter().map(|dim| dim.classes.len()).product::<usize>();
+        outer * self.rows.classes.len() * self.run
+    }
+
+    /// Of how many elements hands get multiples: whole runs, if there are some for each.
+    fn unit(&self, hands: usize) -> usize {
+        /// Elements of some cache lines.
+        const SOME: usize = 128;
+        if self.elements() >= 2 * hands * self.run { self.run } else { SOME }
     }
 }
 
@@ -362,29 +394,51 @@ fn strides(held: &[Range<usize>], group: usize) -> Vec<isize> {
     (0..held.len()).map(|d| after(d) as isize).collect()
 }
 
+/// Where the first run begins in the source and in the target, and the elements to be written.
+type Place = ((isize, usize), Range<usize>);
+
 versions! {
-    /// Sweeps over the target run by run, from these places in the source and in the target on.
+    /// Sweeps over some elements of each part of the target run by run; nobody else has them.
     fn sweep {R: Real} {R}
-    (plan: &Sweep<R>, source: &[R], target: &mut [R], places: (isize, usize), set: bool) {
-        let planes = plan.outer.iter().map(|dim| dim.classes.len()).product::<usize>();
-        for plane in 0..planes {
-            let ((mut base, mut at), mut class, mut rest) = (places, 0, plane);
+    (plan: &Sweep<R>, source: &[R], target: &Divided<'_, R>, place: Place, set: bool) {
+        let (places, own) = place;
+        let plane_len = plan.rows.classes.len() * plan.run;
+        if own.is_empty() {
+            return;
+        }
+        for plane in own.start / plane_len..own.end.div_ceil(plane_len) {
+            let (mut place, mut class, mut rest) = (places, 0, plane);
             for dim in plan.outer.iter().rev() {
                 let index = rest % dim.classes.len();
                 rest /= dim.classes.len();
-                base += index as isize * dim.stride;
-                at += index * dim.step;
+                place = dim.moved(place, index);
                 class += dim.classes[index];
             }
+            let first = plane * plane_len;
+            let inside = own.start.max(first) - first..own.end.min(first + plane_len) - first;
+            let whole = inside.start.div_ceil(plan.run)..inside.end / plan.run;
             for (class, runs) in plan.rows.stretches(class) {
+                let runs = runs.start.max(whole.start)..runs.end.min(whole.end);
                 for (first, count) in groups(runs) {
-                    let places = plan.rows.moved((base, at), first);
+                    let place = plan.rows.moved(place, first);
                     for part in 0..plan.parts {
+                        let runs = plan.runs_of(part, source, target, place, count);
+                        let program = &plan.programs[class * plan.parts + part];
                         // SAFETY: All that the terms of a piece read is in the source, for every
                         // run of its combination: the program was checked when it was written.
-                        // The machine is the caller's care.
-                        unsafe { plan.runs::<V>((class, part), source, target, places, count, set) }
+                        // The targets are there, and nobody else has them. The machine is the
+                        // caller's care.
+                        unsafe { plan.whole::<V>(program, runs, count, set) }
                     }
+                }
+            }
+            for (row, elements) in cuts(&inside, plan.run).into_iter().flatten() {
+                let place = plan.rows.moved(place, row);
+                for part in 0..plan.parts {
+                    let run = plan.runs_of(part, source, target, place, 1);
+                    let number = (class + plan.rows.classes[row]) * plan.parts + part;
+                    // SAFETY: As above.
+                    unsafe { plan.some::<V>(&plan.programs[number], run, &elements, set) }
                 }
             }
         }
@@ -392,41 +446,83 @@ versions! {
 }
 
 impl<R: Real> Sweep<R> {
-    /// So many runs of one combination and part.
+    /// So many runs of a part from this place on.
+    fn runs_of(
+        &self,
+        part: usize,
+        source: &[R],
+        target: &Divided<'_, R>,
+        (base, at): (isize, usize),
+        count: usize,
+    ) -> Runs<R> {
+        let (step, stride) = (self.rows.step, self.rows.stride);
+        let first = part * self.part + at;
+        assert!(first + (count - 1) * step + self.run <= target.len(), "runs of the target");
+        let x = source.as_ptr().wrapping_offset(base);
+        Runs { x, y: target.place(first).cast_mut(), pitch: (stride, step), len: self.run }
+    }
+
+    /// So many whole runs.
     ///
     /// # Safety
     ///
-    /// All that their terms read is in the source, and the machine has the instructions of `V`.
+    /// All that their terms read is there, nobody else has the targets, and the machine has the
+    /// instructions of `V`.
     #[inline(always)]
     #[allow(clippy::inline_always)] // The loops around it are compiled for several instruction sets.
-    unsafe fn runs<V: Vector<R>>(
+    unsafe fn whole<V: Vector<R>>(
         &self,
-        (class, part): (usize, usize),
-        source: &[R],
-        target: &mut [R],
-        (base, at): (isize, usize),
+        program: &Program,
+        runs: Runs<R>,
         count: usize,
         set: bool,
     ) {
-        let program = &self.programs[class * self.parts + part];
-        let last = (count - 1) * self.rows.step + self.run;
-        let pitch = (self.rows.stride, self.rows.step);
-        let y = target[part * self.part + at..][..last].as_mut_ptr();
-        let runs = Runs { x: source.as_ptr().wrapping_offset(base), y, pitch, len: self.run };
-        // SAFETY: the caller's contract; all targets are in the slice.
+        // SAFETY: the caller's contract.
         unsafe {
             if let Some(ends) = program.ends {
                 return along::<V, R>(&self.ends[ends], runs, count, set);
             }
             for run in 0..count {
-                for piece in &self.pieces[program.pieces.clone()] {
-                    let terms = piece.first_term..piece.first_term + piece.terms;
-                    let terms = (&self.distances[terms.clone()], &self.factors[terms]);
-                    line::<V, R>(runs.piece(run, piece.start, piece.len), terms, set);
-                }
+                self.some::<V>(program, runs.piece(run, 0, self.run), &(0..self.run), set);
             }
         }
     }
+
+    /// Some elements of a run.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sweep::whole`].
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // As above.
+    unsafe fn some<V: Vector<R>>(
+        &self,
+        program: &Program,
+        run: Runs<R>,
+        elements: &Range<usize>,
+        set: bool,
+    ) {
+        for piece in &self.pieces[program.pieces.clone()] {
+            let start = piece.start.clamp(elements.start, elements.end);
+            let end = (piece.start + piece.len).clamp(elements.start, elements.end);
+            let terms = piece.first_term..piece.first_term + piece.terms;
+            let terms = (&self.distances[terms.clone()], &self.factors[terms]);
+            // SAFETY: the caller's contract.
+            unsafe { line::<V, R>(run.piece(0, start, end - start), terms, set) };
+        }
+    }
+}
+
+/// Of some elements of a plane those in runs that are not whole: which runs, and what of them.
+fn cuts(inside: &Range<usize>, run: usize) -> [Option<(usize, Range<usize>)>; 2] {
+    let of = |row: usize| {
+        let (first, last) = (row * run, row * run + run);
+        (row, inside.start.max(first) - first..inside.end.min(last) - first)
+    };
+    let (start, end) = (inside.start / run, inside.end / run);
+    let head = !inside.start.is_multiple_of(run);
+    let tail = !inside.end.is_multiple_of(run) && !(head && start == end);
+    [head.then(|| of(start)), tail.then(|| of(end))]
 }
 
 /// Runs are done so many at a time, part after part.

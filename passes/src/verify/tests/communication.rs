@@ -37,6 +37,28 @@ fn all_gather() {
 }
 
 #[test]
+fn riders() {
+    for (op, from, to) in [
+        (Op::ReduceScatter(vec![0]), "f64[4] +r", "f64[4/r]"),
+        (Op::AllGather(vec![0]), "f64[4/r]", "f64[4]"),
+    ] {
+        for (rule, rides, settled) in [
+            ("riders", "f64[] +c", "f64[] +c"),
+            ("riders", "f64[] +r +c", "f64[]"),
+            ("riders", "f64[4] +r", "f64[4/r]"),
+            ("riders", "f64[4/c~1:1] +r", "f64[4/c~1:1]"),
+            ("", "f64[4/c] +r", "f64[4/c]"),
+            ("", "f64[] +r +c", "f64[] +c"),
+        ] {
+            let mut d = Draft::new(GRID);
+            let (x, y) = (d.zero(from), d.zero(rides));
+            d.many(op.clone(), &[x, y], &[to, settled]);
+            if rule.is_empty() { d.passes() } else { d.breaks(rule) }
+        }
+    }
+}
+
+#[test]
 fn all_to_all() {
     let op = || Op::AllToAll(0);
     one("all-to-all", GRID, op(), "f64[4/r, 4]", "f64[4, 4]");

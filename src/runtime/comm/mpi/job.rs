@@ -2,6 +2,7 @@
 
 use super::CommError;
 use super::check::check;
+use super::crowd::give_way;
 use mpi::ffi;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
@@ -82,6 +83,7 @@ fn initialise() -> Result<bool, CommError> {
     if flag(ffi::MPI_Initialized, "MPI_Initialized")? {
         return Ok(false);
     }
+    give_way();
     let mut granted = 0;
     // SAFETY: MPI is not initialised; no arguments are allowed since MPI 2.
     let code = unsafe {

@@ -8,6 +8,7 @@
 //! into pieces; the collectives with a count for each rank are refused when the total is too large.
 
 mod check;
+mod crowd;
 mod collective;
 mod exchange;
 mod flight;

@@ -1,0 +1,90 @@
+//! The memories of a device as several hands see them, each its own elements of what is written.
+
+use super::store::Store;
+use crate::elements::{Slice, SliceMut};
+use adjoin_passes::Dtype;
+use adjoin_passes::calls::View;
+use num_complex::Complex;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::slice::{from_raw_parts, from_raw_parts_mut};
+
+/// Where a memory begins, and its bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Place(*mut u8, usize);
+
+// SAFETY: a place is only followed through `Shared`, whose users keep to their own elements.
+unsafe impl Send for Place {}
+
+/// All memories, while a store is borrowed.
+pub(super) struct Shared<'a> {
+    places: &'a [Place],
+    store: PhantomData<&'a mut Store>,
+}
+
+// SAFETY: the elements that are lent are those that nobody else writes, as callers promise.
+unsafe impl Sync for Shared<'_> {}
+
+impl Store {
+    /// Makes room, so that sharing does not allocate.
+    pub(super) fn reserve_places(&mut self) {
+        self.places.clear();
+        self.places.reserve(self.memories.len());
+    }
+
+    /// The memories for several hands.
+    pub(super) fn share(&mut self) -> Shared<'_> {
+        self.places.clear();
+        let place = |bytes: &mut [u8]| Place(bytes.as_mut_ptr(), bytes.len());
+        self.places.extend(self.memories.iter_mut().map(|memory| place(memory.bytes_mut())));
+        Shared { places: &self.places, store: PhantomData }
+    }
+}
+
+impl Shared<'_> {
+    /// Some elements of a vector to read.
+    ///
+    /// # Safety
+    /// Nobody writes them while what is returned lives.
+    #[allow(clippy::cast_ptr_alignment)] // Memories begin on cache lines.
+    pub(super) unsafe fn read(&self, view: &View, some: Range<usize>) -> Slice<'_> {
+        let start = self.start(view, &some);
+        // SAFETY: `start` has checked that the elements are there; memories are aligned for all
+        // types, and any bits are elements.
+        unsafe {
+            match view.dtype {
+                Dtype::F32 => Slice::F32(from_raw_parts(start.cast::<f32>(), some.len())),
+                Dtype::F64 => Slice::F64(from_raw_parts(start.cast::<f64>(), some.len())),
+                Dtype::C64 => Slice::C64(from_raw_parts(start.cast::<Complex<f32>>(), some.len())),
+                Dtype::C128 => {
+                    Slice::C128(from_raw_parts(start.cast::<Complex<f64>>(), some.len()))
+                }
+            }
+        }
+    }
+
+    /// Some elements of a vector to write.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes them while what is returned lives.
+    #[allow(clippy::mut_from_ref)] // That is what it is for.
+    pub(super) unsafe fn write(&self, view: &View, some: Range<usize>) -> SliceMut<'_> {
+        let start = self.start(view, &some);
+        // SAFETY: as above, and the caller's duty.
+        unsafe {
+            match view.dtype {
+                Dtype::F32 => SliceMut::F32(from_raw_parts_mut(start.cast(), some.len())),
+                Dtype::F64 => SliceMut::F64(from_raw_parts_mut(start.cast(), some.len())),
+                Dtype::C64 => SliceMut::C64(from_raw_parts_mut(start.cast(), some.len())),
+                Dtype::C128 => SliceMut::C128(from_raw_parts_mut(start.cast(), some.len())),
+            }
+        }
+    }
+
+    /// Where the first of some elements is.
+    fn start(&self, view: &View, some: &Range<usize>) -> *mut u8 {
+        let (Place(start, bytes), size) = (self.places[view.buffer], view.dtype.size());
+        assert!(some.start <= some.end && some.end * size <= bytes, "elements of the memory");
+        start.wrapping_add(some.start * size)
+    }
+}
