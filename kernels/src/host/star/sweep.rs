@@ -7,14 +7,15 @@
 //! Where a run has one long piece, what is before and after it is computed in whole registers too,
 //! with factors for each element (`run.rs`).
 
+mod classes;
 mod run;
 
 use super::super::crew::{self, Divided};
 use super::super::simd::versions;
-use super::super::stencil::Term;
 use super::super::vectors::Vector;
 use super::super::{Acc, Real};
 use super::Arm;
+use classes::{ArmTerm, Class, Classes, Shape, Stretch};
 use run::{Ends, Runs, along, line};
 use std::ops::Range;
 
@@ -76,30 +77,6 @@ struct Piece {
     len: usize,
     first_term: usize,
     terms: usize,
-}
-
-/// A term, and to which arm it belongs.
-type ArmTerm<R> = (usize, Term<R>);
-
-/// Indices of a dim that have the same terms.
-#[derive(PartialEq)]
-struct Class<R> {
-    /// Whether the source has the index.
-    inside: bool,
-    /// For each arm along the dim its terms.
-    terms: Vec<Vec<Term<R>>>,
-}
-
-/// Neighbouring indices of one class.
-struct Stretch {
-    indices: Range<usize>,
-    class: usize,
-}
-
-/// The classes of a dim, and where they are.
-struct Classes<R> {
-    kinds: Vec<Class<R>>,
-    stretches: Vec<Stretch>,
 }
 
 impl<R: Real> Sweep<R> {
@@ -285,106 +262,6 @@ impl<R: Real> Sweep<R> {
         /// Elements of some cache lines.
         const SOME: usize = 128;
         if self.elements() >= 2 * hands * self.run { self.run } else { SOME }
-    }
-}
-
-/// What terms follow from.
-struct Shape<'a, R> {
-    arms: &'a [Arm<R>],
-    run: usize,
-    /// The elements of each index of the run's dim.
-    inner: usize,
-    strides: Vec<isize>,
-    /// The elements of a part of the source.
-    from_part: usize,
-    adjoint: bool,
-}
-
-impl<R: Real> Shape<'_, R> {
-    /// The terms of a part of the target where the dims have these classes: the distance from the
-    /// same place in the source, and the coefficient.
-    fn terms(
-        &self,
-        part: usize,
-        outer: &[(usize, &Class<R>)],
-        (run, along): (usize, &Class<R>),
-    ) -> Vec<ArmTerm<R>> {
-        let classes = || outer.iter().map(|o| o.1).chain([along]);
-        let mut seen = vec![0; run + 1];
-        let mut terms: Vec<ArmTerm<R>> = Vec::new();
-        for (number, arm) in self.arms.iter().enumerate() {
-            let d = arm.axis;
-            let nth = seen[d];
-            seen[d] += 1;
-            let reached = classes().enumerate().all(|(e, class)| e == d || class.inside);
-            if !reached || (!self.adjoint && arm.part != part) {
-                continue;
-            }
-            let base = if self.adjoint { (arm.part * self.from_part) as isize } else { 0 };
-            let own = classes().nth(d).map_or(&[][..], |class| &class.terms[nth]);
-            let term = |&(offset, c): &Term<R>| (number, (base + offset * self.strides[d], c));
-            for (number, (distance, c)) in own.iter().map(term) {
-                match terms.iter_mut().find(|(_, known)| known.0 == distance) {
-                    Some((_, known)) => known.1 += c,
-                    None => terms.push((number, (distance, c))),
-                }
-            }
-        }
-        terms
-    }
-}
-
-impl<R: Real> Classes<R> {
-    /// The classes of dim `d` of a target. Far from the ends of the axis and of the source's box
-    /// all indices are alike.
-    fn of(
-        arms: &[Arm<R>],
-        d: usize,
-        from: &[Range<usize>],
-        to: &[Range<usize>],
-        adjoint: bool,
-    ) -> Self {
-        let arms: Vec<_> = arms.iter().filter(|arm| arm.axis == d).collect();
-        let class = |at: usize| Class {
-            inside: from[d].contains(&at),
-            terms: arms.iter().map(|arm| arm.terms(at, &from[d], adjoint)).collect(),
-        };
-        let margin = arms.iter().map(|arm| arm.stencil.margin()).max().unwrap_or(1);
-        let ends = arms.iter().flat_map(|arm| [0, arm.stencil.n()]);
-        let ends: Vec<usize> = ends.chain([from[d].start, from[d].end]).collect();
-        let mut out = Classes { kinds: Vec::<Class<R>>::new(), stretches: Vec::<Stretch>::new() };
-        let mut at = to[d].start;
-        while at < to[d].end {
-            let near = ends.iter().any(|&end| at.abs_diff(end) <= margin);
-            let ahead = ends.iter().map(|end| end.saturating_sub(margin)).filter(|&s| s > at).min();
-            let next = if near { at + 1 } else { ahead.unwrap_or(usize::MAX).min(to[d].end) };
-            out.push(class(at), at..next);
-            at = next;
-        }
-        out
-    }
-
-    fn push(&mut self, class: Class<R>, indices: Range<usize>) {
-        let known = self.kinds.iter().position(|kind| *kind == class);
-        let class = known.unwrap_or_else(|| {
-            self.kinds.push(class);
-            self.kinds.len() - 1
-        });
-        match self.stretches.last_mut().filter(|last| last.class == class) {
-            Some(last) => last.indices.end = indices.end,
-            None => self.stretches.push(Stretch { indices, class }),
-        }
-    }
-}
-
-impl<R: Real> Arm<R> {
-    /// Of one index of the target, as offsets in the source.
-    fn terms(&self, at: usize, from: &Range<usize>, adjoint: bool) -> Vec<Term<R>> {
-        if adjoint {
-            self.stencil.column(at, from).collect()
-        } else {
-            self.stencil.row(at).to_vec()
-        }
     }
 }
 

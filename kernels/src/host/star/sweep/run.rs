@@ -6,7 +6,7 @@
 
 use super::super::super::Real;
 use super::super::super::vectors::Vector;
-use super::ArmTerm;
+use super::classes::ArmTerm;
 use std::ops::Range;
 
 /// The most lanes of a register, and the most elements of an end.
