@@ -2,8 +2,8 @@
 
 mod calibrate;
 
-pub use adjoin_passes::machine::{Flops, Link, Machine, Memory};
-pub use calibrate::calibrate;
+pub use adjoin_passes::machine::{Flops, Kernel, Link, Machine, Memory, Shares};
+pub use calibrate::{calibrate, crowd};
 
 use std::path::Path;
 
