@@ -14,7 +14,7 @@
 #[path = "predicted/problems.rs"]
 mod problems;
 
-use adjoin::machine;
+use adjoin::machine::{self, Effort};
 use adjoin::planned::Planned;
 use adjoin::run::{Inputs, Session};
 use adjoin::runtime::{RunError, World};
@@ -73,6 +73,11 @@ fn main() -> Fallible<()> {
     Ok(())
 }
 
+/// Ranks of one thread each, as those of MPI jobs are.
+fn threads(ranks: usize) -> Fallible<World> {
+    Ok(World::threads(ranks).with_threads_per_rank(1)?)
+}
+
 /// The ranks of the MPI job that this process belongs to.
 #[cfg(feature = "mpi")]
 fn job() -> Fallible<World> {
@@ -116,7 +121,7 @@ fn calibrated(backend: &str) -> Fallible<PathBuf> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     for (ranks, what) in [(cores, "calibrate"), (2 * cores, "crowd")] {
         if backend == "threads" {
-            calibrate(&World::threads(ranks), what, &file)?;
+            calibrate(&threads(ranks)?, what, &file)?;
         } else if !launch(ranks)?.arg("--mpi").arg(&file).arg(what).status()?.success() {
             return Err(format!("mpiexec -n {ranks} failed to {what}").into());
         }
@@ -128,8 +133,10 @@ fn calibrated(backend: &str) -> Fallible<PathBuf> {
 /// With a core for each rank, or what more of them wait.
 fn calibrate(world: &World, what: &str, file: &Path) -> Fallible<()> {
     let machine = match what {
-        "crowd" => machine::crowd(world, &machine::named(&file.display().to_string())?)?,
-        _ => machine::calibrate(world, world.backend())?,
+        "crowd" => {
+            machine::crowd(world, &machine::named(&file.display().to_string())?, Effort::FULL)?
+        }
+        _ => machine::calibrate(world, world.backend(), Effort::FULL)?,
     };
     if world.is_root() {
         std::fs::write(file, machine::text(&machine))?;
@@ -150,7 +157,7 @@ fn rows(backend: &str, file: &Path, args: &Args) -> Fallible<Vec<Row>> {
     for turn in 0..if args.trace { 1 } else { TURNS } {
         for ranks in RANKS {
             let rows = if backend == "threads" {
-                here(&World::threads(ranks), file, args)?
+                here(&threads(ranks)?, file, args)?
             } else {
                 launched(ranks, file, args)?
             };

@@ -213,6 +213,9 @@ pub(super) struct Calibrate {
     /// A machine that was measured, to which only what more ranks than cores wait is added
     #[arg(long, value_name = "MACHINE")]
     pub from: Option<String>,
+    /// Measure small working sets for a short time: rough numbers, and nothing of main memory
+    #[arg(long)]
+    pub quick: bool,
     /// Where to write the model instead of printing it
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

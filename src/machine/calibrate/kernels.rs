@@ -1,10 +1,10 @@
 //! What local work takes: the flop rate, the time to begin a node, and what the classes of work
 //! reach, each by plans of a single operator that run as any plan does.
 
+use super::effort::Effort;
 use super::fit::{Sample, shares};
 use super::team::{Job, Team};
 use super::trials::{self, Trial, Way};
-use super::{TURNS, best};
 use crate::expr::Vector;
 use crate::machine::{Kernel, Machine};
 use crate::planned::{Planner, Ranks};
@@ -19,12 +19,6 @@ use num_complex::Complex64;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-/// Rows, columns and right-hand sides of the matrix product that gives the flop rate.
-const PRODUCT: usize = 320;
-
-/// The working set of the last level of memory, all ranks together.
-const FAR: f64 = (1 << 27) as f64;
-
 /// The working set of the first level, if it is not smaller.
 const NEAR: f64 = (1 << 19) as f64;
 
@@ -32,8 +26,8 @@ const NEAR: f64 = (1 << 19) as f64;
 const FEW: usize = 16;
 
 /// A product of matrices; a unit is a floating point operation.
-pub(super) fn product<S: Scalar>() -> Job {
-    let n = PRODUCT;
+pub(super) fn product<S: Scalar>(effort: Effort) -> Job {
+    let n = effort.product;
     let (a, x) = (vec![S::ONE; n * n], vec![S::ONE; n * n]);
     let mut y = vec![S::ONE; n * n];
     let run = move || {
@@ -47,10 +41,10 @@ pub(super) fn product<S: Scalar>() -> Job {
 /// Seconds to begin a local node, and to go on with another of a region.
 pub(super) fn launch(team: &Team<'_>) -> Result<(f64, f64), RunError> {
     let plan = text::parse(&trials::numbers()).map_err(unfit)?;
-    let one = best(|| team.seconds(team.busy, || bound(team, Program::of(&plan))))?;
+    let one = team.best(team.busy, || bound(team, Program::of(&plan)))?;
     let one = one / trials::NUMBERS as f64;
     let plan = updates(Dtype::F64, FEW)?;
-    let region = best(|| team.seconds(team.busy, || bound(team, Program::of(&plan))))?;
+    let region = team.best(team.busy, || bound(team, Program::of(&plan)))?;
     let more: usize = plan.blocks[0].regions.iter().map(|region| region.nodes().len() - 1).sum();
     Ok((one, ((region - one) / more.max(1) as f64).max(0.0)))
 }
@@ -58,7 +52,7 @@ pub(super) fn launch(team: &Team<'_>) -> Result<(f64, f64), RunError> {
 /// The shares of all classes; the machine has none yet.
 pub(super) fn all(team: &Team<'_>, machine: &Machine) -> Result<BTreeMap<Class, Kernel>, RunError> {
     let mut taken: Vec<(Trial, Vec<Sample>)> = Vec::new();
-    for turn in 0..TURNS {
+    for turn in 0..team.effort.turns {
         for (k, trial) in Trial::all().enumerate() {
             let samples = sampled(team, machine, trial)?;
             match turn {
@@ -80,14 +74,14 @@ pub(super) fn all(team: &Team<'_>, machine: &Machine) -> Result<BTreeMap<Class, 
 }
 
 /// A working set of each level of memory, and whether ranks share it.
-fn sets(machine: &Machine) -> Vec<(f64, bool)> {
+fn sets(machine: &Machine, effort: Effort) -> Vec<(f64, bool)> {
     let mut below = 0.0;
     let set = |level: &crate::machine::Memory| {
         // Between both ends, where neither neighbour counts.
         let set = match level.within {
             Some(within) if below > 0.0 => (below * within).sqrt(),
             Some(within) => NEAR.min(within / 2.0),
-            None => FAR.max(1.5 * below),
+            None => (effort.largest as f64).max(1.5 * below),
         };
         below = level.within.unwrap_or(set);
         (set, level.total.is_some())
@@ -99,7 +93,7 @@ fn sets(machine: &Machine) -> Vec<(f64, bool)> {
 /// also on one core alone.
 fn sampled(team: &Team<'_>, machine: &Machine, trial: Trial) -> Result<Vec<Sample>, RunError> {
     let mut samples = Vec::new();
-    for (k, (set, shared)) in sets(machine).into_iter().enumerate() {
+    for (k, (set, shared)) in sets(machine, team.effort).into_iter().enumerate() {
         let each = |ranks: usize| if shared { set / ranks as f64 } else { set };
         let mut add = |dtype: Dtype, ranks: usize| {
             samples.push(sample(team, machine, trial, (dtype, ranks, each(ranks)))?);

@@ -1,15 +1,15 @@
 //! The bandwidth of memory, by updates `y += x` of working sets of growing size.
 
+use super::rounded;
 use super::team::{Job, Team};
-use super::{TURNS, rounded};
 use crate::machine::Memory;
 use crate::runtime::RunError;
 use adjoin_kernels::host::Acc;
 use adjoin_kernels::host::combine::linear;
 use std::hint::black_box;
 
-/// The working sets in bytes of all ranks that work, as powers of two.
-const SETS: std::ops::RangeInclusive<u32> = 17..=27;
+/// The least working set in bytes of all ranks that work, as a power of two.
+const LEAST: u32 = 17;
 
 /// Working sets whose bandwidths differ by less than this factor are one level.
 const LEVEL: f64 = 1.5;
@@ -27,9 +27,9 @@ pub(super) struct Seen {
 }
 
 pub(super) fn levels(team: &Team<'_>) -> Result<Vec<Memory>, RunError> {
-    let mut seen: Vec<Seen> = Vec::new();
-    for turn in 0..TURNS {
-        for (k, set) in SETS.map(|power| 1_usize << power).enumerate() {
+    let (mut seen, largest) = (Vec::<Seen>::new(), team.effort.largest.ilog2().max(LEAST));
+    for turn in 0..team.effort.turns {
+        for (k, set) in (LEAST..=largest).map(|power| 1_usize << power).enumerate() {
             let alone = 1.0 / team.seconds(1, || Ok(update(set)))?;
             let beside = 1.0 / team.seconds(team.busy, || Ok(update(set / team.busy)))?;
             match turn {

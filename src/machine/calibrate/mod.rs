@@ -6,9 +6,11 @@
 //! a world of its own tells best: whoever has no core of his own may wait otherwise.
 //! A number is the first quartile of several parts of some milliseconds, of each the slowest rank's,
 //! and the best of two turns: others that use the machine only make parts longer.
+//! How large working sets grow and how long parts take is the caller's choice ([`Effort`]).
 //! The connections between ranks are measured as one level: a file for a machine of several
 //! levels is put together from runs within a node and across nodes.
 
+mod effort;
 mod fit;
 mod kernels;
 mod links;
@@ -18,23 +20,33 @@ mod trials;
 
 use super::{Flops, Machine};
 use crate::runtime::{RunError, World};
+pub use effort::Effort;
 use std::collections::BTreeMap;
 use team::Team;
 
-/// How often all is measured.
-const TURNS: usize = 2;
-
-/// The model of this machine; some seconds.
+/// The model of this machine, whose ranks have a thread each.
 ///
 /// Ranks beyond its cores sleep, but for the number that only they can tell.
-pub fn calibrate(world: &World, name: &str) -> Result<Machine, RunError> {
-    let machine = one(world.run(|rank| measure(&Team::new(&**rank.comm())?, name))?);
-    crowd(world, &machine)
+pub fn calibrate(world: &World, name: &str, effort: Effort) -> Result<Machine, RunError> {
+    single(world)?;
+    let machine = one(world.run(|rank| measure(&Team::new(&**rank.comm(), effort)?, name))?);
+    crowd(world, &machine, effort)
 }
 
 /// A model of this machine, with what more ranks than cores wait, if the world has so many.
-pub fn crowd(world: &World, machine: &Machine) -> Result<Machine, RunError> {
-    Ok(one(world.run(|rank| crowded(&Team::new(&**rank.comm())?, machine))?))
+pub fn crowd(world: &World, machine: &Machine, effort: Effort) -> Result<Machine, RunError> {
+    single(world)?;
+    Ok(one(world.run(|rank| crowded(&Team::new(&**rank.comm(), effort)?, machine))?))
+}
+
+/// The model is of ranks with one thread.
+fn single(world: &World) -> Result<(), RunError> {
+    match world.threads_per_rank() {
+        1 => Ok(()),
+        threads => {
+            Err(RunError::Unfit(format!("ranks to be measured have one thread, not {threads}")))
+        }
+    }
 }
 
 fn one(machines: Vec<Machine>) -> Machine {
@@ -69,8 +81,8 @@ fn measure(team: &Team<'_>, name: &str) -> Result<Machine, RunError> {
 }
 
 fn flops(team: &Team<'_>) -> Result<Flops, RunError> {
-    let single = best(|| team.seconds(team.busy, || Ok(kernels::product::<f32>())))?;
-    let double = best(|| team.seconds(team.busy, || Ok(kernels::product::<f64>())))?;
+    let single = team.best(team.busy, || Ok(kernels::product::<f32>(team.effort)))?;
+    let double = team.best(team.busy, || Ok(kernels::product::<f64>(team.effort)))?;
     Ok(Flops { single: rounded(1.0 / single), double: rounded(1.0 / double) })
 }
 
@@ -86,11 +98,6 @@ fn crowded(team: &Team<'_>, machine: &Machine) -> Result<Machine, RunError> {
     let by = format!("what ranks wait that take turns by {} of them", team.ranks);
     more.source = if source.is_empty() { by } else { format!("{source}, {by}") };
     Ok(more)
-}
-
-/// The least of all turns.
-fn best(mut measure: impl FnMut() -> Result<f64, RunError>) -> Result<f64, RunError> {
-    (0..TURNS).try_fold(f64::MAX, |least, _| Ok(least.min(measure()?)))
 }
 
 /// Three digits: more would be noise.

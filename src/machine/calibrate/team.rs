@@ -1,5 +1,6 @@
 //! Ranks of which some work at the same time, while the others sleep.
 
+use super::effort::Effort;
 use crate::runtime::RunError;
 use crate::runtime::comm::{Comm, Elem, Operation, Prepared, ReduceOp};
 use std::cell::RefCell;
@@ -7,9 +8,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::{available_parallelism, sleep};
 use std::time::{Duration, Instant};
-
-/// How long a part of a measurement takes at least.
-const PART: Duration = Duration::from_millis(4);
 
 /// The parts of a measurement, and of one whose parts are long.
 const PARTS: usize = 9;
@@ -25,6 +23,7 @@ pub(super) struct Team<'a> {
     pub(super) cores: usize,
     /// How many ranks have a core each.
     pub(super) busy: usize,
+    pub(super) effort: Effort,
     max: RefCell<Box<dyn Prepared + 'a>>,
 }
 
@@ -35,14 +34,14 @@ pub(super) struct Job {
 }
 
 impl<'a> Team<'a> {
-    pub(super) fn new(comm: &'a dyn Comm) -> Result<Self, RunError> {
+    pub(super) fn new(comm: &'a dyn Comm, effort: Effort) -> Result<Self, RunError> {
         let max = Operation::AllReduce { count: PARTS, elem: Elem::F64, op: ReduceOp::Max };
         let max = RefCell::new(comm.prepare(max)?);
         let (ranks, cores) = (comm.size(), cores(comm)?);
         let busy = ranks.min(cores);
         let alone = comm.split(comm.rank(), 0)?;
         let near = comm.split(usize::from(comm.rank() >= busy), comm.rank())?;
-        Ok(Team { comm, alone, near, ranks, cores, busy, max })
+        Ok(Team { comm, alone, near, ranks, cores, busy, effort, max })
     }
 
     /// Whether this rank has a core of its own.
@@ -74,7 +73,7 @@ impl<'a> Team<'a> {
         let mut job = if self.comm.rank() < ranks { Some(job()?) } else { None };
         let once = job.as_mut().map_or(Ok(0.0), Job::warm)?;
         let once = self.largest(once)?.max(1e-9);
-        let times = (PART.as_secs_f64() / once).ceil() as usize;
+        let times = (self.effort.part.as_secs_f64() / once).ceil() as usize;
         let used = if times == 1 { FEW } else { PARTS };
         let mut parts = [0.0; PARTS];
         if let Some(job) = &mut job {
@@ -89,6 +88,16 @@ impl<'a> Team<'a> {
         }
         let units = self.largest(job.map_or(0.0, |job| job.units))?;
         Ok(quiet(&mut self.largest_of(parts)?[..used]) / units)
+    }
+
+    /// The least of all turns of [`Team::seconds`].
+    pub(super) fn best(
+        &self,
+        ranks: usize,
+        mut job: impl FnMut() -> Result<Job, RunError>,
+    ) -> Result<f64, RunError> {
+        (0..self.effort.turns)
+            .try_fold(f64::MAX, |least, _| Ok(least.min(self.seconds(ranks, &mut job)?)))
     }
 
     /// Seconds of something that all ranks of a communicator do together so many times.
