@@ -128,6 +128,30 @@ return %8 %10
 }
 
 #[test]
+fn stencils_and_their_adjoints_keep_every_bit() {
+    for dtype in [Dtype::F32, Dtype::C128] {
+        // Several blocks along two axes on each rank, and last ones that are not full.
+        let dims = [25, 40, 190];
+        let source = format!(
+            "mesh
+let G = (l!, i, j, k) <- (i~1:1, j~1:1, k~1:1) : {dtype}[3, 25/p, 40, 190]
+slot w : f64
+%0 = input x : {dtype}[25/p, 40, 190]
+%1 = halo %0 : {dtype}[25/p~1:1, 40, 190]
+%2 = apply G %1 : {dtype}[3, 25/p, 40, 190]
+%3 = slot w : f64[]
+%4 = apply G.H %2 : {dtype}[25/p~+1:1, 40, 190]
+%5 = halo_sum %4 : {dtype}[25/p, 40, 190]
+%6 = scale %3 %5 : {dtype}[25/p, 40, 190]
+return %6
+"
+        );
+        let gradient = ops::gradient(dims).edge(true).dtype(dtype).build().unwrap();
+        unchanged(&source, &gradient, &[("x", values(&dims, dtype))]);
+    }
+}
+
+#[test]
 fn fredholm_integrals_keep_every_bit() {
     let g = ops::fredholm1(values(&[7, 200, 150], Dtype::C64)).nz(2).build().unwrap();
     let source = "mesh

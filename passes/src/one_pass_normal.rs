@@ -30,13 +30,16 @@
 //! Nodes of single rows and dots of panel values come along; what follows from all panels runs
 //! after the region, and what the region needs before it.
 //! There is none where the rows of the adjoint's argument are not all known on the rank, as on
-//! meshes of two axes, and none for operators without a contraction, which have no data to save.
+//! meshes of two axes.
+//! Of operators without a contraction, which have no data to save, stencils have a region if their
+//! adjoint follows and nothing else needs their result, which is not kept then; not on machines
+//! where communication runs beside work, since there the work is divided to hide their halo.
 //! Numerics class: E, as panels are summed in the same order either way.
 
 use crate::error::PlanError;
 use crate::ir::{Applied, Block, LeafId, Node, Op, Over, Plan, Region, Value};
 use crate::pipeline::{Context, Numerics, Pass};
-use crate::region::{Panels, Role};
+use crate::region::{Panels, Role, keeps_nothing};
 use crate::signature::{Binding, Signature};
 
 /// The pass.
@@ -51,12 +54,17 @@ impl Pass for OnePassNormal {
         Numerics::Exact
     }
 
-    fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
+    fn run(&self, plan: &Plan, cx: &Context) -> Result<Plan, PlanError> {
         let mut out = plan.clone();
         for block in &mut out.blocks {
             let mut n = 0;
             while n < block.nodes.len() {
-                n = gather(plan, block, n).unwrap_or(n + 1);
+                let end = gather(plan, block, n);
+                let end = end.or_else(|| {
+                    let alone = cx.machine.overlap == 0.0;
+                    if alone { gather_stencil(plan, block, n) } else { None }
+                });
+                n = end.unwrap_or(n + 1);
             }
         }
         Ok(out)
@@ -86,6 +94,29 @@ fn gather(plan: &Plan, block: &mut Block, first: usize) -> Option<usize> {
         last: end as u32 - 1,
     });
     Some(end)
+}
+
+/// Makes a region of the stencil that this node applies and of its adjoint, if that is the only one
+/// who needs the result, and says where the region ends. What lies between them comes after it.
+fn gather_stencil(plan: &Plan, block: &mut Block, first: usize) -> Option<usize> {
+    let Op::Apply(Applied::Leaf(leaf)) = block.nodes[first].op else { return None };
+    let known = block.regions.iter().any(|r| r.nodes().end > first);
+    if known || !keeps_nothing(&plan[leaf].signature) {
+        return None;
+    }
+    let [result] = block.nodes[first].results[..] else { return None };
+    let mut users =
+        (first + 1..block.nodes.len()).filter(|&n| block.nodes[n].args.contains(&result));
+    let (last, None) = (users.next()?, users.next()) else { return None };
+    let returned = block.returns.iter().any(|r| r.value == result);
+    let adjoint = matches!(block.nodes[last].op, Op::Apply(Applied::Adjoint(l)) if l == leaf);
+    if returned || !adjoint {
+        return None;
+    }
+    block.nodes[first + 1..=last].rotate_right(1);
+    let (from, to) = (first as u32, first as u32 + 1);
+    block.regions.push(Region { over: Over::Panels(leaf), first: from, last: to });
+    Some(first + 2)
 }
 
 /// Where a node goes, from the application to the last node of its region.
@@ -290,6 +321,57 @@ let A = (i) <- (j) : f64[6, 4]
 return %4
 ";
         assert!(unchanged(&OnePassNormal, normalised));
+    }
+
+    const STENCILS: &str = "
+mesh p=2 (2 ranks)
+let S = (i, j) <- (i~1:1, j) : f64[6/p, 4]
+let T = (i, j) <- (i, j~1:1) : f64[6/p, 4]
+%0 = input x : f64[6/p, 4]
+%1 = halo %0 : f64[6/p~1:1, 4]
+%2 = apply S %1 : f64[6/p, 4]
+%3 = apply T %0 : f64[6/p, 4]
+%4 = apply S.H %2 : f64[6/p~+1:1, 4]
+%5 = halo_sum %4 : f64[6/p, 4]
+%6 = apply T.H %3 : f64[6/p, 4]
+%7 = add %5 %6 : f64[6/p, 4]
+return %7
+";
+
+    #[test]
+    fn stencils_are_followed_by_their_adjoints() {
+        let plan = after(&OnePassNormal, STENCILS);
+        insta::assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[6/p, 4]
+        %1 = halo %0                    : f64[6/p~1:1, 4]
+        %2 = apply S %1                 : f64[6/p, 4]
+        %3 = apply S.H %2               : f64[6/p~+1:1, 4]
+        %4 = apply T %0                 : f64[6/p, 4]
+        %5 = apply T.H %4               : f64[6/p, 4]
+        %6 = halo_sum %3                : f64[6/p, 4]
+        %7 = add %6 %5                  : f64[6/p, 4]
+        ");
+        let region =
+            |leaf, first| Region { over: Over::Panels(LeafId(leaf)), first, last: first + 1 };
+        assert_eq!(plan.blocks[0].regions, [region(0, 2), region(1, 4)]);
+    }
+
+    #[test]
+    fn not_for_stencils_whose_results_are_needed() {
+        assert!(unchanged(&OnePassNormal, &STENCILS.replace("return %7", "return %2 %3")));
+        let weighed = STENCILS.replace(
+            "%7 = add %5 %6 : f64[6/p, 4]\nreturn %7",
+            "%7 = dot %2 %3 : f64[] +p
+%8 = all_reduce p %7 : f64[]
+return %5 %6 %8",
+        );
+        assert!(unchanged(&OnePassNormal, &weighed));
+    }
+
+    #[test]
+    fn not_for_stencils_where_communication_runs_beside_work() {
+        let plan = crate::pipeline::tidy(&crate::examples::read(STENCILS));
+        assert_eq!(crate::examples::after_beside(&OnePassNormal, STENCILS), plan);
     }
 
     #[test]

@@ -31,6 +31,7 @@
 //! old one is not needed any more.
 //! A region is one node: what it uses is there until its end.
 //! Only values of its panels or elements are overwritten inside it, and by nodes of single ones.
+//! In a region over elements a new vector lies where one was whose elements nobody needs any more.
 //! What a communication sends stays as it is until the communication is waited for.
 //! Numerics class: E.
 
@@ -223,6 +224,32 @@ impl Planner<'_> {
         dead && works_in_place(&node.op) && aligned && (same || reshape)
     }
 
+    /// In a region over elements, where a vector lies whose elements nobody needs any more when
+    /// those of a result are made: memory that the caches have already.
+    fn inherited(&self, n: usize, result: Value) -> Option<u32> {
+        // Numbers, and factors of columns, are read with every piece.
+        let sum = matches!(self.block.nodes[n].op, Op::Dot { .. });
+        if sum || self.block.ty(result).dims.is_empty() {
+            return None;
+        }
+        let over_elements = |r: &&Region| r.over == Over::Elements && r.nodes().contains(&n);
+        let region = self.block.regions.iter().find(over_elements)?.nodes();
+        let alike = |v: Value| self.block.ty(v) == self.block.ty(result);
+        let earlier = self.block.nodes[region.start..n].iter().flat_map(|node| &node.args);
+        let mut dead = earlier.copied().filter(|&v| {
+            let last = self.over[v.index()];
+            alike(v) && last.is_some_and(|last| region.contains(&last) && last < n)
+        });
+        dead.find_map(|v| {
+            let b = self.buffers[v.index()].filter(|&b| b as usize >= self.states)?;
+            let heir = |w: usize| {
+                let later = self.defined[w] > self.defined[v.index()] && self.defined[w] <= n;
+                self.buffers[w] == Some(b) && later
+            };
+            (!(0..self.buffers.len()).any(heir)).then_some(b)
+        })
+    }
+
     fn node(&mut self, n: usize, node: &Node, pool: &mut Vec<Room>) {
         for &r in &node.results {
             if self.buffers[r.index()].is_some() {
@@ -234,6 +261,7 @@ impl Planner<'_> {
                 let fits = self.in_place(n, a, r) && !taken(b);
                 fits.then_some(b)
             });
+            let reuse = reuse.or_else(|| self.inherited(n, r).filter(|&b| !taken(b)));
             let b = reuse.unwrap_or_else(|| room(pool, self.states, self.block.ty(r)));
             self.buffers[r.index()] = Some(b);
         }
@@ -314,6 +342,34 @@ mod tests {
         store 0 = %0
         store 1 = %2
         store 2 = %1
+        ");
+    }
+
+    #[test]
+    fn elements_are_made_where_others_were_read() {
+        let stored = stores(
+            "mesh 1 rank
+            let D = (i) <- (i) diagonal : f64[3]
+            slot a : f64
+            state x : f64[3]
+            %0 = get x : f64[3]
+            %1 = slot a : f64[]
+            %2 = apply D %0 : f64[3]
+            %3 = input y : f64[3]
+            region
+            %4 = axpy %1 %2 %3 : f64[3]
+            %5 = apply D.H %4 : f64[3]
+            %6 = apply D %4 : f64[3]
+            %7 = add %5 %6 : f64[3]
+            end
+            return %7 %4",
+        );
+        assert_snapshot!(stored, @"
+        store 0 = %0
+        store 1 = %3 %5 %7
+        store 2 = %1
+        store 3 = %2 %4
+        store 4 = %6
         ");
     }
 

@@ -6,12 +6,25 @@
 //! An application makes *panel values*: a panel computes its rows of them.
 //! Nodes between it and the adjoint act on each row by itself, so they can follow panel by panel;
 //! adjoints and dots sum over the panels, and nobody in the region may use such a sum.
+//! Of a leaf without data, whose rows read around them, a region keeps no panel values: only nodes
+//! of the region use them.
 
 mod elements;
 
 pub use elements::Elements;
 
 use crate::ir::{Applied, Block, LeafId, Node, Op, Value};
+use crate::signature::Signature;
+
+/// Whether a region of this operator leaves out what lies between it and its adjoint: it is a
+/// stencil, which has no data that would be worth reading once.
+pub fn keeps_nothing(signature: &Signature) -> bool {
+    let rule = &signature.rule;
+    let [domain, range] = [&rule.domain, &rule.range].map(Vec::as_slice);
+    let ([domain], [_]) = (domain, range) else { return false };
+    let contracted = |f: usize| rule.in_domain(f) && !rule.in_range(f);
+    domain.iter().any(|b| b.halo != (0, 0)) && !(0..rule.factors.len()).any(contracted)
+}
 
 /// What a node does in a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -241,6 +241,15 @@ impl<R: Real + crate::elements::Element> Kernel for Sweep<R> {
     fn gathers(&self) -> bool {
         true
     }
+
+    fn has_normal(&self) -> bool {
+        true
+    }
+
+    fn normal(&mut self, x: View<R>, rows: &[Range<usize>], z: ViewMut<R>, acc: Acc) {
+        let (rows, group) = (space(rows, x.held), x.group);
+        self.star.normal((x.held, x.data), rows, (z.held, z.data), group, acc);
+    }
 }
 
 pub(super) const FIRST: Entry = Entry {

@@ -197,6 +197,22 @@ pub trait LocalOperator: Send {
         false
     }
 
+    /// Whether the tile can be applied with its adjoint by [`LocalOperator::normal`].
+    fn has_normal(&self) -> bool {
+        false
+    }
+
+    /// `z = AᴴA x` or `z += AᴴA x` on the tile, without keeping what lies between; the bits are
+    /// those of both applications.
+    fn normal(
+        &mut self,
+        _x: &[Patch<'_>],
+        _z: &mut [PatchMut<'_>],
+        _acc: Acc,
+    ) -> Result<(), OperatorError> {
+        Err(OperatorError("it cannot be applied together with its adjoint".into()))
+    }
+
     /// The tile element by element, if each element of a result follows from the same element of
     /// the argument.
     fn elements(&self) -> Option<Arc<dyn Elementwise>> {

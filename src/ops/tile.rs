@@ -122,6 +122,22 @@ pub(super) trait Kernel: Send {
         false
     }
 
+    /// Whether there is a way to apply the kernel and its adjoint without keeping what lies
+    /// between.
+    fn has_normal(&self) -> bool {
+        false
+    }
+
+    /// The adjoint of the kernel's result; `rows` are the indices of that.
+    fn normal(
+        &mut self,
+        _x: View<Self::X>,
+        _rows: &[Range<usize>],
+        _z: ViewMut<Self::X>,
+        _acc: Acc,
+    ) {
+    }
+
     /// The kernel element by element, if each follows from its own one.
     fn elements(&self) -> Option<Arc<dyn Elementwise>> {
         None
@@ -201,6 +217,17 @@ fn holds(held: &[Range<usize>], needed: &[Range<usize>], windows: Windows) -> bo
     volume(needed) == 0 || held.iter().zip(needed).all(covers)
 }
 
+impl<K: Kernel> Local<K> {
+    /// What the adjoint may be gathered into.
+    fn gathered(&self) -> Windows {
+        match (self.widens, self.kernel.gathers()) {
+            (_, true) => Windows::Any,
+            (true, false) => Windows::Wider,
+            (false, false) => Windows::Same,
+        }
+    }
+}
+
 impl<K: Kernel> LocalOperator for Local<K> {
     fn panels(&self) -> usize {
         self.kernel.panels()
@@ -232,18 +259,31 @@ impl<K: Kernel> LocalOperator for Local<K> {
         acc: Acc,
     ) -> Result<(), OperatorError> {
         let (y, x) = (view(y, &self.range)?, view_mut(x, &self.domain)?);
-        let windows = match (self.widens, self.kernel.gathers()) {
-            (_, true) => Windows::Any,
-            (true, false) => Windows::Wider,
-            (false, false) => Windows::Same,
-        };
-        self.check((x.held, windows), y.held)?;
+        self.check((x.held, self.gathered()), y.held)?;
         self.kernel.adjoint(panel, y, x, acc);
         Ok(())
     }
 
     fn takes_windows(&self, adjoint: bool) -> bool {
         if adjoint { self.kernel.gathers() } else { self.widens }
+    }
+
+    fn has_normal(&self) -> bool {
+        self.kernel.has_normal()
+    }
+
+    fn normal(
+        &mut self,
+        x: &[Patch<'_>],
+        z: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        let (x, z) = (view(x, &self.domain)?, view_mut(z, &self.domain)?);
+        let windows = if self.widens { Windows::Wider } else { Windows::Same };
+        self.check((x.held, windows), &self.range)?;
+        self.check((z.held, self.gathered()), &self.range)?;
+        self.kernel.normal(x, &self.range, z, acc);
+        Ok(())
     }
 
     fn elements(&self) -> Option<Arc<dyn Elementwise>> {

@@ -138,6 +138,21 @@ pub(crate) fn panel(
     })
 }
 
+/// `z = AᴴA x` on a tile that has this.
+pub(crate) fn normal(
+    tile: &SharedTile,
+    x: &[Patch<'_>],
+    z: &mut [PatchMut<'_>],
+) -> Result<(), String> {
+    let mut tile = lock(tile);
+    caught(|| tile.normal(x, z, Acc::Set))
+}
+
+/// Whether a tile can be applied together with its adjoint.
+pub(crate) fn has_normal(tile: &SharedTile) -> bool {
+    lock(tile).has_normal()
+}
+
 /// Some elements of a tile that has them.
 pub(crate) fn elements(
     tile: &dyn Elementwise,
@@ -244,6 +259,20 @@ impl LocalOperator for Alone {
 
     fn takes_windows(&self, adjoint: bool) -> bool {
         self.0.takes_windows(adjoint)
+    }
+
+    fn has_normal(&self) -> bool {
+        self.0.has_normal()
+    }
+
+    fn normal(
+        &mut self,
+        x: &[Patch<'_>],
+        z: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        let _alone = alone();
+        self.0.normal(x, z, acc)
     }
 }
 

@@ -293,6 +293,11 @@ impl<'a, T> Divided<'a, T> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
     }
 
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
     /// Where an element is, or would be.
     pub fn place(&self, at: usize) -> *const T {
         self.start.wrapping_add(at)

@@ -7,11 +7,13 @@
 //! Every element is a sum of all its terms in the order of arms and rows, wherever boxes end.
 
 mod sweep;
+mod normal;
 
 use super::stencil::Stencil;
 use super::{Acc, Real};
+use normal::{Normal, NormalBoxes};
 use std::ops::Range;
-use sweep::Sweep;
+use sweep::{Sweep, Way};
 
 /// A stencil along an axis.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +33,7 @@ pub struct Star<R> {
     arms: Vec<Arm<R>>,
     /// How it is done for boxes that have been seen.
     sweeps: Vec<(Boxes, Sweep<R>)>,
+    normals: Vec<(NormalBoxes, Normal<R>)>,
 }
 
 /// The boxes of an apply.
@@ -52,7 +55,7 @@ impl<R: Real> Star<R> {
     /// The sum of stencils for each of so many parts.
     pub fn new(parts: usize, mut arms: Vec<Arm<R>>) -> Self {
         arms.sort_by_key(|arm| arm.axis);
-        Star { parts, arms, sweeps: Vec::new() }
+        Star { parts, arms, sweeps: Vec::new(), normals: Vec::new() }
     }
 
     /// `y (+)= A x`
@@ -96,7 +99,9 @@ impl<R: Real> Star<R> {
                 self.sweeps.remove(0);
             }
             let boxes = Boxes { adjoint, x: x.to_vec(), y: y.to_vec(), group };
-            let sweep = Sweep::new(&self.arms, self.parts, &boxes);
+            let (from, to) = if adjoint { (y, x) } else { (x, y) };
+            let way = Way { adjoint, from, to, held: to, group, ahead: 0 };
+            let sweep = Sweep::new(&self.arms, self.parts, way);
             self.sweeps.push((boxes, sweep));
             self.sweeps.len() - 1
         });
@@ -107,7 +112,9 @@ impl<R: Real> Star<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::crew::Crew;
     use crate::host::testing::{assert_close, assert_dots, values};
+    use std::sync::Arc;
 
     /// Seven interior terms, rows of their own at both ends, one of them empty.
     fn wild<R: Real>(n: usize, seed: u64) -> Stencil<R> {
@@ -269,6 +276,43 @@ mod tests {
             let want = indices(&part).into_iter().map(|at| all[at[0] * n[1] + at[1]]);
             assert!(want.zip(&y).all(|(a, b)| a.to_bits() == b.to_bits()));
         }
+    }
+
+    /// Blocks of all kinds: many, few, cut along rows, and ends in the middle of a box.
+    fn normals_match_both<R: Real>(n: [usize; 3], group: usize) {
+        let crosses: [(usize, Vec<Arm<R>>); 4] = [
+            (1, vec![arm(0, 1, wild(n[1], 8)), arm(0, 0, wild(n[0], 9))]),
+            (1, (0..3).map(|a| arm(0, a, second(n[a]))).collect()),
+            (3, (0..3).map(|a| arm(a, a, second(n[a]))).collect()),
+            (3, (0..3).map(|a| arm(a, a, wild(n[a], 10 + a as u64))).collect()),
+        ];
+        let whole = [0..n[0], 0..n[1], 0..n[2]];
+        let inner = [n[0] / 3..n[0] - 5, 0..n[1], 1..n[2] - 1];
+        for (parts, arms) in crosses {
+            let mut star = Star::new(parts, arms);
+            for (rows, to) in [(&whole, &whole), (&inner, &whole), (&inner, &inner)] {
+                let x: Vec<R> = values(1, volume(&whole) * group);
+                let mut y = vec![R::ZERO; parts * volume(rows) * group];
+                let mut want: Vec<R> = values(2, volume(to) * group);
+                let mut z = want.clone();
+                star.forward((&whole, &x), (rows, &mut y), group, Acc::Set);
+                for (acc, threads) in [(Acc::Add, 1), (Acc::Set, 3), (Acc::Add, 2)] {
+                    star.adjoint((rows, &y), (to, &mut want), group, acc);
+                    let crew = Arc::new(Crew::new(threads, false).unwrap().sharing_from(1));
+                    let _entered = crew.enter();
+                    star.normal((&whole, &x), rows, (to, &mut z), group, acc);
+                    assert!(z == want, "{rows:?} {to:?} {acc:?} {threads}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn normals_are_both_applied_bit_by_bit() {
+        normals_match_both::<f32>([9, 8, 19], 2);
+        normals_match_both::<f64>([70, 12, 40], 1);
+        normals_match_both::<f32>([41, 101, 33], 1);
+        normals_match_both::<f64>([8, 9, 1700], 2);
     }
 
     #[test]

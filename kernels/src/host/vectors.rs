@@ -64,6 +64,21 @@ pub unsafe trait Vector<R>: Copy {
     /// # Safety
     /// The machine has the instructions.
     unsafe fn swapped(self) -> Self;
+    /// The reals from `x` on in lanes whose bits are set, and zeros; others are not read.
+    ///
+    /// # Safety
+    /// Those reals are there, and the machine has the instructions.
+    unsafe fn load_where(lanes: u32, x: *const R) -> Self;
+    /// Writes the reals from `y` on in lanes whose bits are set; others are not touched.
+    ///
+    /// # Safety
+    /// There is room for those, and the machine has the instructions.
+    unsafe fn store_where(self, lanes: u32, y: *mut R);
+    /// [`Vector::fused`] in lanes whose bits are set, and `c` in the others.
+    ///
+    /// # Safety
+    /// The machine has the instructions.
+    unsafe fn fused_where(self, lanes: u32, b: Self, c: Self) -> Self;
 }
 
 /// Asks for a cache line that is read soon; any address will do.
@@ -121,6 +136,29 @@ macro_rules! plain {
             unsafe fn swapped(self) -> Self {
                 Plain(std::array::from_fn(|l| self.0[l ^ 1]))
             }
+            #[inline(always)]
+            unsafe fn load_where(lanes: u32, x: *const $r) -> Self {
+                Plain(std::array::from_fn(|l| match lanes >> l & 1 {
+                    // SAFETY: the caller's contract.
+                    1 => unsafe { *x.wrapping_add(l) },
+                    _ => 0.0,
+                }))
+            }
+            #[inline(always)]
+            unsafe fn store_where(self, lanes: u32, y: *mut $r) {
+                for (l, value) in self.0.into_iter().enumerate() {
+                    if lanes >> l & 1 == 1 {
+                        // SAFETY: the caller's contract.
+                        unsafe { *y.wrapping_add(l) = value }
+                    }
+                }
+            }
+            #[inline(always)]
+            unsafe fn fused_where(self, lanes: u32, b: Self, c: Self) -> Self {
+                let lane = |l: usize| self.0[l] * b.0[l] + c.0[l];
+                let chosen = |l| if lanes >> l & 1 == 1 { lane(l) } else { c.0[l] };
+                Plain(std::array::from_fn(chosen))
+            }
         }
     };
 }
@@ -130,7 +168,7 @@ plain!(f64, 4);
 #[cfg(target_arch = "x86_64")]
 macro_rules! register {
     ($v:ty, $r:ty, $n:literal, $splat:ident, $load:ident, $store:ident, $fused:ident,
-     $times:ident, $permute:ident, $order:literal) => {
+     $times:ident, $permute:ident, $order:literal, $some:ident) => {
         // SAFETY: the intrinsics read and write one register's reals.
         unsafe impl Vector<$r> for $v {
             const LANES: usize = $n;
@@ -174,6 +212,21 @@ macro_rules! register {
                 // SAFETY: the caller's contract.
                 unsafe { $permute::<$order>(self) }
             }
+            #[inline(always)]
+            unsafe fn load_where(lanes: u32, x: *const $r) -> Self {
+                // SAFETY: the caller's contract.
+                unsafe { $some::load(lanes, x) }
+            }
+            #[inline(always)]
+            unsafe fn store_where(self, lanes: u32, y: *mut $r) {
+                // SAFETY: the caller's contract.
+                unsafe { $some::store(self, lanes, y) }
+            }
+            #[inline(always)]
+            unsafe fn fused_where(self, lanes: u32, b: Self, c: Self) -> Self {
+                // SAFETY: the caller's contract.
+                unsafe { $some::fused(self, lanes, b, c) }
+            }
         }
     };
 }
@@ -183,6 +236,111 @@ mod x86 {
     use super::Vector;
     #[allow(clippy::wildcard_imports)]
     use std::arch::x86_64::*;
+
+    /// Some lanes of a register of 512 bits, chosen by bits.
+    macro_rules! some_of_wide {
+        ($some:ident, $v:ty, $r:ty, $mask:ty, $load:ident, $store:ident, $fused:ident) => {
+            mod $some {
+                #[allow(clippy::wildcard_imports)]
+                use std::arch::x86_64::*;
+                #[inline(always)]
+                pub unsafe fn load(lanes: u32, x: *const $r) -> $v {
+                    // SAFETY: the contract of `load_where`.
+                    unsafe { $load(lanes as $mask, x) }
+                }
+                #[inline(always)]
+                pub unsafe fn store(v: $v, lanes: u32, y: *mut $r) {
+                    // SAFETY: the contract of `store_where`.
+                    unsafe { $store(y, lanes as $mask, v) }
+                }
+                #[inline(always)]
+                pub unsafe fn fused(v: $v, lanes: u32, b: $v, c: $v) -> $v {
+                    // SAFETY: the contract of `fused_where`.
+                    unsafe { $fused(v, b, c, lanes as $mask) }
+                }
+            }
+        };
+    }
+    some_of_wide!(
+        some_f32x16,
+        __m512,
+        f32,
+        __mmask16,
+        _mm512_maskz_loadu_ps,
+        _mm512_mask_storeu_ps,
+        _mm512_mask3_fmadd_ps
+    );
+    some_of_wide!(
+        some_f64x8,
+        __m512d,
+        f64,
+        __mmask8,
+        _mm512_maskz_loadu_pd,
+        _mm512_mask_storeu_pd,
+        _mm512_mask3_fmadd_pd
+    );
+
+    /// Some lanes of a register of 256 bits, chosen by a register whose lanes have all bits or none.
+    macro_rules! some_of_half {
+        ($some:ident, $v:ty, $r:ty, $load:ident, $store:ident, $fused:ident, $cast:ident,
+         $blend:ident, $all:ident, $and:ident, $equal:ident, $bits:expr) => {
+            mod $some {
+                #[allow(clippy::wildcard_imports)]
+                use std::arch::x86_64::*;
+                #[inline(always)]
+                unsafe fn mask(lanes: u32) -> __m256i {
+                    // SAFETY: the machine has the instructions.
+                    unsafe {
+                        let each = $bits;
+                        $equal($and($all(lanes as _), each), each)
+                    }
+                }
+                #[inline(always)]
+                pub unsafe fn load(lanes: u32, x: *const $r) -> $v {
+                    // SAFETY: the contract of `load_where`.
+                    unsafe { $load(x, mask(lanes)) }
+                }
+                #[inline(always)]
+                pub unsafe fn store(v: $v, lanes: u32, y: *mut $r) {
+                    // SAFETY: the contract of `store_where`.
+                    unsafe { $store(y, mask(lanes), v) }
+                }
+                #[inline(always)]
+                pub unsafe fn fused(v: $v, lanes: u32, b: $v, c: $v) -> $v {
+                    // SAFETY: the contract of `fused_where`.
+                    unsafe { $blend(c, $fused(v, b, c), $cast(mask(lanes))) }
+                }
+            }
+        };
+    }
+    some_of_half!(
+        some_f32x8,
+        __m256,
+        f32,
+        _mm256_maskload_ps,
+        _mm256_maskstore_ps,
+        _mm256_fmadd_ps,
+        _mm256_castsi256_ps,
+        _mm256_blendv_ps,
+        _mm256_set1_epi32,
+        _mm256_and_si256,
+        _mm256_cmpeq_epi32,
+        _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128)
+    );
+    some_of_half!(
+        some_f64x4,
+        __m256d,
+        f64,
+        _mm256_maskload_pd,
+        _mm256_maskstore_pd,
+        _mm256_fmadd_pd,
+        _mm256_castsi256_pd,
+        _mm256_blendv_pd,
+        _mm256_set1_epi64x,
+        _mm256_and_si256,
+        _mm256_cmpeq_epi64,
+        _mm256_setr_epi64x(1, 2, 4, 8)
+    );
 
     register!(
         __m512,
@@ -194,7 +352,8 @@ mod x86 {
         _mm512_fmadd_ps,
         _mm512_mul_ps,
         _mm512_permute_ps,
-        0b1011_0001
+        0b1011_0001,
+        some_f32x16
     );
     register!(
         __m512d,
@@ -206,7 +365,8 @@ mod x86 {
         _mm512_fmadd_pd,
         _mm512_mul_pd,
         _mm512_permute_pd,
-        0b0101_0101
+        0b0101_0101,
+        some_f64x8
     );
     register!(
         __m256,
@@ -218,7 +378,8 @@ mod x86 {
         _mm256_fmadd_ps,
         _mm256_mul_ps,
         _mm256_permute_ps,
-        0b1011_0001
+        0b1011_0001,
+        some_f32x8
     );
     register!(
         __m256d,
@@ -230,7 +391,8 @@ mod x86 {
         _mm256_fmadd_pd,
         _mm256_mul_pd,
         _mm256_permute_pd,
-        0b0101
+        0b0101,
+        some_f64x4
     );
 }
 

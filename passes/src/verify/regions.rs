@@ -1,8 +1,8 @@
 //! Regions: nodes that can run panel by panel, in buffers that allow it.
 
 use super::Report;
-use crate::ir::{Block, LeafId, Over, Plan, Region, Value};
-use crate::region::{Elements, Panels, Role};
+use crate::ir::{Applied, Block, LeafId, Op, Over, Plan, Region, Value};
+use crate::region::{Elements, Panels, Role, keeps_nothing};
 
 /// `regions`
 pub(super) fn regions(plan: &Plan, report: &mut Report) {
@@ -49,7 +49,7 @@ fn is_inside(block: &Block, region: Region) -> bool {
 /// What each node of a region does, or the first that cannot be in it.
 fn roles(plan: &Plan, block: &Block, region: Region) -> Result<Vec<Role>, (usize, String)> {
     match region.over {
-        Over::Panels(leaf) => panels(block, region, leaf),
+        Over::Panels(leaf) => panels(plan, block, region, leaf),
         Over::Elements => elements(plan, block, region),
     }
 }
@@ -60,16 +60,43 @@ fn elements(plan: &Plan, block: &Block, region: Region) -> Result<Vec<Role>, (us
     region.nodes().map(join).collect()
 }
 
-fn panels(block: &Block, region: Region, leaf: LeafId) -> Result<Vec<Role>, (usize, String)> {
+fn panels(
+    plan: &Plan,
+    block: &Block,
+    region: Region,
+    leaf: LeafId,
+) -> Result<Vec<Role>, (usize, String)> {
     let mut panels = Panels::new(block, leaf);
     let mut roles = Vec::new();
     for n in region.nodes() {
         roles.push(panels.join(&block.nodes[n]).map_err(|message| (n, message))?);
     }
-    if roles[0] == Role::Forward {
-        return Ok(roles);
+    if roles[0] != Role::Forward {
+        let message = "begins a region without applying its operator";
+        return Err((region.first as usize, message.into()));
     }
-    Err((region.first as usize, "begins a region without applying its operator".into()))
+    if keeps_nothing(&plan[leaf].signature) {
+        used_inside(block, region)?;
+    }
+    Ok(roles)
+}
+
+/// What lies between an operator and its adjoint is not kept.
+fn used_inside(block: &Block, region: Region) -> Result<(), (usize, String)> {
+    let outside = |v: Value| {
+        let others = block.nodes.iter().enumerate().filter(|(m, _)| !region.nodes().contains(m));
+        let used = others.flat_map(|(_, node)| &node.args).any(|&a| a == v);
+        used || block.returns.iter().any(|r| r.value == v)
+    };
+    let kept = |n: &usize| {
+        let node = &block.nodes[*n];
+        !matches!(node.op, Op::Apply(Applied::Adjoint(_)) | Op::Dot { .. })
+            && node.results.iter().any(|&r| outside(r))
+    };
+    match region.nodes().find(kept) {
+        Some(n) => Err((n, "is used after a region that does not keep it".into())),
+        None => Ok(()),
+    }
 }
 
 /// `region-buffers`

@@ -25,6 +25,7 @@ enum Job {
     Local(LocalNode),
     Kernel { tile: SharedTile, adjoint: bool, inputs: Vec<View>, outputs: Vec<View> },
     Region(Region),
+    Normal { tile: SharedTile, inputs: Vec<View>, outputs: Vec<View> },
     Elements(Elements),
     Copy(Moves),
     Pack(Packing),
@@ -54,7 +55,7 @@ impl Touches {
             Work::Local(node) => {
                 Touches { reads: views(node.args()), writes: vec![node.out().buffer] }
             }
-            Work::Kernel { inputs, outputs, .. } => {
+            Work::Kernel { inputs, outputs, .. } | Work::Normal { inputs, outputs, .. } => {
                 Touches { reads: views(inputs), writes: views(outputs) }
             }
             Work::Region { parts, sums, .. } => Touches::of_region(parts, sums),
@@ -94,6 +95,10 @@ impl Engine {
             Work::Kernel { tile, adjoint, inputs, outputs } => {
                 self.ready_kernel(&inputs, &outputs)?;
                 Job::Kernel { tile, adjoint, inputs, outputs }
+            }
+            Work::Normal { tile, inputs, outputs } => {
+                self.ready_kernel(&inputs, &outputs)?;
+                Job::Normal { tile, inputs, outputs }
             }
             Work::Region { tile, parts, sums } => {
                 for part in &parts {
@@ -189,6 +194,7 @@ impl Engine {
             Job::Local(_)
             | Job::Kernel { .. }
             | Job::Region(_)
+            | Job::Normal { .. }
             | Job::Elements(_)
             | Job::Copy(_) => 0,
         }
@@ -202,6 +208,9 @@ impl Engine {
                 self.store.kernel(inputs, outputs, |x, y| tiles::apply(tile, *adjoint, x, y))
             }
             Job::Region(region) => region.run(&mut self.store),
+            Job::Normal { tile, inputs, outputs } => {
+                self.store.kernel(inputs, outputs, |x, z| tiles::normal(tile, x, z))
+            }
             Job::Elements(elements) => elements.run(&mut self.store),
             Job::Copy(moves) => {
                 moves.run(&mut self.store.memories);

@@ -101,6 +101,15 @@ pub enum Work {
         /// What follows the last panel.
         sums: Vec<LocalNode>,
     },
+    /// A tile and then its adjoint, without what lies between; overwrites the outputs.
+    Normal {
+        /// The tile, which has this.
+        tile: Arc<Mutex<Box<dyn LocalOperator>>>,
+        /// The parts that go in.
+        inputs: Vec<View>,
+        /// The parts that come out.
+        outputs: Vec<View>,
+    },
     /// Updates, sums and weights of vectors of one length, some elements after the others.
     Elements {
         /// What is done to each range of elements, in order.

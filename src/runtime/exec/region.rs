@@ -1,19 +1,31 @@
-//! Regions at binding: one unit of work where tiles have panels of rows or elements, else call by
-//! call.
+//! Regions at binding: one unit of work where tiles have panels of rows, elements or a normal
+//! operator, else call by call.
 
 use super::bind::{Binder, Why};
 use crate::runtime::device::{Part, Piece, Task, Work};
 use crate::runtime::local::LocalNode;
-use crate::runtime::tiles::{SharedTile, elementwise, has_rows};
+use crate::runtime::tiles::{SharedTile, elementwise, has_normal, has_rows};
 use adjoin_passes::calls::{Call, Kernel};
 use adjoin_passes::ir::{LeafId, Op};
+use adjoin_passes::region::keeps_nothing;
 use std::ops::Range;
 use std::sync::Arc;
 
 impl Binder<'_> {
     /// The work of a region.
     pub(super) fn region(&mut self, leaf: LeafId, calls: &[Call]) -> Result<Vec<Task>, Why> {
-        let Some(tile) = self.common_tile(calls)? else {
+        let tile = self.common_tile(calls)?;
+        if let (Some(tile), [Call::Kernel(forward), Call::Kernel(adjoint)]) = (&tile, calls)
+            && keeps_nothing(&self.plan[leaf].signature)
+            && has_normal(tile)
+        {
+            let (inputs, outputs) = (forward.inputs.clone(), adjoint.outputs.clone());
+            let label = format!("applying {0} and {0}.H", self.plan[leaf].name);
+            return Ok(vec![
+                self.prepare(label, Work::Normal { tile: tile.clone(), inputs, outputs })?,
+            ]);
+        }
+        let Some(tile) = tile.filter(has_rows) else {
             let works = calls.iter().map(|call| self.work(call));
             return Ok(works.collect::<Result<Vec<_>, _>>()?.concat());
         };
@@ -22,7 +34,7 @@ impl Binder<'_> {
         Ok(vec![self.prepare(label, Work::Region { tile, parts, sums })?])
     }
 
-    /// The tile of all kernels, if it is one whose panels are ranges of rows.
+    /// The tile of all kernels, if it is one.
     fn common_tile(&mut self, calls: &[Call]) -> Result<Option<SharedTile>, Why> {
         let mut common: Option<SharedTile> = None;
         for call in calls {
@@ -33,7 +45,7 @@ impl Binder<'_> {
             }
             common = Some(tile);
         }
-        Ok(common.filter(has_rows))
+        Ok(common)
     }
 
     fn parts_of(&self, calls: &[Call]) -> Result<(Vec<Part>, Vec<LocalNode>), Why> {

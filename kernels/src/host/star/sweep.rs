@@ -4,41 +4,69 @@
 //! differ, with all dims after it.
 //! Indices of a dim that have the same terms are a *class*; the classes of the dims before the run
 //! tell the pieces of it, so that a run costs a look into a table.
+//! Where a run has one long piece, what is before and after it is computed in whole registers too,
+//! with factors for each element (`run.rs`).
+
+mod run;
 
 use super::super::crew::{self, Divided};
 use super::super::simd::versions;
 use super::super::stencil::Term;
 use super::super::vectors::Vector;
 use super::super::{Acc, Real};
-use super::{Arm, Boxes};
-use std::array::from_fn;
+use super::Arm;
+use run::{Ends, Runs, along, line};
 use std::ops::Range;
+
+/// The boxes of a sweep.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub adjoint: bool,
+    /// What is read.
+    pub from: &'a [Range<usize>],
+    /// What is written, and the box in whose memory that lies.
+    pub to: &'a [Range<usize>],
+    pub held: &'a [Range<usize>],
+    pub group: usize,
+    /// How many elements of the source the whole may be moved ahead.
+    pub ahead: usize,
+}
 
 /// The way over one pair of boxes.
 pub(super) struct Sweep<R> {
     /// The dims before the run but the last of them, and that one.
     outer: Vec<Dim>,
     rows: Dim,
-    /// The elements of a run, and of each part of the target.
+    /// The elements of a run, and of each part of the target with what is between the parts.
     run: usize,
     part: usize,
     parts: usize,
-    /// Where in the source the first run of the target begins.
+    /// Where in the source and in the target the first run begins.
     origin: isize,
+    start: usize,
     source: usize,
-    /// For each combination of classes and each part, its pieces.
-    programs: Vec<Range<usize>>,
+    ahead: usize,
+    /// For each combination of classes and each part.
+    programs: Vec<Program>,
     pieces: Vec<Piece>,
+    ends: Vec<Ends<R>>,
     distances: Vec<isize>,
     factors: Vec<R>,
 }
 
 /// A dim before the run.
 struct Dim {
-    /// The distance between neighbours in the source.
+    /// The distance between neighbours in the source and in the target.
     stride: isize,
+    step: usize,
     /// For each index of the target what its class adds to the number of a combination.
     classes: Vec<usize>,
+}
+
+/// How a run is done: by its pieces, or by its ends and the piece between them.
+struct Program {
+    pieces: Range<usize>,
+    ends: Option<usize>,
 }
 
 /// Elements of a run that have the same terms.
@@ -48,10 +76,10 @@ struct Piece {
     len: usize,
     first_term: usize,
     terms: usize,
-    /// Whether other pieces may be computed like this one before they are computed rightly: what
-    /// that reads is there, and the registers of a whole run are aligned.
-    covers: bool,
 }
+
+/// A term, and to which arm it belongs.
+type ArmTerm<R> = (usize, Term<R>);
 
 /// Indices of a dim that have the same terms.
 #[derive(PartialEq)]
@@ -75,37 +103,42 @@ struct Classes<R> {
 }
 
 impl<R: Real> Sweep<R> {
-    pub fn new(arms: &[Arm<R>], parts: usize, boxes: &Boxes) -> Self {
-        let Boxes { adjoint, x, y, group } = boxes;
-        let (from, to) = if *adjoint { (y, x) } else { (x, y) };
-        let (to_parts, from_parts) = if *adjoint { (1, parts) } else { (parts, 1) };
-        let dims: Vec<_> =
-            (0..to.len()).map(|d| Classes::of(arms, d, from, to, *adjoint)).collect();
-        let differs = (0..to.len()).rev().find(|&d| from[d] != to[d]).unwrap_or(0);
+    pub fn new(arms: &[Arm<R>], parts: usize, way: Way<'_>) -> Self {
+        let Way { adjoint, from, to, held, group, ahead } = way;
+        let (to_parts, from_parts) = if adjoint { (1, parts) } else { (parts, 1) };
+        let dims: Vec<_> = (0..to.len()).map(|d| Classes::of(arms, d, from, to, adjoint)).collect();
+        let same = |d: usize| from[d] == to[d] && held[d] == to[d];
+        let differs = (0..to.len()).rev().find(|&d| !same(d)).unwrap_or(0);
         let run = arms.iter().map(|arm| arm.axis).max().unwrap_or(0).max(differs);
-        let strides = strides(from, *group);
+        let (strides, steps) = (strides(from, group), strides(held, group));
         let lengths = |d: usize| to[d].len();
         let inner = (run + 1..to.len()).map(lengths).product::<usize>() * group;
-        let place = |d: usize| (to[d].start as isize - from[d].start as isize) * strides[d];
+        let place = |of: &[Range<usize>], strides: &[isize]| -> isize {
+            let dims = 0..to.len().min(run + 1);
+            dims.map(|d| (to[d].start as isize - of[d].start as isize) * strides[d]).sum()
+        };
         let volume = |held: &[Range<usize>]| held.iter().map(Range::len).product::<usize>() * group;
         let mut sweep = Sweep {
             outer: Vec::new(),
-            rows: Dim { stride: 0, classes: vec![0] },
+            rows: Dim { stride: 0, step: 0, classes: vec![0] },
             run: inner * to.get(run).map_or(1, Range::len),
-            part: volume(to),
+            part: volume(held),
             parts: to_parts,
-            origin: (0..to.len().min(run + 1)).map(place).sum(),
+            origin: place(from, &strides),
+            start: usize::try_from(place(held, &steps)).unwrap_or(0),
             source: from_parts * volume(from),
+            ahead,
             programs: Vec::new(),
             pieces: Vec::new(),
+            ends: Vec::new(),
             distances: Vec::new(),
             factors: Vec::new(),
         };
-        if sweep.part == 0 || sweep.source == 0 {
+        if volume(to) == 0 {
             return sweep;
         }
-        let shape = Shape { arms, run, inner, strides, from_part: volume(from), adjoint: *adjoint };
-        let combinations = sweep.combinations(&dims[..run], &shape.strides);
+        let shape = Shape { arms, run, inner, strides, from_part: volume(from), adjoint };
+        let combinations = sweep.combinations(&dims[..run], &shape.strides, &steps);
         for numbers in combinations {
             sweep.program(&shape, &dims, to, &numbers);
         }
@@ -117,6 +150,7 @@ impl<R: Real> Sweep<R> {
         &mut self,
         dims: &'c [Classes<R>],
         strides: &[isize],
+        steps: &[isize],
     ) -> Vec<Vec<(usize, &'c Class<R>)>> {
         let mut all = vec![vec![]];
         let mut outer: Vec<Dim> = Vec::new();
@@ -126,6 +160,7 @@ impl<R: Real> Sweep<R> {
             let of = |s: &Stretch| std::iter::repeat_n(s.class, s.indices.len());
             outer.push(Dim {
                 stride: strides[d],
+                step: steps[d] as usize,
                 classes: classes.stretches.iter().flat_map(of).collect(),
             });
             let longer = |known: Vec<(usize, &'c Class<R>)>| {
@@ -134,7 +169,7 @@ impl<R: Real> Sweep<R> {
             };
             all = all.into_iter().flat_map(longer).collect();
         }
-        self.rows = outer.pop().unwrap_or(Dim { stride: 0, classes: vec![0] });
+        self.rows = outer.pop().unwrap_or(Dim { stride: 0, step: 0, classes: vec![0] });
         self.outer = outer;
         all
     }
@@ -151,25 +186,26 @@ impl<R: Real> Sweep<R> {
         for part in 0..self.parts {
             let first = self.pieces.len();
             let along = &dims[shape.run];
+            let mut all = Vec::new();
             for stretch in &along.stretches {
                 let class = (shape.run, &along.kinds[stretch.class]);
                 let terms = shape.terms(part, outer, class);
                 let local = stretch.indices.start - to[shape.run].start;
                 let elements = local * shape.inner..(local + stretch.indices.len()) * shape.inner;
-                let present = |elements: &Range<usize>| {
-                    terms.iter().all(|(distance, _)| {
-                        let lowest = bases.0 + elements.start as isize + distance;
-                        let highest = bases.1 + elements.end as isize + distance;
-                        lowest >= 0 && highest <= self.source as isize
-                    })
+                let present = |&(_, (distance, _)): &ArmTerm<R>| {
+                    let lowest = bases.0 + elements.start as isize + distance;
+                    let highest = bases.1 + elements.end as isize + distance;
+                    lowest >= 0 && highest <= self.source as isize
                 };
-                assert!(present(&elements), "the box of x has what the rows of y read");
-                let covers = 2 * elements.len() > self.run && present(&(0..self.run));
-                self.piece(elements, &terms, covers);
+                assert!(terms.iter().all(present), "the box of x has what the rows of y read");
+                self.piece(&elements, &terms);
+                all.push((elements, terms));
             }
-            // What covers others comes before them.
-            self.pieces[first..].sort_by_key(|piece| !piece.covers);
-            self.programs.push(first..self.pieces.len());
+            let ends = Ends::of(self.run, &all).map(|ends| {
+                self.ends.push(ends);
+                self.ends.len() - 1
+            });
+            self.programs.push(Program { pieces: first..self.pieces.len(), ends });
         }
     }
 
@@ -189,43 +225,66 @@ impl<R: Real> Sweep<R> {
             bases.0 += first as isize * shape.strides[d];
             bases.1 += last as isize * shape.strides[d];
         }
-        bases
+        (bases.0, bases.1 + self.ahead as isize)
     }
 
-    fn piece(&mut self, elements: Range<usize>, terms: &[Term<R>], covers: bool) {
+    fn piece(&mut self, elements: &Range<usize>, terms: &[ArmTerm<R>]) {
         let first_term = self.distances.len();
-        self.distances.extend(terms.iter().map(|term| term.0));
-        self.factors.extend(terms.iter().map(|term| term.1));
+        self.distances.extend(terms.iter().map(|(_, term)| term.0));
+        self.factors.extend(terms.iter().map(|(_, term)| term.1));
         self.pieces.push(Piece {
             start: elements.start,
             len: elements.len(),
             first_term,
             terms: terms.len(),
-            covers,
         });
     }
 
     /// `target (+)= …`
     pub fn run(&self, source: &[R], target: &mut [R], acc: Acc) {
-        assert_eq!(source.len(), self.source, "the elements of the source");
-        assert_eq!(target.len(), self.parts * self.part, "the elements of the target");
-        if self.programs.is_empty() {
-            return acc.prepare(target);
-        }
         let work = 2 * (source.len() + target.len()) * size_of::<R>();
-        let (target, set) = (Divided::new(target), acc == Acc::Set);
-        let hands = crew::hands(work);
+        let (target, hands) = (Divided::new(target), crew::hands(work));
         crew::each(hands, |hand| {
-            let own = crew::part(self.part, self.unit(hands), hands, hand);
-            sweep(self, source, &target, own, set);
+            let own = crew::part(self.elements(), self.unit(hands), hands, hand);
+            // SAFETY: nobody else has this hand's elements.
+            unsafe { self.run_at((source, 0), (&target, 0), own, acc) };
         });
+    }
+
+    /// [`Sweep::run`] of some elements of each part, counted run by run, with everything so far
+    /// ahead in the source, and in the target.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else has those elements of the target.
+    pub unsafe fn run_at(
+        &self,
+        (source, ahead): (&[R], usize),
+        (target, later): (&Divided<'_, R>, usize),
+        own: Range<usize>,
+        acc: Acc,
+    ) {
+        assert_eq!(source.len(), self.source, "the elements of the source");
+        assert!(target.len() == self.parts * self.part, "the elements of the target");
+        assert!(ahead <= self.ahead && own.end <= self.elements(), "terms read what is there");
+        let places = (self.origin + ahead as isize, self.start + later);
+        sweep(self, source, target, (places, own), acc == Acc::Set);
+    }
+
+    /// The elements of a part that are written.
+    pub fn elements(&self) -> usize {
+        if self.programs.is_empty() {
+            return 0;
+        }
+        let outer = self.outer.iter().map(|dim| dim.classes.len()).product::<usize>();
+        outer * self.rows.classes.len() * self.run
     }
 
     /// Of how many elements hands get multiples: whole runs, if there are some for each.
     fn unit(&self, hands: usize) -> usize {
         /// Elements of some cache lines.
         const SOME: usize = 128;
-        if self.part / self.run >= 2 * hands { self.run } else { SOME }
+        if self.elements() >= 2 * hands * self.run { self.run } else { SOME }
     }
 }
 
@@ -249,11 +308,11 @@ impl<R: Real> Shape<'_, R> {
         part: usize,
         outer: &[(usize, &Class<R>)],
         (run, along): (usize, &Class<R>),
-    ) -> Vec<Term<R>> {
+    ) -> Vec<ArmTerm<R>> {
         let classes = || outer.iter().map(|o| o.1).chain([along]);
         let mut seen = vec![0; run + 1];
-        let mut terms = Vec::new();
-        for arm in self.arms {
+        let mut terms: Vec<ArmTerm<R>> = Vec::new();
+        for (number, arm) in self.arms.iter().enumerate() {
             let d = arm.axis;
             let nth = seen[d];
             seen[d] += 1;
@@ -263,7 +322,13 @@ impl<R: Real> Shape<'_, R> {
             }
             let base = if self.adjoint { (arm.part * self.from_part) as isize } else { 0 };
             let own = classes().nth(d).map_or(&[][..], |class| &class.terms[nth]);
-            terms.extend(own.iter().map(|&(offset, c)| (base + offset * self.strides[d], c)));
+            let term = |&(offset, c): &Term<R>| (number, (base + offset * self.strides[d], c));
+            for (number, (distance, c)) in own.iter().map(term) {
+                match terms.iter_mut().find(|(_, known)| known.0 == distance) {
+                    Some((_, known)) => known.1 += c,
+                    None => terms.push((number, (distance, c))),
+                }
+            }
         }
         terms
     }
@@ -329,162 +394,158 @@ fn strides(held: &[Range<usize>], group: usize) -> Vec<isize> {
     (0..held.len()).map(|d| after(d) as isize).collect()
 }
 
+/// Where the first run begins in the source and in the target, and the elements to be written.
+type Place = ((isize, usize), Range<usize>);
+
 versions! {
     /// Sweeps over some elements of each part of the target run by run; nobody else has them.
     fn sweep {R: Real} {R}
-    (plan: &Sweep<R>, source: &[R], target: &Divided<'_, R>, own: Range<usize>, set: bool) {
-        let rows = plan.rows.classes.len();
-        let planes = own.start / (rows * plan.run)..own.end.div_ceil(rows * plan.run);
-        for plane in planes {
-            let (mut base, mut class, mut rest) = (plan.origin, 0, plane);
+    (plan: &Sweep<R>, source: &[R], target: &Divided<'_, R>, place: Place, set: bool) {
+        let (places, own) = place;
+        let plane_len = plan.rows.classes.len() * plan.run;
+        if own.is_empty() {
+            return;
+        }
+        for plane in own.start / plane_len..own.end.div_ceil(plane_len) {
+            let (mut place, mut class, mut rest) = (places, 0, plane);
             for dim in plan.outer.iter().rev() {
                 let index = rest % dim.classes.len();
                 rest /= dim.classes.len();
-                base += index as isize * dim.stride;
+                place = dim.moved(place, index);
                 class += dim.classes[index];
             }
-            let origin = plane * rows * plan.run;
-            let first = own.start.saturating_sub(origin) / plan.run;
-            let last = (own.end - origin).div_ceil(plan.run).min(rows);
-            base += first as isize * plan.rows.stride;
-            let mut at = origin + first * plan.run;
-            for row in &plan.rows.classes[first..last] {
-                let whole = own.start <= at && at + plan.run <= own.end;
-                for part in 0..plan.parts {
-                    let program = &plan.programs[(class + row) * plan.parts + part];
-                    for piece in &plan.pieces[program.clone()] {
-                        let terms = piece.first_term..piece.first_term + piece.terms;
-                        let all = set && piece.covers;
-                        let (start, len) = if all { (0, plan.run) } else { (piece.start, piece.len) };
-                        let (start, len) = if whole {
-                            (start, len)
-                        } else {
-                            let inside = |place: usize| (at + place).clamp(own.start, own.end) - at;
-                            (inside(start), inside(start + len) - inside(start))
-                        };
-                        let to = part * plan.part + at + start;
-                        let from = base + start as isize;
-                        // SAFETY: All that the terms of a piece read is in the source, for
-                        // every run of its combination: the program was checked when it was
-                        // written. Nobody else has these elements of the target. The machine is
-                        // the caller's care.
-                        unsafe {
-                            let y = target.part(to..to + len);
-                            let x = source.as_ptr().wrapping_offset(from);
-                            let distances = &plan.distances[terms.clone()];
-                            sum::<V, R>(x, distances, &plan.factors[terms], y, set);
-                        }
+            let first = plane * plane_len;
+            let inside = own.start.max(first) - first..own.end.min(first + plane_len) - first;
+            let whole = inside.start.div_ceil(plan.run)..inside.end / plan.run;
+            for (class, runs) in plan.rows.stretches(class) {
+                let runs = runs.start.max(whole.start)..runs.end.min(whole.end);
+                for (first, count) in groups(runs) {
+                    let place = plan.rows.moved(place, first);
+                    for part in 0..plan.parts {
+                        let runs = plan.runs_of(part, source, target, place, count);
+                        let program = &plan.programs[class * plan.parts + part];
+                        // SAFETY: All that the terms of a piece read is in the source, for every
+                        // run of its combination: the program was checked when it was written.
+                        // The targets are there, and nobody else has them. The machine is the
+                        // caller's care.
+                        unsafe { plan.whole::<V>(program, runs, count, set) }
                     }
                 }
-                base += plan.rows.stride;
-                at += plan.run;
+            }
+            for (row, elements) in cuts(&inside, plan.run).into_iter().flatten() {
+                let place = plan.rows.moved(place, row);
+                for part in 0..plan.parts {
+                    let run = plan.runs_of(part, source, target, place, 1);
+                    let number = (class + plan.rows.classes[row]) * plan.parts + part;
+                    // SAFETY: As above.
+                    unsafe { plan.some::<V>(&plan.programs[number], run, &elements, set) }
+                }
             }
         }
     }
 }
 
-/// `y (+)= Σ factors[k] x[distances[k] ..]`
-///
-/// # Safety
-///
-/// `y.len()` reals can be read from each place, and the machine has the instructions of `V`.
-#[inline(always)]
-#[allow(clippy::inline_always)] // The loops around it are compiled for several instruction sets.
-unsafe fn sum<V: Vector<R>, R: Real>(
-    x: *const R,
-    distances: &[isize],
-    factors: &[R],
-    y: &mut [R],
-    set: bool,
-) {
-    /// Terms that are summed at once; their factors stay in registers.
-    const MOST: usize = 8;
-    if y.len() < V::LANES {
-        for (j, y) in y.iter_mut().enumerate() {
-            let mut sum = if set { R::ZERO } else { *y };
-            for (&distance, &factor) in distances.iter().zip(factors) {
-                // SAFETY: `j` is less than `y.len()`.
-                sum = unsafe { V::one(factor, *x.wrapping_offset(distance).add(j), sum) };
-            }
-            *y = sum;
-        }
-        return;
+impl<R: Real> Sweep<R> {
+    /// So many runs of a part from this place on.
+    fn runs_of(
+        &self,
+        part: usize,
+        source: &[R],
+        target: &Divided<'_, R>,
+        (base, at): (isize, usize),
+        count: usize,
+    ) -> Runs<R> {
+        let (step, stride) = (self.rows.step, self.rows.stride);
+        let first = part * self.part + at;
+        assert!(first + (count - 1) * step + self.run <= target.len(), "runs of the target");
+        let x = source.as_ptr().wrapping_offset(base);
+        Runs { x, y: target.place(first).cast_mut(), pitch: (stride, step), len: self.run }
     }
-    if distances.is_empty() && set {
-        y.fill(R::ZERO);
-    }
-    let mut set = set;
-    for (distances, factors) in distances.chunks(MOST).zip(factors.chunks(MOST)) {
-        let terms = (distances, factors);
+
+    /// So many whole runs.
+    ///
+    /// # Safety
+    ///
+    /// All that their terms read is there, nobody else has the targets, and the machine has the
+    /// instructions of `V`.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // The loops around it are compiled for several instruction sets.
+    unsafe fn whole<V: Vector<R>>(
+        &self,
+        program: &Program,
+        runs: Runs<R>,
+        count: usize,
+        set: bool,
+    ) {
         // SAFETY: the caller's contract.
         unsafe {
-            match distances.len() {
-                8 => several::<V, R, 8>(x, terms, y, set),
-                7 => several::<V, R, 7>(x, terms, y, set),
-                6 => several::<V, R, 6>(x, terms, y, set),
-                5 => several::<V, R, 5>(x, terms, y, set),
-                4 => several::<V, R, 4>(x, terms, y, set),
-                3 => several::<V, R, 3>(x, terms, y, set),
-                2 => several::<V, R, 2>(x, terms, y, set),
-                _ => several::<V, R, 1>(x, terms, y, set),
+            if let Some(ends) = program.ends {
+                return along::<V, R>(&self.ends[ends], runs, count, set);
+            }
+            for run in 0..count {
+                self.some::<V>(program, runs.piece(run, 0, self.run), &(0..self.run), set);
             }
         }
-        set = false;
+    }
+
+    /// Some elements of a run.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sweep::whole`].
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // As above.
+    unsafe fn some<V: Vector<R>>(
+        &self,
+        program: &Program,
+        run: Runs<R>,
+        elements: &Range<usize>,
+        set: bool,
+    ) {
+        for piece in &self.pieces[program.pieces.clone()] {
+            let start = piece.start.clamp(elements.start, elements.end);
+            let end = (piece.start + piece.len).clamp(elements.start, elements.end);
+            let terms = piece.first_term..piece.first_term + piece.terms;
+            let terms = (&self.distances[terms.clone()], &self.factors[terms]);
+            // SAFETY: the caller's contract.
+            unsafe { line::<V, R>(run.piece(0, start, end - start), terms, set) };
+        }
     }
 }
 
-/// [`sum`] of `K` terms.
-///
-/// # Safety
-///
-/// As for [`sum`]; and `y` has a register's reals.
-#[inline(always)]
-#[allow(clippy::inline_always)] // The loops around it are compiled for several instruction sets.
-unsafe fn several<V: Vector<R>, R: Real, const K: usize>(
-    x: *const R,
-    (distances, factors): (&[isize], &[R]),
-    y: &mut [R],
-    set: bool,
-) {
-    let n = y.len();
-    let out = y.as_mut_ptr();
-    let from: [*const R; K] = from_fn(|k| x.wrapping_offset(distances[k]));
-    // SAFETY: All loads and stores end at `n` elements at most.
-    unsafe {
-        let zero = V::splat(R::ZERO);
-        let mut c = [zero; K];
-        for k in 0..K {
-            c[k] = V::splat(factors[k]);
-        }
-        // The last register may overlap the one before, and begins with what was there.
-        let last = n - V::LANES;
-        let mut kept = if set { zero } else { V::load(out.add(last)) };
+/// Of some elements of a plane those in runs that are not whole: which runs, and what of them.
+fn cuts(inside: &Range<usize>, run: usize) -> [Option<(usize, Range<usize>)>; 2] {
+    let of = |row: usize| {
+        let (first, last) = (row * run, row * run + run);
+        (row, inside.start.max(first) - first..inside.end.min(last) - first)
+    };
+    let (start, end) = (inside.start / run, inside.end / run);
+    let head = !inside.start.is_multiple_of(run);
+    let tail = !inside.end.is_multiple_of(run) && !(head && start == end);
+    [head.then(|| of(start)), tail.then(|| of(end))]
+}
+
+/// Runs are done so many at a time, part after part.
+const GROUP: usize = 8;
+
+/// The first of each group of runs, and how many are in it.
+fn groups(runs: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+    runs.clone().step_by(GROUP).map(move |first| (first, GROUP.min(runs.end - first)))
+}
+
+impl Dim {
+    /// Neighbouring indices with the same combination, which begins with the class of other dims.
+    fn stretches(&self, class: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
         let mut at = 0;
-        while at + 2 * V::LANES <= n {
-            let next = at + V::LANES;
-            let (mut one, mut two) =
-                if set { (zero, zero) } else { (V::load(out.add(at)), V::load(out.add(next))) };
-            for k in 0..K {
-                one = c[k].fused(V::load(from[k].add(at)), one);
-                two = c[k].fused(V::load(from[k].add(next)), two);
-            }
-            one.store(out.add(at));
-            two.store(out.add(next));
-            at += 2 * V::LANES;
-        }
-        if at + V::LANES <= n {
-            let mut sum = if set { zero } else { V::load(out.add(at)) };
-            for k in 0..K {
-                sum = c[k].fused(V::load(from[k].add(at)), sum);
-            }
-            sum.store(out.add(at));
-            at += V::LANES;
-        }
-        if at < n {
-            for k in 0..K {
-                kept = c[k].fused(V::load(from[k].add(last)), kept);
-            }
-            kept.store(out.add(last));
-        }
+        self.classes.chunk_by(|a, b| a == b).map(move |alike| {
+            let first = at;
+            at += alike.len();
+            (class + alike[0], first..at)
+        })
+    }
+
+    /// The places in source and target of another index.
+    fn moved(&self, (base, at): (isize, usize), index: usize) -> (isize, usize) {
+        (base + index as isize * self.stride, at + index * self.step)
     }
 }

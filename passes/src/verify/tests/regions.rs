@@ -1,6 +1,6 @@
 //! Regions.
 
-use super::{Draft, dense};
+use super::{Draft, dense, stencil};
 use crate::ir::{LeafId, Op, Over, Region, Target, Value};
 
 /// `A.H (2 (A x) - y)` as a region, with a dot of what lies between.
@@ -47,6 +47,23 @@ fn sums_are_not_used_inside() {
     d.passes();
     d.block().regions[0].last = 6;
     d.breaks("regions");
+}
+
+/// A stencil and its adjoint; nothing else may need what lies between.
+#[test]
+fn stencils_keep_nothing() {
+    let mut d = Draft::new("");
+    let s = d.leaf("S", stencil(6), &[""]);
+    let x = d.input("f64[6]");
+    let y = d.apply(s, &[x], "f64[6]");
+    let z = d.adjoint(s, &[y], "f64[6]");
+    d.give(Target::Output, z);
+    d.block().regions = vec![Region { over: Over::Panels(s), first: 1, last: 2 }];
+    d.passes();
+    d.op(Op::Neg, &[y], "f64[6]");
+    d.breaks("regions");
+    d.block().regions.clear();
+    d.passes();
 }
 
 #[test]
