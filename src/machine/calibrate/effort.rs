@@ -14,15 +14,27 @@ pub struct Effort {
     pub part: Duration,
     /// How often all is measured; the best counts.
     pub turns: usize,
+    /// Sums of a number between ranks that are timed together.
+    pub sums: usize,
 }
 
 impl Effort {
     /// Half a minute: working sets of 128 MB, beyond the caches of most machines.
-    pub const FULL: Effort =
-        Effort { largest: 1 << 27, product: 320, part: Duration::from_millis(4), turns: 2 };
+    pub const FULL: Effort = Effort {
+        largest: 1 << 27,
+        product: 320,
+        part: Duration::from_millis(4),
+        turns: 2,
+        sums: 1000,
+    };
 
     /// Some seconds, for rough numbers: working sets of 1 MB, so that main memory is taken for a
     /// cache, and parts so short that whoever else uses the machine shows in them.
-    pub const QUICK: Effort =
-        Effort { largest: 1 << 20, product: 64, part: Duration::from_micros(200), turns: 1 };
+    pub const QUICK: Effort = Effort {
+        largest: 1 << 20,
+        product: 64,
+        part: Duration::from_micros(200),
+        turns: 1,
+        sums: 40,
+    };
 }

@@ -23,7 +23,10 @@ const BETWEEN: usize = 1 << 16;
 pub(super) fn link(team: &Team<'_>) -> Result<Link, RunError> {
     let mut times = [0.0; 2];
     if team.is_busy() && team.busy > 1 {
-        times = [sum(&*team.near, 1, 1000)?, sum(&*team.near, LARGE / size_of::<f64>(), 4)?];
+        times = [
+            sum(&*team.near, 1, team.effort.sums)?,
+            sum(&*team.near, LARGE / size_of::<f64>(), 4)?,
+        ];
     }
     let [small, large] = [team.largest(times[0])?, team.largest(times[1])?];
     Ok(if team.busy > 1 { fit(team.busy, small, large) } else { Machine::default().links[0] })
@@ -42,7 +45,8 @@ fn fit(ranks: usize, small: f64, large: f64) -> Link {
 
 /// What a call takes more among ranks that take turns on their cores, as this team does.
 pub(super) fn crowded(team: &Team<'_>, machine: &Machine) -> Result<f64, RunError> {
-    let took = team.largest(sum(team.comm, 1, 200)?)?;
+    // Those who take turns wait long.
+    let took = team.largest(sum(team.comm, 1, team.effort.sums.div_ceil(5))?)?;
     let mesh = Mesh::line(team.ranks);
     let known = machine.link(&mesh, &[0]).all_reduce(team.ranks, size_of::<f64>() as f64);
     Ok(rounded((took - known).max(0.0)))
