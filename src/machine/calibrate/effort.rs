@@ -28,10 +28,10 @@ impl Effort {
         sums: 1000,
     };
 
-    /// Some seconds, for rough numbers: working sets of 1 MB, so that main memory is taken for a
+    /// Some seconds, for rough numbers: working sets of 256 kB, so that main memory is taken for a
     /// cache, and parts so short that whoever else uses the machine shows in them.
     pub const QUICK: Effort = Effort {
-        largest: 1 << 20,
+        largest: 1 << 18,
         product: 64,
         part: Duration::from_micros(200),
         turns: 1,

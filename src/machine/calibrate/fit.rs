@@ -155,7 +155,9 @@ mod tests {
     #[test]
     fn what_is_faster_than_the_model_has_shares_above_one() {
         let mut fast = samples(&machine());
-        fast.iter_mut().for_each(|sample| sample.seconds /= 100.0);
+        for sample in &mut fast {
+            sample.seconds /= 100.0;
+        }
         let found = shares(&machine(), &fast);
         assert_eq!((found.single, found.double), (FASTEST, FASTEST));
         assert_eq!(found.memory, [1.0, MOST]);
