@@ -293,9 +293,9 @@ impl<'a, T> Divided<'a, T> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
     }
 
-    /// How many elements there are.
-    pub fn len(&self) -> usize {
-        self.len
+    /// Whether there are so many elements.
+    pub fn has(&self, elements: usize) -> bool {
+        elements <= self.len
     }
 
     /// Where an element is, or would be.

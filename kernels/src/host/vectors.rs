@@ -292,7 +292,7 @@ mod x86 {
                     // SAFETY: the machine has the instructions.
                     unsafe {
                         let each = $bits;
-                        $equal($and($all(lanes as _), each), each)
+                        $equal($and($all(lanes.cast_signed().into()), each), each)
                     }
                 }
                 #[inline(always)]

@@ -37,7 +37,7 @@ pub(super) struct Normal<R> {
 struct Cuts {
     /// The distance between neighbours in `x` and in `z`.
     strides: [usize; 2],
-    cuts: Vec<Cut>,
+    pieces: Vec<Cut>,
     /// The first and the last cut of each kind.
     kinds: Vec<[usize; 2]>,
 }
@@ -83,7 +83,7 @@ impl<R: Real> Normal<R> {
         let mut rest = combination;
         let (mut z, mut ahead) = (boxes.z.clone(), 0);
         for (d, dim) in self.dims.iter().enumerate().rev() {
-            let [first, last] = dim.kinds[rest % dim.kinds.len()].map(|cut| &dim.cuts[cut].z);
+            let [first, last] = dim.kinds[rest % dim.kinds.len()].map(|cut| &dim.pieces[cut].z);
             rest /= dim.kinds.len();
             ahead += (last.start - first.start) * dim.strides[0];
             z[d] = first.clone();
@@ -111,7 +111,7 @@ impl<R: Real> Normal<R> {
             self.scratch.resize_with(hands, || vec![R::ZERO; self.room]);
         }
         let Normal { dims, blocks, scratch, .. } = self;
-        let count = dims.iter().map(|dim| dim.cuts.len()).product();
+        let count = dims.iter().map(|dim| dim.pieces.len()).product();
         let (scratch, z) = (Divided::new(scratch), Divided::new(z));
         crew::each(hands, |hand| {
             for number in crew::part(count, 1, hands, hand) {
@@ -127,11 +127,11 @@ impl<R: Real> Normal<R> {
 fn placed(dims: &[Cuts], number: usize) -> (usize, [usize; 2]) {
     let (mut rest, mut kind, mut kinds, mut moved) = (number, 0, 1, [0; 2]);
     for dim in dims.iter().rev() {
-        let cut = &dim.cuts[rest % dim.cuts.len()];
-        rest /= dim.cuts.len();
+        let cut = &dim.pieces[rest % dim.pieces.len()];
+        rest /= dim.pieces.len();
         kind += kinds * cut.kind;
         kinds *= dim.kinds.len();
-        let first = &dim.cuts[dim.kinds[cut.kind][0]];
+        let first = &dim.pieces[dim.kinds[cut.kind][0]];
         let by = cut.z.start - first.z.start;
         moved = [moved[0] + by * dim.strides[0], moved[1] + by * dim.strides[1]];
     }
@@ -209,7 +209,7 @@ impl Cuts {
         let ends: Vec<usize> = lengths.chain([x.start, x.end, y.start, y.end]).collect();
         let mut cuts = Cuts {
             strides: [after(&boxes.x), after(&boxes.z)],
-            cuts: Vec::new(),
+            pieces: Vec::new(),
             kinds: Vec::new(),
         };
         let mut alike = None;
@@ -217,7 +217,7 @@ impl Cuts {
             let piece = start..z.end.min(start + block);
             let far = |&end: &usize| piece.start > end + room || piece.end + room < end;
             let inner = piece.len() == block && ends.iter().all(far);
-            let at = cuts.cuts.len();
+            let at = cuts.pieces.len();
             let kind = alike.filter(|_| inner).unwrap_or_else(|| {
                 cuts.kinds.push([at, at]);
                 cuts.kinds.len() - 1
@@ -226,7 +226,7 @@ impl Cuts {
             if inner {
                 alike = Some(kind);
             }
-            cuts.cuts.push(Cut { z: piece, kind });
+            cuts.pieces.push(Cut { z: piece, kind });
         }
         cuts
     }

@@ -265,7 +265,7 @@ impl<R: Real> Sweep<R> {
         acc: Acc,
     ) {
         assert_eq!(source.len(), self.source, "the elements of the source");
-        assert!(target.len() == self.parts * self.part, "the elements of the target");
+        assert!(target.has(self.parts * self.part), "the elements of the target");
         assert!(ahead <= self.ahead && own.end <= self.elements(), "terms read what is there");
         let places = (self.origin + ahead as isize, self.start + later);
         sweep(self, source, target, (places, own), acc == Acc::Set);
@@ -457,7 +457,7 @@ impl<R: Real> Sweep<R> {
     ) -> Runs<R> {
         let (step, stride) = (self.rows.step, self.rows.stride);
         let first = part * self.part + at;
-        assert!(first + (count - 1) * step + self.run <= target.len(), "runs of the target");
+        assert!(target.has(first + (count - 1) * step + self.run), "runs of the target");
         let x = source.as_ptr().wrapping_offset(base);
         Runs { x, y: target.place(first).cast_mut(), pitch: (stride, step), len: self.run }
     }
@@ -521,7 +521,7 @@ fn cuts(inside: &Range<usize>, run: usize) -> [Option<(usize, Range<usize>)>; 2]
     };
     let (start, end) = (inside.start / run, inside.end / run);
     let head = !inside.start.is_multiple_of(run);
-    let tail = !inside.end.is_multiple_of(run) && !(head && start == end);
+    let tail = !inside.end.is_multiple_of(run) && (!head || start != end);
     [head.then(|| of(start)), tail.then(|| of(end))]
 }
 
