@@ -209,6 +209,7 @@ impl Planner {
             return Err(PlanError::Refuted(reason.clone()).into());
         }
         let context = Context { mesh: compiled.plan.mesh.clone(), ..self.context.clone() };
+        let context = context.among_ranks();
         Ok(Planned { compiled, context, operators, slots, outputs, drive, verdict, shapes })
     }
 }

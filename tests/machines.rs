@@ -86,10 +86,12 @@ fn explain_tells_costs_bounds_origins_and_runners_up() {
 #[test]
 fn a_measured_machine_can_be_planned_for() {
     let folder = folder("machines-measured");
-    folder.good(&["calibrate", "--ranks", "2", "-o", "here.toml"]);
+    folder.good(&["calibrate", "--quick", "--ranks", "2", "-o", "here.toml"]);
     let here = machine::named(folder.0.join("here.toml").to_str().unwrap()).unwrap();
     assert_eq!(here.check(), Ok(()));
-    folder.good(&["plan", "p.toml", "--ranks", "2", "--machine", "here.toml"]);
+    assert_eq!(here.kernels.len(), 7, "{here:?}");
+    let plan = ["plan", "p.toml", "--ranks", "2", "--dump", "explain", "--machine", "here.toml"];
+    assert!(folder.good(&plan).contains("predicted"));
 }
 
 #[test]

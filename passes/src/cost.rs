@@ -4,6 +4,8 @@
 //! Local work is that of the rank that has most of it, or of one rank ([`Whose`]).
 //! A value is read at the bandwidth of what was touched since it was touched last, so that what
 //! follows its producer comes from a cache and what a whole iteration lies between does not.
+//! How fast that and the arithmetic go depends on the kind of work (`Signature::manner`), and on how
+//! many ranks of a node work at once (`Machine::among`).
 //! In a region operator data is read once, and values that nobody outside needs are neither
 //! written nor read.
 
@@ -18,7 +20,7 @@ pub use whose::Whose;
 
 use crate::dtype::Dtype;
 use crate::ir::{Applied, LeafId, Node, Op};
-use crate::machine::Machine;
+use crate::machine::{Machine, Manner};
 use crate::mesh::Mesh;
 use crate::placement::{Split, Type};
 use crate::signature::Signature;
@@ -32,6 +34,8 @@ pub struct Work {
     pub reads: f64,
     /// Bytes of vectors read and written.
     pub moved: f64,
+    /// What kind of work it is.
+    pub manner: Manner,
 }
 
 /// What applying a leaf takes for the rank with most of it; see [`Whose::applied`].
@@ -79,15 +83,18 @@ fn elementwise(op: &Op, whose: Whose, mesh: &Mesh, args: &[Type], results: &[Typ
     }
 }
 
-/// The element type in which a node computes.
+/// The element type in which a node computes: that of its vectors, whatever its numbers are.
 fn precision(args: &[Type], results: &[Type]) -> Dtype {
-    let types = args.iter().chain(results).map(|t| t.dtype);
-    types.max_by_key(|d| d.size()).unwrap_or(Dtype::F64)
+    let types = || args.iter().chain(results);
+    let vectors = types().filter(|t| !t.dims.is_empty()).map(|t| t.dtype).max_by_key(|d| d.size());
+    vectors.unwrap_or(if types().any(|t| t.dtype.is_complex()) { Dtype::C128 } else { Dtype::F64 })
 }
 
 impl Machine {
     /// Seconds of local work that reads everything from far away.
     pub fn seconds(&self, dtype: Dtype, work: Work) -> f64 {
-        self.launch + self.roofline(dtype, work.flops, work.reads + work.moved)
+        let bytes = work.reads + work.moved;
+        let traffic = bytes / self.flow(work.manner, bytes);
+        self.begin() + self.work(work.manner, dtype, work.flops, traffic)
     }
 }

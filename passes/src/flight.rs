@@ -126,7 +126,7 @@ impl Clocks {
         let Division { inside, copied, calls } = division(plan, block, split);
         let parts = || (nodes.start + 1..).zip(&inside).map(|(n, share)| (seconds(n), share));
         self.work += parts().map(|(took, share)| took * share).sum::<f64>();
-        self.work += machine.pass(copied) + machine.launch * calls as f64;
+        self.work += machine.pass(copied) + machine.begin() * calls as f64;
         self.land(machine, nodes.end);
         self.work += parts().map(|(took, share)| took * (1.0 - share)).sum::<f64>();
     }

@@ -4,13 +4,20 @@
 //! the better of the latency and the bandwidth algorithm.
 //! Which α and bandwidth an axis of the mesh has follows from the innermost group of ranks that
 //! holds all that it connects.
-//! Local work takes the longer of its flops and its memory traffic (roofline).
+//! Local work takes the longer of its flops and its memory traffic (roofline), or what its class
+//! was measured to reach of the machine's rates ([`Kernel`]).
+
+mod kernels;
+
+pub use kernels::{Kernel, Manner, Shares};
 
 use crate::dtype::Dtype;
 use crate::ir::Op;
 use crate::mesh::{Axis, Mesh};
 use crate::placement::Type;
+use crate::signature::Class;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The numbers from which costs are computed, in seconds, bytes and flops per rank.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,12 +28,19 @@ pub struct Machine {
     /// Where the numbers come from.
     #[serde(default)]
     pub source: String,
-    /// Seconds to begin a local node.
+    /// Seconds to begin a local node, or a region.
     pub launch: f64,
+    /// Seconds to go on with another node of a region; without it, none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub step: f64,
     /// The bytes that a rank may hold; without it there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<f64>,
-    /// Flops in a second.
+    /// The cores of a node, which its ranks take in turns; without it each has one of its own.
+    /// A node is the smallest group of ranks in `links`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<usize>,
+    /// Flops in a second, of a product of matrices in a cache.
     pub flops: Flops,
     /// Memory bandwidths, from the smallest working set to the largest.
     pub memory: Vec<Memory>,
@@ -35,6 +49,16 @@ pub struct Machine {
     pub overlap: f64,
     /// Connections, from those within the smallest group of ranks to those between all.
     pub links: Vec<Link>,
+    /// What classes of work reach of these rates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kernels: BTreeMap<Class, Kernel>,
+    /// The ranks of a node that work at once; see [`Machine::among`].
+    #[serde(skip, default = "alone")]
+    pub sharers: usize,
+}
+
+fn alone() -> usize {
+    1
 }
 
 /// Flops in a second, by the precision of the real numbers.
@@ -54,8 +78,12 @@ pub struct Memory {
     /// The largest working set in bytes; without it, any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<f64>,
-    /// Bytes in a second.
+    /// Bytes in a second of a rank, by updates of vectors.
     pub bandwidth: f64,
+    /// Bytes in a second of all ranks of a node together, who share the level; without it each has
+    /// its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<f64>,
 }
 
 /// How the ranks of a group are connected.
@@ -70,8 +98,16 @@ pub struct Link {
     pub start: f64,
     /// Seconds for a step from rank to rank.
     pub latency: f64,
+    /// Seconds more for a call while ranks take turns on a core.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub crowded: f64,
     /// Bytes in a second that a rank sends while all do.
     pub bandwidth: f64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }
 
 impl Default for Machine {
@@ -80,11 +116,15 @@ impl Default for Machine {
             name: "a core of a cluster node".into(),
             source: "round numbers".into(),
             launch: 1e-7,
+            step: 0.0,
             capacity: None,
+            cores: None,
             flops: Flops { single: 4e10, double: 2e10 },
-            memory: vec![Memory { within: None, bandwidth: 2.5e10 }],
+            memory: vec![Memory { within: None, bandwidth: 2.5e10, total: None }],
             overlap: 0.0,
-            links: vec![Link { ranks: None, start: 0.0, latency: 2e-6, bandwidth: 5e9 }],
+            links: vec![Link::plain(2e-6, 5e9)],
+            kernels: BTreeMap::new(),
+            sharers: 1,
         }
     }
 }
@@ -93,14 +133,14 @@ impl Machine {
     /// With one kind of connection between all ranks: seconds for a step, bytes in a second.
     #[must_use]
     pub fn with_link(mut self, latency: f64, bandwidth: f64) -> Self {
-        self.links = vec![Link { ranks: None, start: 0.0, latency, bandwidth }];
+        self.links = vec![Link::plain(latency, bandwidth)];
         self
     }
 
     /// With one memory bandwidth for all working sets.
     #[must_use]
     pub fn with_memory(mut self, bandwidth: f64) -> Self {
-        self.memory = vec![Memory { within: None, bandwidth }];
+        self.memory = vec![Memory { within: None, bandwidth, total: None }];
         self
     }
 
@@ -146,6 +186,7 @@ impl Machine {
                 .ok_or_else(|| format!("{what} = {x} is no time"))
         };
         not_negative("launch", self.launch)?;
+        not_negative("step", self.step)?;
         positive("flops.single", self.flops.single)?;
         positive("flops.double", self.flops.double)?;
         self.capacity.map_or(Ok(()), |c| positive("capacity", c))?;
@@ -154,10 +195,12 @@ impl Machine {
         }
         for memory in &self.memory {
             positive("memory.bandwidth", memory.bandwidth)?;
+            memory.total.map_or(Ok(()), |total| positive("memory.total", total))?;
         }
         for link in &self.links {
             not_negative("links.start", link.start)?;
             not_negative("links.latency", link.latency)?;
+            not_negative("links.crowded", link.crowded)?;
             positive("links.bandwidth", link.bandwidth)?;
         }
         let within: Vec<_> = self.memory.iter().map(|m| m.within.unwrap_or(f64::MAX)).collect();
@@ -168,7 +211,10 @@ impl Machine {
         if !ranks.is_sorted() || ranks.last() != Some(&usize::MAX) || ranks.contains(&0) {
             return Err("links ascend by `ranks`, and the last has none".into());
         }
-        Ok(())
+        if self.cores == Some(0) {
+            return Err("cores = 0 are none".into());
+        }
+        self.check_kernels()
     }
 
     /// The connection between the ranks along some axes: that of the smallest group that holds
@@ -179,21 +225,26 @@ impl Machine {
         let holds = |link: &&Link| {
             link.ranks.is_none_or(|r| r >= mesh.ranks() || r.is_multiple_of(span.max(1)))
         };
-        let fallback = || self.links[self.links.len() - 1];
-        self.links.iter().find(holds).copied().unwrap_or_else(fallback)
+        self.met(self.links.iter().find(holds))
     }
 
     /// The connection between two ranks: that of the smallest group that holds both.
     pub fn between(&self, a: usize, b: usize) -> Link {
         let holds = |link: &&Link| link.ranks.is_none_or(|r| a / r == b / r);
-        let fallback = || self.links[self.links.len() - 1];
-        self.links.iter().find(holds).copied().unwrap_or_else(fallback)
+        self.met(self.links.iter().find(holds))
+    }
+
+    /// A connection as ranks meet it who may have to wait for their turn on a core.
+    fn met(&self, link: Option<&Link>) -> Link {
+        let link = *link.unwrap_or(&self.links[self.links.len() - 1]);
+        let crowd = self.crowd();
+        let crowded = if crowd > 1.0 { link.crowded } else { 0.0 };
+        Link { start: link.start + crowded, bandwidth: link.bandwidth / crowd, ..link }
     }
 
     /// The memory bandwidth of a working set.
     pub fn bandwidth(&self, set: f64) -> f64 {
-        let level = self.memory.iter().find(|m| m.within.is_none_or(|w| set <= w));
-        level.map_or(f64::INFINITY, |m| m.bandwidth)
+        self.flow(Manner::default(), set)
     }
 
     /// The flop rate of a type.
@@ -206,12 +257,7 @@ impl Machine {
 
     /// A pass over memory.
     pub fn pass(&self, bytes: f64) -> f64 {
-        self.launch + bytes / self.bandwidth(bytes)
-    }
-
-    /// The longer of arithmetic and memory traffic.
-    pub fn roofline(&self, dtype: Dtype, flops: f64, bytes: f64) -> f64 {
-        (flops / self.rate(dtype)).max(bytes / self.bandwidth(bytes))
+        self.begin() + bytes / self.bandwidth(bytes)
     }
 
     /// What one communication node costs, of which all values go in one call.
@@ -280,6 +326,11 @@ fn haloed(ty: &Type) -> Vec<Axis> {
 }
 
 impl Link {
+    /// Between all ranks: seconds for a step, bytes in a second.
+    pub fn plain(latency: f64, bandwidth: f64) -> Self {
+        Link { ranks: None, start: 0.0, latency, crowded: 0.0, bandwidth }
+    }
+
     fn steps(p: usize) -> f64 {
         (p.max(1) as f64).log2().ceil()
     }

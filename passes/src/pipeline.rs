@@ -104,6 +104,12 @@ impl Context {
     pub fn refresh(&self) -> u32 {
         self.refresh.unwrap_or(REFRESH).max(1)
     }
+
+    /// The same, with the machine as the ranks of the mesh find it while all work.
+    #[must_use]
+    pub fn among_ranks(&self) -> Self {
+        Context { machine: self.machine.among(self.mesh.ranks()), ..self.clone() }
+    }
 }
 
 /// One transformation of plans.
@@ -213,6 +219,7 @@ fn insertion() -> usize {
 /// Runs the first passes of the pipeline only.
 pub fn compile_prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Compiled, PlanError> {
     check("lowering", source)?;
+    let cx = &cx.among_ranks();
     if cx.numerics < Numerics::Recurrence || cx.decisions.is_some() {
         return prefix(source, cx, passes);
     }

@@ -60,7 +60,7 @@ pub fn compile_for(
     cx: &Context,
 ) -> Result<(Compiled, Vec<Tried>), PlanError> {
     let before = prepare(source, cx)?;
-    let on = |mesh: Mesh| Context { mesh, ..cx.clone() };
+    let on = |mesh: Mesh| Context { mesh, ..cx.clone() }.among_ranks();
     let line = on(Mesh::line(ranks));
     let mut line = Shape::new(&before.plan, &line);
     let first = line.finish(&before);

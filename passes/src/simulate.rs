@@ -82,6 +82,7 @@ pub fn simulate(
     block: usize,
     turns: usize,
 ) -> Result<Simulation, CallError> {
+    let machine = &machine.among(plan.mesh.ranks());
     let scripts = scripts::all(plan, machine, block);
     world::run(machine, &scripts, turns)
 }

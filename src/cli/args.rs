@@ -204,12 +204,18 @@ pub(super) struct Compare {
 
 #[derive(Arguments, Debug)]
 pub(super) struct Calibrate {
-    /// How many threads; the ranks of the job under a launcher
+    /// How many threads, two for each core otherwise; the ranks of the job under a launcher
     #[arg(long, value_name = "N", value_parser = ranks)]
     pub ranks: Option<usize>,
     /// What to call the machine
     #[arg(long, default_value = "this machine")]
     pub name: String,
+    /// A machine that was measured, to which only what more ranks than cores wait is added
+    #[arg(long, value_name = "MACHINE")]
+    pub from: Option<String>,
+    /// Measure small working sets for a short time: rough numbers, and nothing of main memory
+    #[arg(long)]
+    pub quick: bool,
     /// Where to write the model instead of printing it
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

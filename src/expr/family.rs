@@ -15,7 +15,7 @@ use super::tiles::{BlockShape, FamilyOperator};
 use crate::ops::{Conduct, Operator, Residency};
 use adjoin_passes::Dtype;
 use adjoin_passes::signature::{
-    Binding, Cost, Factor, Laws, Linearity, Rule, Signature, Spread, letter,
+    Binding, Class, Cost, Factor, Laws, Linearity, Rule, Signature, Spread, letter,
 };
 use adjoin_passes::weights::Weights;
 use std::error::Error;
@@ -237,7 +237,12 @@ fn cost(blocks: &[Signature], residency: Residency) -> Cost {
         holds: if transient { 0.0 } else { sum(|c| c.holds) },
         scratch: max(|c| c.scratch) + if transient { max(|c| c.holds) } else { 0.0 },
         setup: if transient { 0.0 } else { sum(|c| c.setup) },
+        class: blocks.first().and_then(|s| s.cost.class).filter(|&class| alike(blocks, class)),
     }
+}
+
+fn alike(blocks: &[Signature], class: Class) -> bool {
+    blocks.iter().all(|block| block.cost.class == Some(class))
 }
 
 fn error(range: &Range<usize>, message: String) -> ExprError {

@@ -20,7 +20,9 @@ use crate::data::Source;
 use crate::elements::Element;
 use adjoin_kernels::host::Acc;
 use adjoin_kernels::host::convolve::{Bank, Filter};
-use adjoin_passes::signature::{Binding, Cost, Factor, Laws, Linearity, Rule, Typing, letter};
+use adjoin_passes::signature::{
+    Binding, Class, Cost, Factor, Laws, Linearity, Rule, Typing, letter,
+};
 use adjoin_passes::{Dtype, Signature};
 use std::ops::Range;
 
@@ -173,7 +175,13 @@ impl Shape {
             rule,
             linearity: Linearity::Complex,
             laws: Laws::default(),
-            cost: Cost { flops, reads, holds: bytes, ..Cost::default() },
+            cost: Cost {
+                flops,
+                reads,
+                holds: bytes,
+                class: Some(Class::Convolution),
+                ..Cost::default()
+            },
         }
     }
 

@@ -17,7 +17,9 @@ use super::{Handle, LocalOperator, OperatorError, Tile};
 use crate::elements::Element;
 use adjoin_kernels::host::fft::{ComplexFft, RealFft, Spec};
 use adjoin_kernels::host::{Acc, Real, vector};
-use adjoin_passes::signature::{Binding, Cost, Factor, Laws, Linearity, Rule, Typing, letter};
+use adjoin_passes::signature::{
+    Binding, Class, Cost, Factor, Laws, Linearity, Rule, Typing, letter,
+};
 use adjoin_passes::{Dtype, Signature};
 use num_complex::Complex;
 
@@ -176,6 +178,7 @@ fn signature(
             flops: flops * points * points.log2().max(1.0) * lines,
             holds: 2.0 * points * size,
             scratch: 32.0 * points * size,
+            class: Some(Class::Transform),
             ..Cost::default()
         },
     }

@@ -30,7 +30,9 @@ use crate::elements::Element;
 use crate::expr::Op;
 use adjoin_kernels::host::spray::Spray;
 use adjoin_kernels::host::{Acc, Real};
-use adjoin_passes::signature::{Binding, Cost, Factor, Laws, Linearity, Rule, Typing, letter};
+use adjoin_passes::signature::{
+    Binding, Class, Cost, Factor, Laws, Linearity, Rule, Typing, letter,
+};
 use adjoin_passes::{Dtype, Signature};
 use medium::{Aperture, Medium};
 
@@ -200,7 +202,13 @@ fn signature(medium: &Medium, range: Vec<usize>, dtype: Dtype) -> Signature {
         rule,
         linearity: Linearity::Complex,
         laws: Laws::default(),
-        cost: Cost { flops, reads: tables, holds: tables, ..Cost::default() },
+        cost: Cost {
+            flops,
+            reads: tables,
+            holds: tables,
+            class: Some(Class::Gather),
+            ..Cost::default()
+        },
     }
 }
 

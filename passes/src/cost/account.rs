@@ -3,7 +3,7 @@
 use super::{Floor, Whose, Work, elementwise, floor, leaf_of, precision, share};
 use crate::flight::hidden;
 use crate::ir::{Block, LeafId, Node, Op, Plan, Region, Target, Value};
-use crate::machine::{Machine, bytes, ghost_bytes};
+use crate::machine::{Machine, Manner, bytes, ghost_bytes};
 use crate::placement::Type;
 use crate::traffic::{Traffic, payload};
 use serde::Serialize;
@@ -81,7 +81,7 @@ pub(crate) fn runs(block: &Block) -> Option<f64> {
 impl Account {
     /// The account of a placed plan.
     pub fn of(plan: &Plan, machine: &Machine) -> Self {
-        let mesh = &plan.mesh;
+        let (mesh, machine) = (&plan.mesh, &machine.among(plan.mesh.ranks()));
         let held = |(l, leaf): (usize, &crate::ir::Leaf)| {
             let cost = leaf.signature.cost_or_estimate();
             let tiles = Whose::Largest.tiles(plan, LeafId(l as u32));
@@ -146,6 +146,7 @@ pub const ONCE: f64 = 0.02;
 /// What each node of a block costs those whose share is counted.
 /// What communication takes depends on all ranks, so it is not counted for a single one.
 pub fn nodes(plan: &Plan, block: &Block, machine: &Machine, whose: Whose) -> Vec<NodeCost> {
+    let machine = &machine.among(plan.mesh.ranks());
     let mut walk = Walk { plan, block, machine, whose, clock: 0.0, touched: BTreeMap::new() };
     let outside = outside(block);
     // Twice: in a loop the second run finds in caches what the first has left there.
@@ -235,7 +236,9 @@ impl Walk<'_> {
         let types = |vs: &[Value]| vs.iter().map(|&v| self.block.ty(v).clone()).collect::<Vec<_>>();
         let (args, results) = (types(&node.args), types(&node.results));
         if node.op.communicates() {
-            node.results.iter().for_each(|&v| _ = self.touch(Thing::Value(v), 0.0));
+            node.results
+                .iter()
+                .for_each(|&v| _ = self.touch(Thing::Value(v), 0.0, Manner::default()));
             return match whose {
                 Whose::Largest => self.communication(node, (&args, &results)),
                 Whose::At(_) => NodeCost::default(),
@@ -295,23 +298,20 @@ impl Walk<'_> {
         moves.extend(kept.map(|(&v, ty)| (Thing::Value(v), whose.bytes(ty, mesh))));
         for (thing, size) in moves {
             traffic += size;
-            memory += size / self.touch(thing, size);
+            memory += size / self.touch(thing, size, work.manner);
         }
-        let launch = if earlier.is_empty() { self.machine.launch } else { 0.0 };
-        let arithmetic = work.flops / self.machine.rate(precision(args, results));
-        NodeCost {
-            flops: work.flops,
-            traffic,
-            payload: 0,
-            seconds: launch + memory.max(arithmetic),
-        }
+        let (dtype, flops) = (precision(args, results), work.flops);
+        let machine = self.machine;
+        let begin = if earlier.is_empty() { machine.begin() } else { machine.proceed() };
+        let seconds = begin + machine.work(work.manner, dtype, flops, memory);
+        NodeCost { flops, traffic, payload: 0, seconds }
     }
 
     /// The bandwidth at which something is read or written that was touched last some time ago.
-    fn touch(&mut self, thing: Thing, size: f64) -> f64 {
+    fn touch(&mut self, thing: Thing, size: f64, manner: Manner) -> f64 {
         self.clock += size;
         let last = self.touched.insert(thing, self.clock);
         let distance = last.map_or(f64::MAX, |at| self.clock - at);
-        self.machine.bandwidth(distance.max(size))
+        self.machine.flow(manner, distance.max(size))
     }
 }

@@ -121,6 +121,7 @@ impl Whose<'_> {
             flops: cost.flops * share * batch,
             reads: cost.reads * share,
             moved: args.iter().chain(results).map(|ty| self.bytes(ty, mesh)).sum(),
+            manner: signature.manner(batch),
         }
     }
 }
