@@ -184,7 +184,7 @@ fn spectrum() -> Fallible<Op> {
     let dims = [512, 600];
     let transform = ops::fft2d(dims).real(true).dtype(Dtype::F32).build()?;
     let weights = (0..512 * 301).map(|k| (2.0 + noise(k)) as f32).collect::<Vec<_>>();
-    let weights = ops::diagonal(Source::array(weights)).dims([512, 301]);
+    let weights = ops::diagonal(Source::array(weights).reshape([512, 301])?);
     Ok(transform.h() * Op::new(weights.dtype(Dtype::C64).build()?) * transform)
 }
 
