@@ -119,26 +119,12 @@ fn operands(op: &Op) -> Option<(Op, Op, Option<Arc<str>>)> {
 
 /// Operations of one application.
 fn flops(op: &Op) -> f64 {
-    let all = |ops: &mut dyn Iterator<Item = &Op>| ops.map(flops).sum::<f64>();
     match &op.0.kind {
-        Kind::Leaf(operator, _) => operator.signature().cost.flops,
-        Kind::Named(_, a)
-        | Kind::Pinned(_, a)
-        | Kind::Adjoint(a)
-        | Kind::Transpose(a)
-        | Kind::Conj(a)
-        | Kind::Flat(a)
-        | Kind::Rows(_, a)
-        | Kind::Kronecker(_, _, a)
-        | Kind::Neg(a)
-        | Kind::Scale(_, a)
-        | Kind::Divide(a, _) => flops(a),
-        Kind::Sum(terms) => all(&mut terms.iter().map(|(_, a)| a)),
-        Kind::Product(factors) => all(&mut factors.iter()),
-        Kind::Stack(_, blocks) => all(&mut blocks.iter().map(|block| &block.op)),
+        Kind::Leaf(operator, _) => operator.signature().cost_or_estimate().flops,
+        Kind::Kronecker(_, _, whole) => flops(whole),
         Kind::Power(a, n) => f64::from(*n) * flops(a),
         Kind::Lift(a, extra) => flops(a) * extra.iter().product::<usize>() as f64,
-        Kind::Element(_) | Kind::Deep => 0.0,
+        kind => kind.operands().into_iter().map(flops).sum(),
     }
 }
 
@@ -149,24 +135,10 @@ fn is_complex_linear(op: &Op) -> bool {
             let s = operator.signature();
             s.linearity == Linearity::Complex && s.typing == Typing::Same
         }
-        Kind::Named(_, a)
-        | Kind::Pinned(_, a)
-        | Kind::Adjoint(a)
-        | Kind::Transpose(a)
-        | Kind::Conj(a)
-        | Kind::Flat(a)
-        | Kind::Rows(_, a)
-        | Kind::Kronecker(_, _, a)
-        | Kind::Neg(a)
-        | Kind::Scale(_, a)
-        | Kind::Divide(a, _)
-        | Kind::Power(a, _)
-        | Kind::Lift(a, _) => is_complex_linear(a),
-        Kind::Sum(terms) => terms.iter().all(|(_, a)| is_complex_linear(a)),
-        Kind::Product(factors) => factors.iter().all(is_complex_linear),
-        Kind::Stack(_, blocks) => blocks.iter().all(|block| is_complex_linear(&block.op)),
         Kind::Element(map) => matches!(map, Elementwise::Identity | Elementwise::Zero),
         Kind::Deep => false,
+        Kind::Kronecker(_, _, whole) => is_complex_linear(whole),
+        kind => kind.operands().into_iter().all(is_complex_linear),
     }
 }
 

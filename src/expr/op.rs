@@ -279,7 +279,7 @@ fn sized(sides: (Parts, Parts)) -> Result<(Parts, Parts), Wrong> {
 
 impl Kind {
     /// The expressions below it, in the order of its text.
-    fn operands(&self) -> Vec<&Op> {
+    pub(super) fn operands(&self) -> Vec<&Op> {
         match self {
             Kind::Leaf(..) | Kind::Element(_) | Kind::Deep => Vec::new(),
             Kind::Named(_, a)

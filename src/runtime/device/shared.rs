@@ -2,9 +2,7 @@
 
 use super::store::Store;
 use crate::elements::{Slice, SliceMut};
-use adjoin_passes::Dtype;
 use adjoin_passes::calls::View;
-use num_complex::Complex;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
@@ -46,21 +44,10 @@ impl Shared<'_> {
     ///
     /// # Safety
     /// Nobody writes them while what is returned lives.
-    #[allow(clippy::cast_ptr_alignment)] // Memories begin on cache lines.
     pub(super) unsafe fn read(&self, view: &View, some: Range<usize>) -> Slice<'_> {
-        let start = self.start(view, &some);
-        // SAFETY: `start` has checked that the elements are there; memories are aligned for all
-        // types, and any bits are elements.
-        unsafe {
-            match view.dtype {
-                Dtype::F32 => Slice::F32(from_raw_parts(start.cast::<f32>(), some.len())),
-                Dtype::F64 => Slice::F64(from_raw_parts(start.cast::<f64>(), some.len())),
-                Dtype::C64 => Slice::C64(from_raw_parts(start.cast::<Complex<f32>>(), some.len())),
-                Dtype::C128 => {
-                    Slice::C128(from_raw_parts(start.cast::<Complex<f64>>(), some.len()))
-                }
-            }
-        }
+        let (start, bytes) = self.bytes(view, &some);
+        // SAFETY: `bytes` has checked that the elements are there, and the caller's duty.
+        Slice::of_bytes(unsafe { from_raw_parts(start, bytes) }, view.dtype)
     }
 
     /// Some elements of a vector to write.
@@ -69,22 +56,15 @@ impl Shared<'_> {
     /// Nobody else reads or writes them while what is returned lives.
     #[allow(clippy::mut_from_ref)] // That is what it is for.
     pub(super) unsafe fn write(&self, view: &View, some: Range<usize>) -> SliceMut<'_> {
-        let start = self.start(view, &some);
-        // SAFETY: as above, and the caller's duty.
-        unsafe {
-            match view.dtype {
-                Dtype::F32 => SliceMut::F32(from_raw_parts_mut(start.cast(), some.len())),
-                Dtype::F64 => SliceMut::F64(from_raw_parts_mut(start.cast(), some.len())),
-                Dtype::C64 => SliceMut::C64(from_raw_parts_mut(start.cast(), some.len())),
-                Dtype::C128 => SliceMut::C128(from_raw_parts_mut(start.cast(), some.len())),
-            }
-        }
+        let (start, bytes) = self.bytes(view, &some);
+        // SAFETY: as above.
+        SliceMut::of_bytes(unsafe { from_raw_parts_mut(start, bytes) }, view.dtype)
     }
 
-    /// Where the first of some elements is.
-    fn start(&self, view: &View, some: &Range<usize>) -> *mut u8 {
+    /// Where the first of some elements is, and how many bytes they are.
+    fn bytes(&self, view: &View, some: &Range<usize>) -> (*mut u8, usize) {
         let (Place(start, bytes), size) = (self.places[view.buffer], view.dtype.size());
         assert!(some.start <= some.end && some.end * size <= bytes, "elements of the memory");
-        start.wrapping_add(some.start * size)
+        (start.wrapping_add(some.start * size), some.len() * size)
     }
 }
