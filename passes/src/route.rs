@@ -14,7 +14,7 @@ pub use reshape::reshaped;
 use crate::ir::Op;
 use crate::machine::Machine;
 use crate::mesh::Mesh;
-use crate::placement::{Cut, Placement, Type};
+use crate::placement::{Cut, Placement, Split, Type};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -24,6 +24,9 @@ use ways::{Ground, Ways};
 
 /// A path: its cost, and each step with the type that it leads to.
 pub type Path = Rc<(f64, Vec<(Op, Type)>)>;
+
+/// Steps, each with the placement that it leads to.
+type Way = Vec<(Op, Placement)>;
 
 /// Where a search begins, and the cuts of the target that the type does not have itself.
 type Source = (Type, Vec<(usize, Arc<Cut>)>);
@@ -57,53 +60,68 @@ impl<'a> Router<'a> {
         path
     }
 
-    /// Ghosts are settled or dropped first and filled last; the rest is a shortest path.
+    /// The cheapest of some ways.
     fn find(&self, from: &Type, to: &Placement) -> Option<(f64, Vec<(Op, Type)>)> {
-        if from.placement == *to {
-            return Some((0.0, Vec::new()));
+        let ways = self.candidates(from, to).into_iter().map(|way| self.priced(from, way));
+        ways.min_by(|(a, _), (b, _)| a.total_cmp(b))
+    }
+
+    /// Ghosts are settled or dropped first, and filled last: by an exchange, or by slicing what
+    /// every rank has; the rest is a shortest path.
+    fn candidates(&self, from: &Type, to: &Placement) -> Vec<Way> {
+        let at = &from.placement;
+        if at == to {
+            return vec![Vec::new()];
         }
-        if to.dual {
-            return None;
+        // Pending sums are neither scattered into ghosts nor exchanged.
+        let fills = to.pending.is_empty();
+        let bare = to.without_ghosts();
+        if to.dual || to.has_ghosts() && !fills && !at.covers(to) {
+            return Vec::new();
         }
-        let mut steps: Vec<(Op, Type)> = Vec::new();
-        let mut cost = 0.0;
-        let mut at = from.clone();
-        let mut step = |at: &mut Type, op: Op, placement: Placement| {
+        let settled = at.without_ghosts();
+        if at.has_ghosts() && !at.dual && settled == bare {
+            let op = if at.covers(to) { Op::Slice } else { Op::Halo };
+            return vec![vec![(op, to.clone())]];
+        }
+        let mut begin = Vec::new();
+        if at.has_ghosts() {
+            begin.push((if at.dual { Op::HaloSum } else { Op::Slice }, settled.clone()));
+        }
+        let begun = from.placed(settled);
+        let way = |before: &Placement, last: Option<Op>| {
+            let path = if begun.placement == *before {
+                Vec::new()
+            } else {
+                self.shortest(&begun, before)?
+            };
+            let last = last.map(|op| (op, to.clone()));
+            Some(begin.iter().cloned().chain(path).chain(last).collect())
+        };
+        if !to.has_ghosts() {
+            return way(&bare, None).into_iter().collect();
+        }
+        let mut open = bare.clone();
+        for (split, _) in open.splits.iter_mut().zip(&to.ghosts).filter(|(_, g)| **g != (0, 0)) {
+            *split = Split::default();
+        }
+        [way(&bare, Some(Op::Halo)), way(&open, Some(Op::Slice))].into_iter().flatten().collect()
+    }
+
+    /// What a way costs, and the type after each of its steps.
+    fn priced(&self, from: &Type, way: Way) -> (f64, Vec<(Op, Type)>) {
+        let (mut cost, mut steps) = (0.0, Vec::<(Op, Type)>::new());
+        for (op, placement) in way {
+            let at = steps.last().map_or(from, |(_, at)| at);
             let next = at.placed(placement);
             cost += self.machine.communication(&op, self.mesh, from_ref(at), from_ref(&next));
-            steps.push((op, next.clone()));
-            *at = next;
-        };
-        let bare = to.without_ghosts();
-        if at.placement.has_ghosts() && !at.placement.dual && at.placement.without_ghosts() == bare
-        {
-            let covers = at.placement.covers(to);
-            if !covers && !to.pending.is_empty() {
-                return None;
-            }
-            step(&mut at, if covers { Op::Slice } else { Op::Halo }, to.clone());
-            return Some((cost, steps));
+            steps.push((op, next));
         }
-        if at.placement.has_ghosts() {
-            let op = if at.placement.dual { Op::HaloSum } else { Op::Slice };
-            let settled = at.placement.without_ghosts();
-            step(&mut at, op, settled);
-        }
-        let path = if at.placement == bare { Vec::new() } else { self.shortest(&at, &bare)? };
-        for (op, placement) in path {
-            step(&mut at, op, placement);
-        }
-        if to.has_ghosts() {
-            if !at.placement.pending.is_empty() {
-                return None;
-            }
-            step(&mut at, Op::Halo, to.clone());
-        }
-        Some((cost, steps))
+        (cost, steps)
     }
 
     /// The shortest path between placements without ghosts.
-    fn shortest(&self, from: &Type, to: &Placement) -> Option<Vec<(Op, Placement)>> {
+    fn shortest(&self, from: &Type, to: &Placement) -> Option<Way> {
         let has = |d: usize, cut: &Arc<Cut>| from.placement.splits[d].cut.as_ref() == Some(cut);
         let cuts = to.splits.iter().enumerate();
         let cuts = cuts.filter_map(|(d, s)| Some((d, s.cut.clone()?))).filter(|(d, c)| !has(*d, c));

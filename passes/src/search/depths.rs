@@ -340,6 +340,26 @@ mod tests {
     }
 
     #[test]
+    fn what_every_rank_has_is_sliced_with_its_ghosts() {
+        let plan = "mesh 1 rank
+            let A = (i) <- (j!) : f64[64000, 640]
+            let S = (j) <- (j~1:2) : f64[640]
+            %0 = input x : f64[640]
+            %1 = apply A %0 : f64[64000]
+            %2 = apply S %0 : f64[640]
+            return %1 %2";
+        let machine = Machine::default().with_link(1e-5, 5e9).with_flops(1e5);
+        let cx = Context { mesh: Mesh::line(4), machine, ..Context::default() };
+        assert_snapshot!(proven(plan, &cx), @"
+        %0 = input x                    : f64[640]
+        %1 = apply A %0                 : f64[64000/p]
+        %2 = slice %0                   : f64[640/p~1:2]
+        %3 = apply S %2                 : f64[640/p]
+        %4 = all_gather p %3            : f64[640]
+        ");
+    }
+
+    #[test]
     fn updates_keep_ghosts_that_are_still_valid() {
         let plan = "mesh 1 rank
             let S = (i) <- (i~1:1) : f64[64000]
