@@ -72,7 +72,14 @@ const FAULTS: [Fault; 25] = [
     }),
     ("other tag", |c, b, n| transfer(c, b, n, |t, _| t.tag += 1)),
     ("other group", |c, b, n| transfer(c, b, n, |t, g| t.group = (t.group + 1) % (g.len() + 1))),
-    ("other type", |c, b, n| transfer(c, b, n, |t, _| t.dtype = Dtype::F32)),
+    ("other type", |c, b, n| {
+        let mut out = c.clone();
+        let Call::Start { transfer, .. } = call(&mut out, b, n) else { return None };
+        let slab = transfer.sends.iter().flat_map(|p| &p.slabs).find(|slab| !slab.is_empty());
+        let buffer = slab?.buffer;
+        out.buffers[buffer].dtype = Dtype::F32;
+        Some(out)
+    }),
     ("added", |c, b, n| transfer(c, b, n, |t, _| t.add = !t.add)),
     ("other kind", |c, b, n| {
         transfer(c, b, n, |t, _| {
@@ -324,7 +331,10 @@ const BREAKS: [Break; 12] = [
     ("one order", |c| c.iter_mut().for_each(|c| start(c, REDUCE).tag = 0)),
     ("one wait", |c| c.iter_mut().for_each(|c| drop(c.blocks[0].calls.pop()))),
     ("same collective", |c| start(&mut c[0], REDUCE).add = true),
-    ("same type", |c| start(&mut c[0], REDUCE).dtype = Dtype::F32),
+    ("same type", |c| {
+        let sent = start(&mut c[0], REDUCE).sends[0].slabs[0].buffer;
+        c[0].buffers[sent].dtype = Dtype::F32;
+    }),
     ("same count", |c| {
         let transfer = start(&mut c[0], REDUCE);
         let packets = transfer.sends.iter_mut().chain(&mut transfer.recvs);
