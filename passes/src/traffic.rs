@@ -286,6 +286,21 @@ mesh r=2 c=3 (6 ranks)
         assert_eq!(all, "5 calls, 640 B per rank");
     }
 
+    /// Three pieces of three elements and a number each; a gather brings each number once.
+    #[test]
+    fn pieces_with_riders_of_another_precision_are_as_long_as_the_largest() {
+        let (each, _) = traffic(
+            "\
+mesh p=3 (3 ranks)
+%0 = input x : f32[7] +p
+%1 = input y : f64[] +p
+%2, %3 = reduce_scatter p %0 %1 : f32[7/p], f64[]
+%4, %5 = all_gather p %2 %1 : f32[7], f64[]
+%6, %7 = all_reduce p %0 %1 : f32[7], f64[]",
+        );
+        assert_eq!(each, [0, 0, 3 * (3 * 4 + 8), 7 * 4 + 3 * 8, 7 * 4 + 8]);
+    }
+
     #[test]
     fn ghosts_travel_with_what_is_held() {
         let (each, _) = traffic(

@@ -316,7 +316,9 @@ mod tests {
         assert_eq!(message.len(), 4 + 8 + 4 + 32);
         pack.gather(&memories, &mut message[4..]);
         let mut others = dtypes.map(|dtype| Memory::elements(dtype, 2).unwrap());
-        others.iter_mut().for_each(|memory| memory.bytes_mut().fill(0));
+        for memory in &mut others {
+            memory.bytes_mut().fill(0);
+        }
         Packing::unpack(&pieces, &dtypes).scatter(&message[4..], &mut others, Acc::Set);
         assert_eq!(others[0].cast::<f64>(), [0.0, -1e300]);
         assert_eq!(others[1].cast::<f32>(), [0.1, 0.0]);

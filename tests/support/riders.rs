@@ -46,7 +46,7 @@ fn planned(ranks: usize, dtype: Dtype, unknowns: Option<&str>) -> Planned {
     let settings = Settings { niter: 6, tol: 0.0, damp: 0.3 };
     let planner = Planner::new(Mesh::line(ranks));
     let planner = ["x", "v", "w"].iter().fold(planner, |planner, name| match unknowns {
-        Some(wanted) => planner.pin(*name, wanted),
+        Some(wanted) => planner.pin(name, wanted),
         None => planner,
     });
     let solver = Lsqr { calc_var: false, ..Lsqr::default() };

@@ -135,7 +135,7 @@ mod tests {
         let message = |double: f64, single: [f32; 3]| {
             let mut bytes = vec![0; 1];
             bytes.extend(double.to_ne_bytes());
-            single.iter().for_each(|x| bytes.extend(x.to_ne_bytes()));
+            bytes.extend(single.iter().flat_map(|x| x.to_ne_bytes()));
             bytes
         };
         let mut into = message(1.0, [0.5, -1.0, f32::MAX]);
