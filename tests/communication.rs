@@ -49,23 +49,24 @@ fn real(what: &'static str, a: &Op, peer: f64, enough: f64) -> Row {
 }
 
 fn iteration(what: &'static str, a: &Op, peer: f64, enough: f64) -> Row {
-    let planned = solved(&Planner::new(Ranks(RANKS)), Arc::new(Cgls), a);
+    let planned = solved(&Planner::new(Ranks(RANKS)), Arc::new(Cgls), a, Dtype::F64);
     Row { what, planned, block: "step", peer: Some(peer), enough }
 }
 
-fn solved(planner: &Planner, solver: Arc<dyn Solver>, a: &Op) -> Planned {
-    let system = System::new(a, &vec![Dtype::F64; a.range().len()]).unwrap();
+fn solved(planner: &Planner, solver: Arc<dyn Solver>, a: &Op, dtype: Dtype) -> Planned {
+    let system = System::new(a, &vec![dtype; a.range().0.len()]).unwrap();
     let settings = Settings { niter: 5, tol: 0.0, damp: 0.0 };
     planner.solve(solver, &system, settings).unwrap()
 }
 
 /// An iteration of LSQR, which PyLops-MPI has not, on unknowns that are placed so.
 fn lsqr(what: &'static str, a: &Op, unknowns: Option<&str>, enough: f64) -> Row {
+    let dtype = if what.contains("float32") { Dtype::F32 } else { Dtype::F64 };
     let names = unknowns.map(|wanted| ["x", "v", "w"].map(|name| (name, wanted)));
     let pinned = |planner: Planner, (name, wanted): (&str, &str)| planner.pin(name, wanted);
     let planner = names.into_iter().flatten().fold(Planner::new(Ranks(RANKS)), pinned);
     let solver = Lsqr { calc_var: false, ..Lsqr::default() };
-    let planned = solved(&planner, Arc::new(solver), a);
+    let planned = solved(&planner, Arc::new(solver), a, dtype);
     Row { what, planned, block: "step", peer: None, enough }
 }
 
@@ -80,6 +81,10 @@ const SLICES: [usize; 3] = [16, 48, 40];
 
 fn dense(dims: [usize; 2]) -> Op {
     op(ops::matrix_mult(matrix(&dims)).build())
+}
+
+fn dense_single(dims: [usize; 2]) -> Op {
+    op(ops::matrix_mult(matrix(&dims).cast(Dtype::F32).unwrap()).build())
 }
 
 fn matrix(dims: &[usize]) -> Source {
@@ -150,6 +155,7 @@ fn rows() -> Vec<Row> {
     let blocks: Vec<Op> = (0..RANKS).map(|_| dense(TALL)).collect();
     let model = TALL[1] as f64;
     let stacked = vstack(blocks.clone()).unwrap();
+    let single = vstack((0..RANKS).map(|_| dense_single(TALL)).collect::<Vec<_>>()).unwrap();
     let wide: Vec<Op> = (0..RANKS).map(|_| dense(TALL).h()).collect();
     let side_by_side = hstack(wide).unwrap();
     let fredholm = op(ops::fredholm1(matrix(&SLICES)).nz(8).build());
@@ -193,6 +199,13 @@ fn rows() -> Vec<Row> {
         ),
         lsqr("LSQR on it", &stacked, Some("replicated"), 2.0 * model * share + 4.0),
         lsqr("LSQR on it, unknowns split", &stacked, Some("n/p"), 2.0 * model * share + 12.0),
+        lsqr("LSQR on it, float32", &single, Some("replicated"), 2.0 * model * share + 8.0),
+        lsqr(
+            "LSQR on it, float32, unknowns split",
+            &single,
+            Some("n/p"),
+            2.0 * model * share + 24.0,
+        ),
         real("HStack of dense blocks", &side_by_side, 2.0 * model * share + model, model * share),
         real("Fredholm1", &fredholm, data * share + data, 0.0),
         real("its adjoint", &fredholm.h(), unknowns * share + unknowns, 0.0),
@@ -222,7 +235,9 @@ impl Row {
         let block = plan.block(self.block).unwrap();
         let share = (RANKS - 1) as f64 / RANKS as f64;
         let node = |node: &adjoin_passes::ir::Node| {
-            let size = node.args.first().map_or(1, |&v| block.ty(v).dtype.size());
+            let vector = node.args.iter().map(|&v| block.ty(v));
+            let vector = vector.max_by_key(|ty| ty.dims.iter().product::<usize>());
+            let size = vector.map_or(1, |ty| ty.dtype.size());
             let elements = payload(&plan.mesh, block, node) as f64 / size as f64;
             match node.op {
                 Node::AllReduce(_) => 2.0 * share * elements,
@@ -303,12 +318,14 @@ fn no_operator_sends_more_than_is_enough_and_runs_count_what_plans_say() {
 const HEAD: &str = "\
 # What is sent
 
-Four ranks in a line, float64 or complex128; the planner chooses which axes are split.
+Four ranks in a line, float64 or complex128 if not said otherwise; the planner chooses which axes \
+are split.
 Calls and bytes are those of the plan, and a run counts the same on the rank that sends most.
 *Received* counts the elements that reach an inner rank, a sum over all ranks as a ring does it; \
 *enough* is what suffices when the first axis is split, and *PyLops-MPI* what its operators \
 receive then, metadata not counted (24 allgathers and 16 allreduces of pickled objects in each \
 iteration of CGLS; it has no LSQR).
+A number in double precision that rides on a vector in single precision counts as two elements.
 What an expression is applied to is handed over where the plan wants it; in an iteration of CGLS \
 every vector stays where the iteration before has left it.
 A test makes this table (`tests/communication.rs`).

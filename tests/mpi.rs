@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::mpiexec::{is_rank, job, job_within, succeeds};
-use support::{reference, systems};
+use support::{reference, riders, systems};
 
 /// Every case of a solver, one of each operator and some expressions, on some meshes.
 fn reproduces(ranks: usize, meshes: &[&str], test: &str) {
@@ -71,6 +71,17 @@ fn three_ranks_reproduce_pylops() {
 #[test]
 fn four_ranks_and_a_grid_reproduce_pylops() {
     reproduces(4, &["p=4", "r=2,c=2"], "four_ranks_and_a_grid_reproduce_pylops");
+}
+
+/// The job is divided into parts of so many ranks, each of which solves.
+#[test]
+fn numbers_ride_on_vectors_of_any_precision() {
+    succeeds(7, "numbers_ride_on_vectors_of_any_precision", |comm| {
+        for ranks in [7, 4, 3, 2, 1] {
+            let part = comm.split(comm.rank() / ranks, comm.rank()).unwrap();
+            riders::ride(&World::attach(part));
+        }
+    });
 }
 
 fn solve(case: &systems::System, planner: &Planner, world: &World) {

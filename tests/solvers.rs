@@ -16,6 +16,7 @@ use adjoin_passes::certify::Verdict;
 use adjoin_passes::pipeline::Numerics;
 use num_complex::Complex64;
 use std::sync::Arc;
+use support::riders;
 use support::systems::{self, solvers};
 
 const MESHES: [&str; 7] = ["p=1", "p=2", "p=3", "p=4", "p=7", "r=2,c=2", "r=2,c=3"];
@@ -54,6 +55,13 @@ fn planned(case: &systems::System, mesh: &str) -> (Planned, Settings) {
     let solver = method_of(case);
     let planned = Planner::new(Mesh::parse(mesh).unwrap()).solve(solver, &system, settings);
     (planned.unwrap_or_else(|e| panic!("{} on {mesh}: {e}", case.id)), settings)
+}
+
+#[test]
+fn numbers_ride_on_vectors_of_any_precision() {
+    for ranks in [1, 2, 3, 4, 7] {
+        riders::ride(&World::threads(ranks));
+    }
 }
 
 fn solve(case: &systems::System, world: &World, mesh: &str) -> Solution {

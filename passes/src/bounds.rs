@@ -46,9 +46,7 @@ pub fn check(calls: &Calls) -> Result<(), CallError> {
                 if let Some(text) = packets(calls, transfer) {
                     return broken("whole packets", text);
                 }
-                let wrong = |s: &&Slab| calls.buffers[s.buffer].dtype.real() != transfer.dtype;
-                if slabs(call).into_iter().filter(|s| !s.is_empty()).any(|s| wrong(&s)) {
-                    let text = format!("transfer {} is of another precision", transfer.tag);
+                if let Some(text) = precisions(calls, transfer) {
                     return broken("same type", text);
                 }
             }
@@ -98,6 +96,27 @@ fn slab_fits(calls: &Calls, slab: &Slab) -> bool {
         || (inside
             && slab.region.len() == slab.extents.len()
             && calls.buffers.get(slab.buffer).is_some_and(|b| whole <= b.len))
+}
+
+/// What is wrong with the order of precisions in a transfer, if anything is.
+fn precisions(calls: &Calls, transfer: &Transfer) -> Option<String> {
+    let packets = || transfer.sends.iter().chain(&transfer.recvs);
+    let is_double = |slab: &Slab| calls.buffers[slab.buffer].dtype.is_double();
+    let in_order = |packet: &Packet| {
+        let full = packet.slabs.iter().filter(|slab| !slab.is_empty());
+        full.is_sorted_by_key(|slab| !is_double(slab))
+    };
+    let mixed = packets().any(|packet| calls.reals(packet).are_mixed());
+    if !packets().all(in_order) {
+        return Some(format!("transfer {} has single before double precision", transfer.tag));
+    }
+    if mixed && transfer.add {
+        return Some(format!("transfer {} adds elements of two precisions", transfer.tag));
+    }
+    let first = packets().next().map(|packet| calls.reals(packet));
+    let pieces = mixed && transfer.kind == Kind::ReduceScatter;
+    (pieces && packets().any(|packet| Some(calls.reals(packet)) != first))
+        .then(|| format!("transfer {} has pieces that are not alike", transfer.tag))
 }
 
 /// What is wrong with the packets of a transfer, if anything is.

@@ -89,13 +89,22 @@ pub struct Slab {
     pub region: Region,
 }
 
-/// What goes to or comes from one member of a group, packed in this order.
+/// What goes to or comes from one member of a group, packed in this order: double precision first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packet {
     /// Index into the group.
     pub peer: usize,
     /// The pieces.
     pub slabs: Vec<Slab>,
+}
+
+/// How many reals of each precision a message has; a complex element is two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reals {
+    /// Those in double precision, with which it begins.
+    pub double: usize,
+    /// Those in single precision, which follow.
+    pub single: usize,
 }
 
 /// How a transfer is carried out.
@@ -122,8 +131,6 @@ pub struct Transfer {
     pub group: usize,
     /// The tag of its messages, the same on all ranks and different for each transfer of a block.
     pub tag: u32,
-    /// The real type that travels; a complex element is two.
-    pub dtype: Dtype,
     /// What leaves.
     pub sends: Vec<Packet>,
     /// What arrives.
@@ -256,6 +263,30 @@ impl View {
         debug_assert!(self.offset == 0);
         let n = self.len();
         Slab { buffer: self.buffer, extents: vec![n], region: std::iter::once(0..n).collect() }
+    }
+}
+
+impl Calls {
+    /// How many reals of each precision a packet carries.
+    pub fn reals(&self, packet: &Packet) -> Reals {
+        let mut reals = Reals::default();
+        for slab in &packet.slabs {
+            let Some(Buffer { dtype, .. }) = self.buffers.get(slab.buffer) else { continue };
+            let count = if dtype.is_complex() { 2 * slab.len() } else { slab.len() };
+            if dtype.is_double() {
+                reals.double += count;
+            } else {
+                reals.single += count;
+            }
+        }
+        reals
+    }
+}
+
+impl Reals {
+    /// Whether there are some of both precisions.
+    pub fn are_mixed(self) -> bool {
+        self.double > 0 && self.single > 0
     }
 }
 

@@ -34,18 +34,18 @@
 //! Each piece of a `reduce_scatter` takes a copy of the numbers along, so that every rank gets their
 //! sums with its own; an `all_gather` brings each rank's parts to every rank, which adds them in the
 //! order of ranks.
-//! The machine's model says whether so many copies, and a vector in single precision that is
-//! widened, are quicker than a call.
+//! The machine's model says whether so many copies are quicker than a call.
+//! Where numbers in double precision go with pieces in single precision, all pieces of a
+//! `reduce_scatter` are as long as the largest.
 //! What may go with a vector, and when, is said in `sharing`.
 //! Numerics class: F, as the numbers are added in another order.
 
 use crate::error::PlanError;
-use crate::ir::{Block, Node, Plan, Value};
-use crate::machine::{Machine, bytes};
+use crate::ir::{Block, Plan};
+use crate::machine::Machine;
 use crate::mesh::Mesh;
 use crate::pipeline::{Context, Numerics, Pass};
-use crate::placement::Type;
-use crate::sharing::{carrier, double_of, is_double, join, repeated, sums_numbers, widened};
+use crate::sharing::{carrier, join, quicker, repeated, sums_numbers};
 
 /// The pass.
 pub struct CarryNumbers;
@@ -69,40 +69,7 @@ fn carried(machine: &Machine, mesh: &Mesh, block: &Block) -> Option<Block> {
     let (vector, numbers) = carrier(block, |vector, numbers| {
         sums_numbers(block, numbers) && quicker(machine, mesh, block, (vector, numbers))
     })?;
-    if is_double(block, &block.nodes[vector]) {
-        return Some(join(block, vector, numbers));
-    }
-    let casts = block.nodes[vector].args.len();
-    let after = if numbers > vector { 2 * casts } else { 0 };
-    Some(join(&widened(block, vector), vector + casts, numbers + after))
-}
-
-/// Whether numbers ride on a vector that is scattered or gathered more quickly than they go alone,
-/// though there is a copy of them for each rank, and a vector in single precision is widened.
-fn quicker(
-    machine: &Machine,
-    mesh: &Mesh,
-    block: &Block,
-    (vector, numbers): (&Node, &Node),
-) -> bool {
-    if !is_double(block, numbers) {
-        return false;
-    }
-    let short = !is_double(block, vector);
-    let widen = |ty: &Type| if short { double_of(ty) } else { ty.clone() };
-    let types = |values: &[Value]| values.iter().map(|&v| block.ty(v).clone()).collect::<Vec<_>>();
-    let wide = |values: &[Value]| types(values).iter().map(widen).collect::<Vec<_>>();
-    let alone = |node: &Node| {
-        machine.communication(&node.op, mesh, &types(&node.args), &types(&node.results))
-    };
-    let args = [wide(&vector.args), types(&numbers.args)].concat();
-    let results = [wide(&vector.results), types(&numbers.results)].concat();
-    let held = |values: &[Value]| values.iter().map(|&v| bytes(block.ty(v), mesh)).sum::<f64>();
-    let cast = |values: &[Value]| if short { machine.pass(3.0 * held(values)) } else { 0.0 };
-    machine.communication(&vector.op, mesh, &args, &results)
-        + cast(&vector.args)
-        + cast(&vector.results)
-        < alone(vector) + alone(numbers)
+    Some(join(block, vector, numbers))
 }
 
 #[cfg(test)]
@@ -136,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_piece_in_single_precision_is_widened() {
+    fn numbers_in_double_go_with_pieces_in_single_precision() {
         let plan = after(
             &CarryNumbers,
             "mesh p=3 (3 ranks)
@@ -157,13 +124,11 @@ mod tests {
         %0 = input u                    : f32[7/p]
         %1 = input v                    : f32[5/p]
         %2 = apply A.H %0               : f32[5] +p
-        %3 = cast %2                    : f64[5] +p
-        %4 = dot %0 %0                  : f64[] +p
-        %5 = dot %1 %1                  : f64[] +p
-        %6, %7, %8 = reduce_scatter p %3 %4 %5 : f64[5/p], f64[], f64[]
-        %9 = cast %6                    : f32[5/p]
-        %10 = scale %7 %1               : f32[5/p]
-        %11 = all_gather p %10          : f32[5]
+        %3 = dot %0 %0                  : f64[] +p
+        %4 = dot %1 %1                  : f64[] +p
+        %5, %6, %7 = reduce_scatter p %2 %3 %4 : f32[5/p], f64[], f64[]
+        %8 = scale %6 %1                : f32[5/p]
+        %9 = all_gather p %8            : f32[5]
         ");
     }
 

@@ -11,7 +11,7 @@
 //! | `one order` | a rank starts its transfers by ascending tags |
 //! | `one wait` | each transfer is started once and then waited for once |
 //! | `same collective` | members of a group agree on the kind of a transfer and its tag |
-//! | `same type` | and on the element type |
+//! | `same type` | and on the types of what they exchange |
 //! | `same count` | what one sends is as long as what the other expects |
 //! | `same group` | both ends name the same ranks, themselves among them |
 //! | `no deadlock` | nobody waits for what never starts |

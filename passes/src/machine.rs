@@ -285,7 +285,12 @@ impl Machine {
             }
             _ => (total(args), total(results)),
         };
-        self.step(op, mesh, &axes, (from, to))
+        match op {
+            Op::AllReduce(_) if are_mixed(args) && mesh.sizes(&axes) > 1 => {
+                self.link(mesh, &axes).all_reduce_whole(mesh.sizes(&axes), from)
+            }
+            _ => self.step(op, mesh, &axes, (from, to)),
+        }
     }
 
     /// What a communication node of this kind costs over some axes, where the largest rank has so
@@ -317,6 +322,11 @@ impl Machine {
     }
 }
 
+/// Whether elements of both precisions go in one message.
+fn are_mixed(types: &[Type]) -> bool {
+    types.iter().any(|ty| ty.dtype.is_double() != types[0].dtype.is_double())
+}
+
 /// The axes over which dims with ghosts are split.
 fn haloed(ty: &Type) -> Vec<Axis> {
     let dims = ty.placement.splits.iter().zip(&ty.placement.ghosts);
@@ -342,9 +352,13 @@ impl Link {
     /// A sum of `bytes` over `p` ranks, everywhere.
     pub fn all_reduce(&self, p: usize, bytes: f64) -> f64 {
         let (steps, share) = (Link::steps(p), Link::share(p));
-        let whole = steps * (self.latency + bytes / self.bandwidth);
         let halves = 2.0 * steps * self.latency + 2.0 * share * bytes / self.bandwidth;
-        self.start + whole.min(halves)
+        self.all_reduce_whole(p, bytes).min(self.start + halves)
+    }
+
+    /// The same where a library cannot cut the message, as it has elements of two precisions.
+    pub fn all_reduce_whole(&self, p: usize, bytes: f64) -> f64 {
+        self.start + Link::steps(p) * (self.latency + bytes / self.bandwidth)
     }
 
     /// Half of an `all_reduce`: `reduce_scatter`, or `all_gather`; `bytes` is the larger side.

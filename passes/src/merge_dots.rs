@@ -91,21 +91,41 @@ mod tests {
     }
 
     #[test]
-    fn reductions_over_other_axes_or_of_other_precision_stay_apart() {
+    fn reductions_over_other_axes_stay_apart() {
         let plan = "mesh r=2 c=2 (4 ranks)
-            let B = (i) <- (j) : f32[1, 5/r]
-            %0 = input x : f32[5/r]
-            %1 = input y : f64[5/r]
-            %2 = input z : f64[5/c]
-            %3 = apply B %0 : f32[1] +r
-            %4 = reshape %3 : f32[] +r
-            %5 = dot %1 %1 : f64[] +r
-            %6 = dot %2 %2 : f64[] +c
-            %7 = all_reduce r %4 : f32[]
-            %8 = all_reduce r %5 : f64[]
-            %9 = all_reduce c %6 : f64[]
-            return %7 %8 %9";
+            %0 = input y : f64[5/r]
+            %1 = input z : f64[5/c]
+            %2 = dot %0 %0 : f64[] +r
+            %3 = dot %1 %1 : f64[] +c
+            %4 = all_reduce r %2 : f64[]
+            %5 = all_reduce c %3 : f64[]
+            return %4 %5";
         assert!(unchanged(&MergeDots, plan));
+    }
+
+    #[test]
+    fn numbers_of_other_precision_share_a_call() {
+        let plan = after(
+            &MergeDots,
+            "mesh p=3 (3 ranks)
+            let B = (i) <- (j) : f32[1, 5/p]
+            %0 = input x : f32[5/p]
+            %1 = input y : f64[5/p]
+            %2 = apply B %0 : f32[1] +p
+            %3 = reshape %2 : f32[] +p
+            %4 = dot %1 %1 : f64[] +p
+            %5 = all_reduce p %3 : f32[]
+            %6 = all_reduce p %4 : f64[]
+            return %5 %6",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f32[5/p]
+        %1 = input y                    : f64[5/p]
+        %2 = apply B %0                 : f32[1] +p
+        %3 = reshape %2                 : f32[] +p
+        %4 = dot %1 %1                  : f64[] +p
+        %5, %6 = all_reduce p %3 %4     : f32[], f64[]
+        ");
     }
 
     #[test]

@@ -105,21 +105,50 @@ mod tests {
     }
 
     #[test]
-    fn other_neighbours_or_precisions_are_other_calls() {
+    fn other_neighbours_are_other_calls() {
         let plan = "mesh r=2 c=2 (4 ranks)
             let S = (i) <- (i~1:1) : f64[6/r]
             let T = (i) <- (i~1:1) : f64[6/c]
-            let U = (i) <- (i~1:1) : f32[6/r]
             %0 = input x : f64[6/r]
             %1 = input y : f64[6/c]
-            %2 = input z : f32[6/r]
-            %3 = halo %0 : f64[6/r~1:1]
-            %4 = halo %1 : f64[6/c~1:1]
-            %5 = halo %2 : f32[6/r~1:1]
-            %6 = apply S %3 : f64[6/r]
-            %7 = apply T %4 : f64[6/c]
-            %8 = apply U %5 : f32[6/r]
-            return %6 %7 %8";
+            %2 = halo %0 : f64[6/r~1:1]
+            %3 = halo %1 : f64[6/c~1:1]
+            %4 = apply S %2 : f64[6/r]
+            %5 = apply T %3 : f64[6/c]
+            return %4 %5";
         assert!(unchanged(&MergeHalos, plan));
+    }
+
+    /// A message may have parts of both precisions, but what is added must have one.
+    #[test]
+    fn ghosts_of_both_precisions_share_a_call_unless_they_are_added() {
+        let plan = after(
+            &MergeHalos,
+            "mesh p=3 (3 ranks)
+            let S = (i) <- (i~1:1) : f64[7/p]
+            let T = (i) <- (i~1:1) : f32[7/p]
+            %0 = input x : f64[7/p]
+            %1 = input y : f32[7/p]
+            %2 = halo %0 : f64[7/p~1:1]
+            %3 = halo %1 : f32[7/p~1:1]
+            %4 = apply S %2 : f64[7/p]
+            %5 = apply T %3 : f32[7/p]
+            %6 = apply S.H %0 : f64[7/p~+1:1]
+            %7 = apply T.H %1 : f32[7/p~+1:1]
+            %8 = halo_sum %6 : f64[7/p]
+            %9 = halo_sum %7 : f32[7/p]
+            return %4 %5 %8 %9",
+        );
+        assert_snapshot!(nodes(&plan), @"
+        %0 = input x                    : f64[7/p]
+        %1 = input y                    : f32[7/p]
+        %2, %3 = halo %0 %1             : f64[7/p~1:1], f32[7/p~1:1]
+        %4 = apply S %2                 : f64[7/p]
+        %5 = apply T %3                 : f32[7/p]
+        %6 = apply S.H %0               : f64[7/p~+1:1]
+        %7 = apply T.H %1               : f32[7/p~+1:1]
+        %8 = halo_sum %6                : f64[7/p]
+        %9 = halo_sum %7                : f32[7/p]
+        ");
     }
 }

@@ -1,24 +1,24 @@
 //! Sharing: independent reductions, or halos, become one call, as far as a pass wants it.
 //!
-//! Two calls of one kind can be one if they connect the same ranks, carry the same precision and
-//! neither needs the other's result; and sums of numbers can go with the pieces of a vector that is
-//! scattered or gathered over the same ranks.
+//! Two calls of one kind can be one if they connect the same ranks and neither needs the other's
+//! result; and sums of numbers can go with the pieces of a vector that is scattered or gathered over
+//! the same ranks.
+//! Their precisions may differ: a message has parts of both, and each part is summed in its own.
+//! Only ghosts that are added share a call with their like.
 //! The shared call waits for the operands of both, and what follows either waits for it; so they
 //! share only where the longest chain of communications stays as long as it was, and with one
 //! call less nothing has been delayed by more than was saved.
 
-use crate::dtype::Dtype;
 use crate::ir::{Block, Node, Op, Plan, Value};
-use crate::machine::bytes;
+use crate::machine::{Machine, bytes};
 use crate::mesh::{Axis, Mesh};
 use crate::pipeline::{dependences, reordered};
-use crate::placement::Type;
 use petgraph::algo::has_path_connecting;
 use petgraph::graph::NodeIndex;
 
 /// The plan after all pairs of reductions share a call that can, and that `wanted` picks.
 pub(crate) fn shared(plan: &Plan, wanted: impl Fn(&Block, &Node, &Node) -> bool) -> Plan {
-    repeated(plan, |block| joined(block, &wanted))
+    shared_calls(plan, |op| matches!(op, Op::AllReduce(_)), wanted)
 }
 
 /// The plan after all pairs of calls of a kind are one that can be, and that `wanted` picks.
@@ -27,30 +27,33 @@ pub(crate) fn shared_calls(
     kind: impl Fn(&Op) -> bool,
     wanted: impl Fn(&Block, &Node, &Node) -> bool,
 ) -> Plan {
-    let same = |block: &Block, a: &Node, b: &Node| {
-        a.op == b.op && is_double(block, a) == is_double(block, b) && wanted(block, a, b)
+    let alike = |block: &Block, a: &Node, b: &Node| {
+        a.op != Op::HaloSum || is_double(block, a) == is_double(block, b)
     };
-    repeated(plan, |block| pair_of(block, &kind, same).map(|(i, j)| join(block, i, j)))
+    let same = |block: &Block, a: &Node, b: &Node| {
+        a.op == b.op && alike(block, a, b) && wanted(block, a, b)
+    };
+    repeated(plan, |block| pair(block, &kind, same).map(|(i, j)| join(block, i, j)))
 }
 
-/// The block after one pair of reductions shares a call, if there is one that can.
-pub(crate) fn joined(
+/// Whether a call that takes another one's operands along is quicker than the two, on this machine.
+pub(crate) fn quicker(
+    machine: &Machine,
+    mesh: &Mesh,
     block: &Block,
-    wanted: impl Fn(&Block, &Node, &Node) -> bool,
-) -> Option<Block> {
-    let same = |a: &Node, b: &Node| is_double(block, a) == is_double(block, b);
-    let (i, j) = pair(block, |block, a, b| same(a, b) && wanted(block, a, b))?;
-    Some(join(block, i, j))
+    (call, other): (&Node, &Node),
+) -> bool {
+    together(machine, mesh, block, &[call, other])
+        < together(machine, mesh, block, &[call]) + together(machine, mesh, block, &[other])
 }
 
-/// The first pair of reductions that neither needs the other's result nor would delay anything,
-/// and that `wanted` picks; their precision may differ.
-pub(crate) fn pair(
-    block: &Block,
-    wanted: impl Fn(&Block, &Node, &Node) -> bool,
-) -> Option<(usize, usize)> {
-    let reduces = |op: &Op| matches!(op, Op::AllReduce(_));
-    pair_of(block, reduces, |block, a, b| a.op == b.op && wanted(block, a, b))
+/// The seconds of a call that has the operands of all of these.
+pub(crate) fn together(machine: &Machine, mesh: &Mesh, block: &Block, calls: &[&Node]) -> f64 {
+    let types = |side: fn(&Node) -> &[Value]| {
+        calls.iter().flat_map(|c| side(c)).map(|&v| block.ty(v).clone()).collect::<Vec<_>>()
+    };
+    let (args, results) = (types(|call| &call.args), types(|call| &call.results));
+    machine.communication(&calls[0].op, mesh, &args, &results)
 }
 
 /// The first pair of a call that can carry the sums of a reduction over the same axes, and that
@@ -65,7 +68,7 @@ pub(crate) fn carrier(
     };
     let takes = |a: &Node, b: &Node| over(a, b) && wanted(a, b);
     let calls = |op: &Op| carries(op).is_some() || matches!(op, Op::AllReduce(_));
-    let (i, j) = pair_of(block, calls, |_, a, b| takes(a, b) || takes(b, a))?;
+    let (i, j) = pair(block, calls, |_, a, b| takes(a, b) || takes(b, a))?;
     Some(if carries(&block.nodes[i].op).is_some() { (i, j) } else { (j, i) })
 }
 
@@ -77,7 +80,7 @@ fn carries(op: &Op) -> Option<&[Axis]> {
     }
 }
 
-fn pair_of(
+fn pair(
     block: &Block,
     kind: impl Fn(&Op) -> bool,
     wanted: impl Fn(&Block, &Node, &Node) -> bool,
@@ -97,7 +100,7 @@ fn pair_of(
 }
 
 /// Whether a call carries double precision.
-pub(crate) fn is_double(block: &Block, call: &Node) -> bool {
+fn is_double(block: &Block, call: &Node) -> bool {
     block.ty(call.args[0]).dtype.is_double()
 }
 
@@ -145,35 +148,6 @@ pub(crate) fn join(block: &Block, call: usize, other: usize) -> Block {
     };
     nodes.remove(call.min(other));
     reordered(block, nodes)
-}
-
-/// The block with this call in double precision: what goes in and comes out is cast.
-pub(crate) fn widened(block: &Block, reduction: usize) -> Block {
-    let mut out = block.clone();
-    let Node { op, args, results } = block.nodes[reduction].clone();
-    let wide = |out: &mut Block, v: Value| {
-        out.types.push(double_of(block.ty(v)));
-        Value(out.types.len() as u32 - 1)
-    };
-    let summed: Vec<_> = args.iter().map(|&v| wide(&mut out, v)).collect();
-    let sums: Vec<_> = results.iter().map(|&v| wide(&mut out, v)).collect();
-    let cast = |from: &[Value], to: &[Value]| {
-        let pairs = from.iter().zip(to);
-        let node = |(&a, &r)| Node { op: Op::Cast, args: vec![a], results: vec![r] };
-        pairs.map(node).collect::<Vec<_>>()
-    };
-    let nodes = [
-        cast(&args, &summed),
-        vec![Node { op, args: summed, results: sums.clone() }],
-        cast(&sums, &results),
-    ];
-    out.nodes.splice(reduction..=reduction, nodes.concat());
-    out
-}
-
-/// The type in double precision.
-pub(crate) fn double_of(ty: &Type) -> Type {
-    Type { dtype: Dtype::new(ty.dtype.is_complex(), true), ..ty.clone() }
 }
 
 /// How many communications follow one another, at most, up to each node and from it on.

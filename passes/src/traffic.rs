@@ -2,7 +2,8 @@
 //!
 //! The payload of a call is the larger of its operands and its results on one rank, however a
 //! library carries it out.
-//! What rides on a `reduce_scatter` or an `all_gather` is there once for each rank.
+//! What rides on a `reduce_scatter` or an `all_gather` is there once for each rank, and the pieces
+//! of a `reduce_scatter` are as long as the largest where what rides has another precision.
 //! Of a halo it is the ghost cells that an inner rank sends, of a reduction that is no sum its
 //! scalars.
 //! The rank is the one that holds most: rank 0 where blocks are balanced; at named cuts the
@@ -93,10 +94,15 @@ impl<'a> Sizes<'a> {
         match &node.op {
             Op::AllReduce(axes) => self.is_wide(axes).then(|| self.larger(&args, &results)),
             Op::ReduceScatter(axes) | Op::AllGather(axes) => self.is_wide(axes).then(|| {
-                let riders = args.iter().skip(1);
-                let riders = riders.fold(0, |sum, ty| self.local(ty).saturating_add(sum));
-                let copies = riders.saturating_mul(self.ranks(axes).saturating_sub(1));
-                self.larger(&args, &results).saturating_add(copies)
+                let others = self.ranks(axes).saturating_sub(1);
+                let copies = self.total(args.get(1..).unwrap_or_default()).saturating_mul(others);
+                let pieces = match &node.op {
+                    Op::ReduceScatter(_) if are_mixed(&args) => {
+                        self.total(&results).saturating_mul(others.saturating_add(1))
+                    }
+                    _ => 0,
+                };
+                self.larger(&args, &results).saturating_add(copies).max(pieces)
             }),
             Op::AllToAll(axis) => self.is_wide(&[*axis]).then(|| self.larger(&args, &results)),
             Op::Exchange => {
@@ -154,10 +160,11 @@ impl<'a> Sizes<'a> {
     }
 
     fn larger(&mut self, args: &[&'a Type], results: &[&'a Type]) -> u64 {
-        let mut total = |parts: &[&'a Type]| {
-            parts.iter().fold(0u64, |sum, t| sum.saturating_add(self.local(t)))
-        };
-        total(args).max(total(results))
+        self.total(args).max(self.total(results))
+    }
+
+    fn total(&mut self, parts: &[&'a Type]) -> u64 {
+        parts.iter().fold(0u64, |sum, t| sum.saturating_add(self.local(t)))
     }
 
     /// The bytes of a part on the rank that holds most.
@@ -227,6 +234,11 @@ fn is_complete(cut: &Cut) -> bool {
         }
 }
 
+/// Whether elements of both precisions go in one message.
+fn are_mixed(types: &[&Type]) -> bool {
+    types.iter().any(|ty| ty.dtype.is_double() != types[0].dtype.is_double())
+}
+
 /// The value that a maximum sends, and its index where that is wanted.
 fn scalars(reduction: Reduction, args: &[&Type], results: &[&Type]) -> u64 {
     let value = args.iter().map(|t| t.dtype.real().size() as u64).sum::<u64>();
@@ -272,6 +284,21 @@ mesh r=2 c=3 (6 ranks)
         );
         assert_eq!(each, [0, 256, 128, 128, 64, 64, 0]);
         assert_eq!(all, "5 calls, 640 B per rank");
+    }
+
+    /// Three pieces of three elements and a number each; a gather brings each number once.
+    #[test]
+    fn pieces_with_riders_of_another_precision_are_as_long_as_the_largest() {
+        let (each, _) = traffic(
+            "\
+mesh p=3 (3 ranks)
+%0 = input x : f32[7] +p
+%1 = input y : f64[] +p
+%2, %3 = reduce_scatter p %0 %1 : f32[7/p], f64[]
+%4, %5 = all_gather p %2 %1 : f32[7], f64[]
+%6, %7 = all_reduce p %0 %1 : f32[7], f64[]",
+        );
+        assert_eq!(each, [0, 0, 3 * (3 * 4 + 8), 7 * 4 + 3 * 8, 7 * 4 + 8]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod sample;
 
-use adjoin_passes::calls::{Call, Calls, Kernel, Kind, Slab};
+use adjoin_passes::calls::{Call, Calls, Kernel, Kind, Reals, Slab, Transfer};
 use adjoin_passes::certify::{Verdict, certify_calls};
 use adjoin_passes::interpret::{CallError, matching};
 use adjoin_passes::lower::lower_all;
@@ -38,7 +38,7 @@ fn transfer(
     calls: &Calls,
     b: usize,
     n: usize,
-    f: impl Fn(&mut adjoin_passes::calls::Transfer, &[Vec<usize>]),
+    f: impl Fn(&mut Transfer, &[Vec<usize>]),
 ) -> Option<Calls> {
     let mut out = calls.clone();
     let groups = out.groups.clone();
@@ -72,7 +72,14 @@ const FAULTS: [Fault; 25] = [
     }),
     ("other tag", |c, b, n| transfer(c, b, n, |t, _| t.tag += 1)),
     ("other group", |c, b, n| transfer(c, b, n, |t, g| t.group = (t.group + 1) % (g.len() + 1))),
-    ("other type", |c, b, n| transfer(c, b, n, |t, _| t.dtype = Dtype::F32)),
+    ("other type", |c, b, n| {
+        let mut out = c.clone();
+        let Call::Start { transfer, .. } = call(&mut out, b, n) else { return None };
+        let slab = transfer.sends.iter().flat_map(|p| &p.slabs).find(|slab| !slab.is_empty());
+        let buffer = slab?.buffer;
+        out.buffers[buffer].dtype = Dtype::F32;
+        Some(out)
+    }),
     ("added", |c, b, n| transfer(c, b, n, |t, _| t.add = !t.add)),
     ("other kind", |c, b, n| {
         transfer(c, b, n, |t, _| {
@@ -309,7 +316,7 @@ const EXCHANGE: usize = 1;
 const STENCIL: usize = 3;
 const REDUCE: usize = 5;
 
-fn start(calls: &mut Calls, n: usize) -> &mut adjoin_passes::calls::Transfer {
+fn start(calls: &mut Calls, n: usize) -> &mut Transfer {
     match call(calls, 0, n) {
         Call::Start { transfer, .. } => transfer,
         other => panic!("{other:?} starts nothing"),
@@ -324,7 +331,10 @@ const BREAKS: [Break; 12] = [
     ("one order", |c| c.iter_mut().for_each(|c| start(c, REDUCE).tag = 0)),
     ("one wait", |c| c.iter_mut().for_each(|c| drop(c.blocks[0].calls.pop()))),
     ("same collective", |c| start(&mut c[0], REDUCE).add = true),
-    ("same type", |c| start(&mut c[0], REDUCE).dtype = Dtype::F32),
+    ("same type", |c| {
+        let sent = start(&mut c[0], REDUCE).sends[0].slabs[0].buffer;
+        c[0].buffers[sent].dtype = Dtype::F32;
+    }),
     ("same count", |c| {
         let transfer = start(&mut c[0], REDUCE);
         let packets = transfer.sends.iter_mut().chain(&mut transfer.recvs);
@@ -360,6 +370,47 @@ fn each_rule_has_calls_that_break_it() {
         match matching(&bad) {
             Err(CallError::Mismatch { rule: found, .. }) => assert_eq!(found, rule),
             other => panic!("{rule} was not broken: {other:?}"),
+        }
+    }
+}
+
+/// The pieces of the vector are two elements and one; the second is padded.
+const BOTH: &str = "mesh p=2 (2 ranks)
+let A = (i) <- (j)               : f32[4/p, 3]
+%0 = input u                     : f32[4/p]
+%1 = dot %0 %0                   : f64[] +p
+%2 = apply A.H %0                : f32[3] +p
+%3, %4 = reduce_scatter p %2 %1  : f32[3/p], f64[]
+return %3 %4
+";
+
+/// What is done to a transfer, and the end of the message about it.
+type Damage = (fn(&mut Transfer), &'static str);
+
+#[test]
+fn messages_of_both_precisions_begin_with_double_and_have_pieces_that_are_alike() {
+    let good = lower_all(&adjoin_passes::text::parse(BOTH).unwrap());
+    assert_eq!(matching(&good), Ok(()));
+    let sums = good[0].blocks[0].calls.iter().position(|c| matches!(c, Call::Start { .. }));
+    let sums = sums.unwrap();
+    let reals = |packet| good[0].reals(packet);
+    let transfer = start(&mut good[0].clone(), sums).clone();
+    let pieces: Vec<_> = transfer.sends.iter().chain(&transfer.recvs).map(reals).collect();
+    assert_eq!(pieces, [Reals { double: 1, single: 2 }; 3]);
+    let breaks: [Damage; 4] = [
+        (|t| t.sends[0].slabs.reverse(), "has single before double precision"),
+        (|t| drop(t.sends[1].slabs.pop()), "has pieces that are not alike"),
+        (|t| drop(t.recvs[0].slabs.remove(0)), "has pieces that are not alike"),
+        (|t| t.add = true, "adds elements of two precisions"),
+    ];
+    for (damage, text) in breaks {
+        let mut bad = good.clone();
+        damage(start(&mut bad[0], sums));
+        match matching(&bad) {
+            Err(CallError::Mismatch { rule: "same type", message, .. }) => {
+                assert!(message.ends_with(text), "{message}");
+            }
+            other => panic!("{text}: {other:?}"),
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use super::Failure;
 use crate::planned::Planned;
-use adjoin_passes::Plan;
-use adjoin_passes::calls::{Call, CallBlock, Calls, Kernel, Kind, Packet, Port, View};
+use adjoin_passes::calls::{Call, CallBlock, Calls, Kernel, Kind, Packet, Port, Transfer, View};
 use adjoin_passes::ir::Over;
 use adjoin_passes::lower::lower;
 use adjoin_passes::text::operation;
+use adjoin_passes::{Dtype, Plan};
 use std::fmt::Write as _;
 
 /// The plan before any pass, and after each that changed something.
@@ -51,19 +51,19 @@ fn show(plan: &Plan, calls: &Calls) -> String {
         let _ = writeln!(text, "state {}", port(state));
     }
     for block in &calls.blocks {
-        show_block(plan, block, &mut text);
+        show_block(plan, calls, block, &mut text);
     }
     text
 }
 
-fn show_block(plan: &Plan, block: &CallBlock, text: &mut String) {
+fn show_block(plan: &Plan, calls: &Calls, block: &CallBlock, text: &mut String) {
     let name = if block.name.is_empty() { "block" } else { &block.name };
     let _ = writeln!(text, "\n{name}:");
     for input in &block.inputs {
         let _ = writeln!(text, "  input {}", port(input));
     }
     for call in &block.calls {
-        let _ = writeln!(text, "  {}", line(plan, call));
+        let _ = writeln!(text, "  {}", line(plan, calls, call));
     }
     for output in &block.outputs {
         let _ = writeln!(text, "  output {}", port(output));
@@ -73,7 +73,7 @@ fn show_block(plan: &Plan, block: &CallBlock, text: &mut String) {
     }
 }
 
-fn line(plan: &Plan, call: &Call) -> String {
+fn line(plan: &Plan, of: &Calls, call: &Call) -> String {
     match call {
         Call::Kernel(Kernel { leaf, adjoint, inputs, outputs, .. }) => {
             let adjoint = if *adjoint { ".H" } else { "" };
@@ -103,20 +103,29 @@ fn line(plan: &Plan, call: &Call) -> String {
             let add = if transfer.add { ", added" } else { "" };
             format!(
                 "start {id}: {kind} g{} {} out {sends}; in {recvs}{add}",
-                transfer.group, transfer.dtype
+                transfer.group,
+                reals(of, transfer)
             )
         }
         Call::Wait { id } => format!("wait {id}"),
         Call::Region { over, calls } => {
-            let of = match over {
+            let over = match over {
                 Over::Panels(leaf) => format!(" {}", plan[*leaf].name),
                 Over::Elements => String::new(),
             };
             let inner: Vec<_> =
-                calls.iter().map(|call| format!("    {}", line(plan, call))).collect();
-            format!("region{of}\n{}\n  end", inner.join("\n"))
+                calls.iter().map(|call| format!("    {}", line(plan, of, call))).collect();
+            format!("region{over}\n{}\n  end", inner.join("\n"))
         }
     }
+}
+
+/// The types of the reals that a transfer carries.
+fn reals(calls: &Calls, transfer: &Transfer) -> String {
+    let packets = || transfer.sends.iter().chain(&transfer.recvs).map(|p| calls.reals(p));
+    let double = packets().any(|reals| reals.double > 0).then_some(Dtype::F64);
+    let single = packets().any(|reals| reals.single > 0).then_some(Dtype::F32);
+    double.into_iter().chain(single).map(|dtype| dtype.to_string()).collect::<Vec<_>>().join("+")
 }
 
 fn packets(packets: &[Packet]) -> String {

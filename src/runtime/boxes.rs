@@ -1,6 +1,7 @@
 //! Boxes of buffers, worked out once: packing into messages, unpacking, and copies between them.
 //!
 //! Elements are moved as reals, a complex one as two, so that a message may carry both.
+//! In a message of two precisions a real in double precision is moved as two words, bit by bit.
 
 use super::memory::Memory;
 use adjoin_kernels::host::Acc;
@@ -13,8 +14,11 @@ use std::ops::Range;
 /// Boxes one after the other in a message.
 pub(crate) struct Packing {
     pieces: Vec<Piece>,
+    /// Whether its words are reals in double precision; else they have four bytes.
     double: bool,
-    reals: usize,
+    /// Whether there are elements of both precisions.
+    mixed: bool,
+    words: usize,
 }
 
 struct Piece {
@@ -25,47 +29,47 @@ struct Piece {
 
 impl Packing {
     /// From boxes to a message.
-    pub(crate) fn pack<'a>(
-        slabs: impl IntoIterator<Item = &'a Slab>,
-        dtypes: &[Dtype],
-    ) -> Result<Self, String> {
-        let mut packing = Packing { pieces: Vec::new(), double: true, reals: 0 };
-        for slab in slabs.into_iter().filter(|slab| !slab.is_empty()) {
+    pub(crate) fn pack<'a>(slabs: impl IntoIterator<Item = &'a Slab>, dtypes: &[Dtype]) -> Self {
+        let slabs: Vec<_> = slabs.into_iter().filter(|slab| !slab.is_empty()).collect();
+        let is_double = |slab: &&Slab| dtypes[slab.buffer].is_double();
+        let double = slabs.iter().all(is_double);
+        let mixed = !double && slabs.iter().any(is_double);
+        let mut packing = Packing { pieces: Vec::new(), double, mixed, words: 0 };
+        for slab in slabs {
             let dtype = dtypes[slab.buffer];
-            if !packing.pieces.is_empty() && packing.double != dtype.is_double() {
-                return Err("a message has elements of both precisions".into());
-            }
-            packing.double = dtype.is_double();
-            let at = packing.reals..packing.reals + slab.len() * group(dtype);
-            packing.reals = at.end;
+            let words = group(dtype) * if mixed && dtype.is_double() { 2 } else { 1 };
+            let at = packing.words..packing.words + slab.len() * words;
+            packing.words = at.end;
             let (start, extents) = corner(&slab.region);
-            let copy = BoxCopy::pack(&slab.extents, &start, &extents, group(dtype));
+            let copy = BoxCopy::pack(&slab.extents, &start, &extents, words);
             packing.pieces.push(Piece { buffer: slab.buffer, copy, at });
         }
-        Ok(packing)
+        packing
     }
 
     /// From a message to boxes.
-    pub(crate) fn unpack<'a>(
-        slabs: impl IntoIterator<Item = &'a Slab>,
-        dtypes: &[Dtype],
-    ) -> Result<Self, String> {
-        let mut packing = Packing::pack(slabs, dtypes)?;
+    pub(crate) fn unpack<'a>(slabs: impl IntoIterator<Item = &'a Slab>, dtypes: &[Dtype]) -> Self {
+        let mut packing = Packing::pack(slabs, dtypes);
         for piece in &mut packing.pieces {
             piece.copy = piece.copy.reversed();
         }
-        Ok(packing)
+        packing
+    }
+
+    /// Whether there are elements of both precisions, which cannot be added to what is there.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.mixed
     }
 
     /// Bytes of the message.
     pub(crate) fn bytes(&self) -> usize {
-        self.reals * if self.double { 8 } else { 4 }
+        self.words * if self.double { 8 } else { 4 }
     }
 
     /// Fills a message; its length and alignment are those of the packing.
     pub(crate) fn gather(&self, memories: &[Memory], message: &mut [u8]) {
         // An empty message need not be aligned.
-        if self.reals == 0 {
+        if self.words == 0 {
         } else if self.double {
             self.gather_as(memories, bytemuck::cast_slice_mut::<u8, f64>(message));
         } else {
@@ -82,7 +86,7 @@ impl Packing {
 
     /// Writes or adds a message to the boxes.
     pub(crate) fn scatter(&self, message: &[u8], memories: &mut [Memory], acc: Acc) {
-        if self.reals == 0 {
+        if self.words == 0 {
         } else if self.double {
             self.scatter_as(bytemuck::cast_slice::<u8, f64>(message), memories, acc);
         } else {
@@ -141,8 +145,8 @@ impl Moves {
                 return Ok(Moves { clear, direct, staged: None });
             }
         }
-        let pack = Packing::pack(moves.iter().map(|(from, _)| from), dtypes)?;
-        let unpack = Packing::unpack(moves.iter().map(|(_, to)| to), dtypes)?;
+        let pack = Packing::pack(moves.iter().map(|(from, _)| from), dtypes);
+        let unpack = Packing::unpack(moves.iter().map(|(_, to)| to), dtypes);
         let message = Memory::new(pack.bytes())?;
         Ok(Moves { clear, direct: Vec::new(), staged: Some((pack, unpack, message)) })
     }
@@ -288,12 +292,36 @@ mod tests {
         let mut memories = vec![Memory::elements(Dtype::C64, 4).unwrap()];
         memories[0].cast_mut::<f32>().copy_from_slice(&[1., 2., 3., 4., 5., 6., 7., 8.]);
         let pieces = [slab(0, [2, 2], [0, 1], [2, 2]), slab(0, [4], [0], [1])];
-        let pack = Packing::pack(&pieces, &dtypes).unwrap();
+        let pack = Packing::pack(&pieces, &dtypes);
         let mut message = Memory::new(pack.bytes()).unwrap();
         pack.gather(&memories, message.bytes_mut());
         assert_eq!(message.cast::<f32>(), [3., 4., 7., 8., 1., 2.]);
-        let unpack = Packing::unpack(&pieces, &dtypes).unwrap();
+        let unpack = Packing::unpack(&pieces, &dtypes);
         unpack.scatter(message.bytes(), &mut memories, Acc::Add);
         assert_eq!(memories[0].cast::<f32>(), [2., 4., 6., 8., 5., 6., 14., 16.]);
+    }
+
+    /// The number in double precision has an odd number of words before it in the second message.
+    #[test]
+    fn messages_of_both_precisions_keep_every_bit() {
+        let dtypes = [Dtype::F64, Dtype::F32, Dtype::C128];
+        let mut memories = dtypes.map(|dtype| Memory::elements(dtype, 2).unwrap());
+        memories[0].cast_mut::<f64>().copy_from_slice(&[1.0 + 1e-15, -1e300]);
+        memories[1].cast_mut::<f32>().copy_from_slice(&[0.1, f32::INFINITY]);
+        memories[2].cast_mut::<f64>().copy_from_slice(&[3., f64::MIN_POSITIVE, -0., 1e-320]);
+        let pieces = [slab(0, [2], [1], [2]), slab(1, [2], [0], [1]), slab(2, [2], [0], [2])];
+        let pack = Packing::pack(&pieces, &dtypes);
+        assert!(pack.is_mixed());
+        let mut message = vec![0; 4 + pack.bytes()];
+        assert_eq!(message.len(), 4 + 8 + 4 + 32);
+        pack.gather(&memories, &mut message[4..]);
+        let mut others = dtypes.map(|dtype| Memory::elements(dtype, 2).unwrap());
+        for memory in &mut others {
+            memory.bytes_mut().fill(0);
+        }
+        Packing::unpack(&pieces, &dtypes).scatter(&message[4..], &mut others, Acc::Set);
+        assert_eq!(others[0].cast::<f64>(), [0.0, -1e300]);
+        assert_eq!(others[1].cast::<f32>(), [0.1, 0.0]);
+        assert_eq!(others[2].bytes(), memories[2].bytes());
     }
 }

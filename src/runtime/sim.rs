@@ -208,7 +208,8 @@ pub struct SimMemory {
     elements: Memory,
     dtype: Option<Dtype>,
     message: Vec<Complex64>,
-    single: bool,
+    /// Which elements of the message are in single precision.
+    single: Vec<bool>,
 }
 
 impl<'a> Sim<'a> {
@@ -313,11 +314,11 @@ impl Arithmetic for Sim<'_> {
     fn pack(&self, memory: &SimMemory, slab: &Slab, message: &mut SimMemory) {
         let local = Slab { buffer: 0, ..slab.clone() };
         let dtype = memory.dtype();
-        let Ok(packing) = Packing::pack([&local], &[dtype]) else { return };
+        let packing = Packing::pack([&local], &[dtype]);
         let mut bytes = Memory::elements(dtype, slab.len()).unwrap_or_default();
         packing.gather(std::slice::from_ref(&memory.elements), bytes.bytes_mut());
-        message.single = !dtype.is_double();
         message.message.extend(bytes.slice(dtype, slab.len()).widest());
+        message.single.resize(message.message.len(), !dtype.is_double());
     }
 
     fn unpack(
@@ -330,7 +331,7 @@ impl Arithmetic for Sim<'_> {
     ) {
         let local = Slab { buffer: 0, ..slab.clone() };
         let dtype = memory.dtype();
-        let Ok(packing) = Packing::unpack([&local], &[dtype]) else { return };
+        let packing = Packing::unpack([&local], &[dtype]);
         let mut bytes = Memory::elements(dtype, slab.len()).unwrap_or_default();
         let packed = &message.message[begin..begin + slab.len()];
         bytes.slice_mut(dtype, slab.len()).convert_from(packed.into());
@@ -339,9 +340,9 @@ impl Arithmetic for Sim<'_> {
     }
 
     fn sum(&self, into: &mut SimMemory, other: &SimMemory) {
-        for (a, b) in into.message.iter_mut().zip(&other.message) {
+        for ((a, b), single) in into.message.iter_mut().zip(&other.message).zip(&into.single) {
             *a += b;
-            if into.single {
+            if *single {
                 *a = Complex64::new(f64::from(a.re as f32), f64::from(a.im as f32));
             }
         }

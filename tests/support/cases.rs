@@ -14,6 +14,7 @@ pub const CASES: &[Case] = &[
     ("reduce", reduce),
     ("broadcast", broadcast),
     ("reduce_scatter", reduce_scatter),
+    ("sums of both precisions", both),
     ("all_gather", all_gather),
     ("all_to_all", all_to_all),
     ("exchange in a ring", exchanges::ring),
@@ -199,6 +200,48 @@ fn reduce_scatter_of<T: Number>(comm: &dyn Comm) {
     }
 }
 
+/// Numbers in double precision beyond the range of single precision, beside some in single.
+fn both(comm: &dyn Comm) {
+    let (rank, size) = (comm.rank(), comm.size());
+    for (double, single) in [(1, 1), (2, 7), (1, 4501), (3, 10_000)] {
+        let elem = Elem::Both { double, single };
+        let number = |value: usize, i: usize| {
+            value as f64 * f64::from(if i.is_multiple_of(2) { 200 } else { -200 }).exp2()
+        };
+        let pack = |bytes: &mut [u8], start: usize, value: &dyn Fn(usize) -> usize| {
+            let (doubles, singles) = bytes.split_at_mut(8 * double);
+            for (i, x) in doubles.chunks_exact_mut(8).enumerate() {
+                x.copy_from_slice(&number(value(start + i), i).to_ne_bytes());
+            }
+            for (i, x) in singles.chunks_exact_mut(4).enumerate() {
+                x.copy_from_slice(&(value(start + double + i) as f32).to_ne_bytes());
+            }
+        };
+        let len = double + single;
+        let sum: fn(&[usize]) -> usize = |all| all.iter().sum();
+        let op = ReduceOp::Sum;
+        let all = comm.prepare(Operation::AllReduce { count: 1, elem, op }).unwrap();
+        let counts = vec![1; size];
+        let mine = comm.prepare(Operation::ReduceScatter { counts, elem, op }).unwrap();
+        for (mut call, start) in [(all, 0), (mine, rank * len)] {
+            for round in 0..4 {
+                for (piece, bytes) in call.send().chunks_exact_mut(elem.size()).enumerate() {
+                    pack(bytes, piece * len, &|i| turned(rank, size, i, round));
+                }
+                if round.is_multiple_of(2) {
+                    call.run().unwrap();
+                } else {
+                    call.start().unwrap();
+                    call.wait().unwrap();
+                }
+                let mut expected = vec![0; elem.size()];
+                pack(&mut expected, start, &|i| combined(size, i, round, sum));
+                assert!(call.recv() == expected, "{double} and {single} in round {round}");
+            }
+        }
+    }
+}
+
 fn all_gather(comm: &dyn Comm) {
     all_gather_of::<f32>(comm);
     all_gather_of::<f64>(comm);
@@ -378,6 +421,9 @@ fn invalid(comm: &dyn Comm) {
     assert_eq!(refused(counts), format!("it has {} counts, and {ranks}", size + 1));
     let bytes = Operation::AllReduce { count: 1, elem: Elem::U8, op: ReduceOp::Sum };
     assert_eq!(refused(bytes), "bytes cannot be combined");
+    let elem = Elem::Both { double: 1, single: 1 };
+    let largest = Operation::AllReduce { count: 1, elem, op: ReduceOp::Max };
+    assert_eq!(refused(largest), "numbers of both precisions are only added");
     assert_eq!(refused(exchanges::with_large_tag()), "tag 40000 is above 32767");
 }
 

@@ -12,6 +12,7 @@ pub mod mpiexec;
 pub mod mutate_calls;
 pub mod mutate_plans;
 pub mod reference;
+pub mod riders;
 pub mod subjects;
 pub mod systems;
 pub mod tiles;

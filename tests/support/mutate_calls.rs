@@ -206,7 +206,7 @@ fn views(call: &mut Call) -> Vec<&mut View> {
 type Side = fn(&mut Transfer) -> &mut Vec<Packet>;
 
 /// What can be wrong on one side of a transfer.
-type Names = [&'static str; 6];
+type Names = [&'static str; 9];
 
 /// A transfer that communicates something else.
 fn transfers(rank: &Calls, transfer: &Transfer, put: &mut dyn FnMut(&'static str, Transfer)) {
@@ -219,9 +219,6 @@ fn transfers(rank: &Calls, transfer: &Transfer, put: &mut dyn FnMut(&'static str
     edit("other tag", &|t| t.tag += 1000);
     edit("other group", &|t| t.group = (t.group + 1) % rank.groups.len());
     edit("added or not", &|t| t.add = !t.add);
-    edit("other type", &|t| {
-        t.dtype = if t.dtype == Dtype::F64 { Dtype::F32 } else { Dtype::F64 };
-    });
     for kind in [Kind::AllReduce, Kind::AllGather, Kind::AllToAll, Kind::Exchange] {
         edit("other collective", &|t| t.kind = kind);
     }
@@ -232,6 +229,9 @@ fn transfers(rank: &Calls, transfer: &Transfer, put: &mut dyn FnMut(&'static str
         "fewer elements sent",
         "sent from an offset",
         "other buffer sent",
+        "part of a message not sent",
+        "part of a message sent twice",
+        "parts of a message sent in another order",
     ];
     let recvs: Names = [
         "other sender",
@@ -240,6 +240,9 @@ fn transfers(rank: &Calls, transfer: &Transfer, put: &mut dyn FnMut(&'static str
         "fewer elements received",
         "received at an offset",
         "received in another buffer",
+        "part of a message not received",
+        "part of a message received twice",
+        "parts of a message received in another order",
     ];
     let sides: [(Side, Names, usize); 2] = [
         (|t| &mut t.sends, sends, transfer.sends.len()),
@@ -270,6 +273,18 @@ fn transfers(rank: &Calls, transfer: &Transfer, put: &mut dyn FnMut(&'static str
                 edit(names[5], &|packets| {
                     let buffer = &mut packets[p].slabs[s].buffer;
                     *buffer = (*buffer + 1) % rank.buffers.len();
+                });
+                if side(&mut transfer.clone())[p].slabs.len() < 2 {
+                    continue;
+                }
+                edit(names[6], &|packets| drop(packets[p].slabs.remove(s)));
+                edit(names[7], &|packets| {
+                    let part = packets[p].slabs[s].clone();
+                    packets[p].slabs.insert(s, part);
+                });
+                edit(names[8], &|packets| {
+                    let next = (s + 1) % packets[p].slabs.len();
+                    packets[p].slabs.swap(s, next);
                 });
             }
         }

@@ -17,6 +17,7 @@ pub fn mutants(plan: &Plan) -> Vec<Mutant> {
             dropped(plan, b, n, &mut out);
             altered(plan, b, n, &mut out);
             arguments(plan, b, n, &mut out);
+            riders(plan, b, n, &mut out);
         }
         for v in 0..plan.blocks[b].types.len() {
             types(plan, b, v, &mut out);
@@ -166,6 +167,39 @@ fn arguments(plan: &Plan, b: usize, n: usize, out: &mut Vec<Mutant>) {
                 args[k] = v;
                 put("other argument", args);
             }
+        }
+    }
+}
+
+/// Numbers that ride on a call without their sum, twice, or in each other's place.
+fn riders(plan: &Plan, b: usize, n: usize, out: &mut Vec<Mutant>) {
+    let block = &plan.blocks[b];
+    let node = &block.nodes[n];
+    let sums = matches!(node.op, Op::AllReduce(_) | Op::ReduceScatter(_) | Op::AllGather(_));
+    if !sums || node.args.len() < 2 {
+        return;
+    }
+    for k in 0..node.args.len() {
+        let (arg, result) = (node.args[k], node.results[k]);
+        let alone = edited(plan, |plan| {
+            let node = &mut plan.blocks[b].nodes[n];
+            node.args.remove(k);
+            node.results.remove(k);
+            redirect(&mut plan.blocks[b], result, arg);
+        });
+        let told = edited(&alone, |plan| {
+            plan.blocks[b].types[arg.index()] = block.ty(result).clone();
+        });
+        out.push(("rider left behind", tidy(&told)));
+        out.push(("rider left behind", alone));
+        for l in (0..node.args.len()).filter(|l| *l != k) {
+            let twice = edited(plan, |plan| {
+                let args = &mut plan.blocks[b].nodes[n].args;
+                args[l] = args[k];
+            });
+            out.push(("rider sent for another", twice));
+            let swapped = edited(plan, |plan| plan.blocks[b].nodes[n].results.swap(k, l));
+            out.push(("riders swapped", swapped));
         }
     }
 }

@@ -60,7 +60,12 @@ pub fn all() -> Vec<Subject> {
         Subject::new("normal operator of a dense stack, 2×2", applied("r=2,c=2", &dense_normal())),
         Subject::new("step of CGLS, 3 ranks", solved(Arc::new(Cgls))),
         Subject::new("step of LSQR, 3 ranks", solved(Arc::new(Lsqr::default()))),
-        Subject::new("step of LSQR with split unknowns, 3 ranks", split_unknowns()),
+        Subject::new("step of LSQR in single precision, 3 ranks", single_precision()),
+        Subject::new("step of LSQR with split unknowns, 3 ranks", split_unknowns(Dtype::F64)),
+        Subject::new(
+            "step of LSQR with split unknowns in single precision, 3 ranks",
+            split_unknowns(Dtype::F32),
+        ),
         Subject::new("step of CG, 2×2", normal_equations()),
         Subject::new(
             "two stencils, 3 ranks",
@@ -106,10 +111,22 @@ fn solved(solver: Arc<dyn Solver>) -> Planned {
     planner.solve(solver, &system, settings).expect("a plan")
 }
 
+/// Numbers in double precision ride on a vector in single precision.
+fn single_precision() -> Planned {
+    let a = matrix(17, 8, 5, Dtype::F32).named("A").on("rows p");
+    let system = System::new(&a, &[Dtype::F32]).expect("one part");
+    let solver = Lsqr { calc_var: false, ..Lsqr::default() };
+    let planner = planner("p=3").machine(slow());
+    let planned = planner.solve(Arc::new(solver), &system, Settings::default()).expect("a plan");
+    let rides = |l: &str| l.contains("all_reduce") && l.contains("f32") && l.contains("f64");
+    assert!(planned.to_string().lines().any(rides), "{planned}");
+    planned
+}
+
 /// Numbers go with the pieces of vectors that are scattered and gathered.
-fn split_unknowns() -> Planned {
-    let a = matrix(16, 8, 5, Dtype::F64).named("A").on("rows p");
-    let system = System::new(&a, &[Dtype::F64]).expect("one part");
+fn split_unknowns(dtype: Dtype) -> Planned {
+    let a = matrix(16, 8, 5, dtype).named("A").on("rows p");
+    let system = System::new(&a, &[dtype]).expect("one part");
     let split = ["x", "v", "w"].map(|name| (name, "n/p"));
     let planner = planner("p=3").machine(slow());
     let planner = split.into_iter().fold(planner, |p, (name, wanted)| p.pin(name, wanted));

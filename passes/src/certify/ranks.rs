@@ -99,7 +99,7 @@ enum Step {
     Kernel(LeafId, usize, bool, Vec<usize>, Vec<usize>),
     Local(Op, Vec<usize>, usize),
     Copy(Option<usize>, Vec<(usize, usize)>),
-    Start(u32, Kind, u32, crate::Dtype, bool, Vec<usize>),
+    Start(u32, Kind, u32, bool, Vec<usize>),
     Wait(u32),
     Region(Over),
 }
@@ -115,14 +115,9 @@ fn steps(calls: &Calls) -> Vec<Step> {
             clear.as_ref().map(|v| v.buffer),
             moves.iter().map(|(from, to)| (from.buffer, to.buffer)).collect(),
         ),
-        Call::Start { id, transfer } => Step::Start(
-            *id,
-            transfer.kind,
-            transfer.tag,
-            transfer.dtype,
-            transfer.add,
-            form(transfer),
-        ),
+        Call::Start { id, transfer } => {
+            Step::Start(*id, transfer.kind, transfer.tag, transfer.add, form(transfer))
+        }
         Call::Wait { id } => Step::Wait(*id),
         Call::Region { over, .. } => Step::Region(*over),
     };

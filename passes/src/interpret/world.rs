@@ -1,7 +1,7 @@
 //! All ranks in one thread: who is where, and what is on its way.
 
 use super::{Arithmetic, CallError, Memories, local};
-use crate::calls::{Call, Calls, Kind, Transfer};
+use crate::calls::{Call, Calls, Kind, Packet, Transfer};
 use std::collections::BTreeMap;
 
 /// All ranks in the middle of a block.
@@ -100,7 +100,7 @@ impl<'a, M: Clone + Default> World<'a, M> {
         }
         state.last_tag = Some(transfer.tag);
         let position = state.sequence.entry(transfer.group).or_default();
-        let pack = |packet: &crate::calls::Packet| {
+        let pack = |packet: &Packet| {
             let mut message = M::default();
             for slab in &packet.slabs {
                 arithmetic.pack(&memories[rank][slab.buffer], slab, &mut message);
@@ -212,7 +212,7 @@ impl<'a, M: Clone + Default> World<'a, M> {
                     format!("expects {} elements that rank {other} does not send", packet.len());
                 return Err(mismatch("same count", rank, text));
             };
-            if posted.transfer.dtype != transfer.dtype {
+            if !self.alike((rank, packet), (other, &posted.transfer.sends[sent])) {
                 return Err(mismatch(
                     "same type",
                     rank,
@@ -241,7 +241,7 @@ impl<'a, M: Clone + Default> World<'a, M> {
             let mut posted = self.ranks[other].posted.values();
             let found = posted.find(|p| p.position == position && theirs(p.transfer));
             let Some(found) = found else { return Ok(None) };
-            agree(transfer, found.transfer, (me, rank), (at, other))?;
+            self.agree(transfer, found.transfer, (me, rank), (at, other))?;
             members.push(found);
         }
         let sum = |pick: &dyn Fn(&Posted<'a, M>) -> usize| {
@@ -258,6 +258,44 @@ impl<'a, M: Clone + Default> World<'a, M> {
             Kind::AllToAll => members.iter().map(|m| m.messages[me].clone()).collect(),
             Kind::Exchange => Vec::new(),
         }))
+    }
+
+    /// Two members of a collective mean the same.
+    fn agree(
+        &self,
+        mine: &Transfer,
+        theirs: &Transfer,
+        (me, rank): (usize, usize),
+        (at, other): (usize, usize),
+    ) -> Result<(), CallError> {
+        let differs = |rule, what: &str| {
+            let text = format!("and rank {other} differ in the {what} of transfer {}", mine.tag);
+            Err(mismatch(rule, rank, text))
+        };
+        if (mine.kind, mine.tag, mine.add) != (theirs.kind, theirs.tag, theirs.add) {
+            return differs("same collective", "kind");
+        }
+        let ends = match mine.kind {
+            Kind::AllReduce => (mine.recvs.first(), theirs.sends.first()),
+            Kind::ReduceScatter => (mine.recvs.first(), theirs.sends.get(me)),
+            Kind::AllGather => (mine.recvs.get(at), theirs.sends.first()),
+            Kind::AllToAll => (mine.recvs.get(at), theirs.sends.get(me)),
+            Kind::Exchange => return Ok(()),
+        };
+        match ends {
+            (Some(to), Some(from)) if to.len() == from.len() => {
+                if self.alike((rank, to), (other, from)) {
+                    return Ok(());
+                }
+                differs("same type", "element types")
+            }
+            _ => differs("same count", "number of elements"),
+        }
+    }
+
+    /// Whether two packets carry the same types.
+    fn alike(&self, a: (usize, &Packet), b: (usize, &Packet)) -> bool {
+        self.calls[a.0].reals(a.1) == self.calls[b.0].reals(b.1)
     }
 
     /// What was started and never waited for.
@@ -282,41 +320,4 @@ impl<'a, M: Clone + Default> World<'a, M> {
         let list: Vec<_> = stuck.iter().map(|(r, id)| format!("{r} for transfer {id}")).collect();
         mismatch("no deadlock", rank, format!("ranks wait for each other: {}", list.join(", ")))
     }
-}
-
-/// Two members of a collective mean the same.
-fn agree(
-    mine: &Transfer,
-    theirs: &Transfer,
-    (me, rank): (usize, usize),
-    (at, other): (usize, usize),
-) -> Result<(), CallError> {
-    let differs = |rule, what: &str| {
-        let text = format!("and rank {other} differ in the {what} of transfer {}", mine.tag);
-        Err(mismatch(rule, rank, text))
-    };
-    if (mine.kind, mine.tag, mine.add) != (theirs.kind, theirs.tag, theirs.add) {
-        return differs("same collective", "kind");
-    }
-    if mine.dtype != theirs.dtype {
-        return differs("same type", "element type");
-    }
-    let count = |packets: &[crate::calls::Packet], at: usize| {
-        packets.get(at).map(crate::calls::Packet::len)
-    };
-    let equal = match mine.kind {
-        Kind::AllReduce => {
-            count(&mine.recvs, 0) == count(&theirs.sends, 0)
-                && mine.recvs.len() == 1
-                && mine.sends.len() == 1
-        }
-        Kind::ReduceScatter => count(&mine.recvs, 0) == count(&theirs.sends, me),
-        Kind::AllGather => count(&mine.recvs, at) == count(&theirs.sends, 0),
-        Kind::AllToAll => count(&mine.recvs, at) == count(&theirs.sends, me),
-        Kind::Exchange => true,
-    };
-    if !equal {
-        return differs("same count", "number of elements");
-    }
-    Ok(())
 }

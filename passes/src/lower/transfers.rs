@@ -5,7 +5,7 @@ use crate::calls::{Call, Kind, Packet, Slab, Transfer, View};
 use crate::dtype::Dtype;
 use crate::ir::{Op, Reduction};
 use crate::mesh::Axis;
-use crate::placement::{Region, Type, intersect};
+use crate::placement::{Region, Type, intersect, volume};
 use std::iter;
 use std::ops::Range;
 
@@ -39,10 +39,11 @@ impl Lowering<'_> {
         }
         let sends = vec![Packet { peer: 0, slabs: from }];
         let recvs = vec![Packet { peer: 0, slabs: to }];
-        start(calls, Kind::AllReduce, group, args[0].dtype, sends, recvs, tag);
+        self.start(calls, Kind::AllReduce, group, sends, recvs, tag);
     }
 
-    /// Each piece of the vector goes with everything that rides on it.
+    /// Each piece of the vector goes with everything that rides on it; where that has another
+    /// precision, all pieces are as long as the largest.
     pub(super) fn reduce_scatter(
         &mut self,
         calls: &mut Vec<Call>,
@@ -53,12 +54,26 @@ impl Lowering<'_> {
         tag: u32,
     ) {
         let (group, members) = self.group(axes);
-        let piece = |at: &Vec<usize>| args[0].slab(&result.owned(&self.plan.mesh, at));
-        let slabs = |at| iter::once(piece(at)).chain(args[1..].iter().map(View::flat)).collect();
+        let vector = args[0].dtype;
+        let mixed = args.iter().any(|arg| arg.dtype.is_double() != vector.is_double());
+        let owned = |at: &Vec<usize>| result.owned(&self.plan.mesh, at);
+        let longest = members.iter().map(|at| volume(&owned(at))).max().unwrap_or(0);
+        let missing = |len: usize| if mixed { longest - len } else { 0 };
+        let more = missing(outs[0].len());
+        let rest = (more > 0).then(|| self.temporary(vector, &[more], flat(more)).flat());
+        let slabs = |at: &Vec<usize>| {
+            let piece = args[0].slab(&owned(at));
+            let again = missing(piece.len());
+            let again = (again > 0).then(|| Slab { region: flat(again), ..args[0].flat() });
+            let riders = args[1..].iter().map(View::flat);
+            iter::once(piece).chain(again).chain(riders).collect()
+        };
         let sends = members.iter().enumerate();
         let sends = sends.map(|(peer, at)| Packet { peer, slabs: slabs(at) }).collect();
-        let recvs = vec![Packet { peer: 0, slabs: outs.iter().map(View::flat).collect() }];
-        start(calls, Kind::ReduceScatter, group, args[0].dtype, sends, recvs, tag);
+        let riders = outs[1..].iter().map(View::flat);
+        let slabs = iter::once(outs[0].flat()).chain(rest).chain(riders).collect();
+        let recvs = vec![Packet { peer: 0, slabs }];
+        self.start(calls, Kind::ReduceScatter, group, sends, recvs, tag);
     }
 
     /// What rides arrives from each rank beside its block, and is added in the order of ranks.
@@ -80,7 +95,7 @@ impl Lowering<'_> {
         };
         let sends = vec![Packet { peer: 0, slabs: args.iter().map(View::flat).collect() }];
         let recvs = members.iter().enumerate().map(slabs).collect();
-        start(calls, Kind::AllGather, group, args[0].dtype, sends, recvs, tag);
+        self.start(calls, Kind::AllGather, group, sends, recvs, tag);
         for (all, out) in riders.iter().zip(&outs[1..]) {
             let part = |peer| View {
                 buffer: all.buffer,
@@ -113,7 +128,7 @@ impl Lowering<'_> {
         };
         let (copies, sends, recvs) = self.packets(&members, kind, views.0.len(), &leaves, &arrives);
         calls.extend(copies);
-        start(calls, kind, group, views.0[0].dtype, sends, recvs, tag);
+        self.start(calls, kind, group, sends, recvs, tag);
     }
 
     /// The adjoint of a halo: ghosts travel back to their owners and are added there.
@@ -135,7 +150,7 @@ impl Lowering<'_> {
         let kind = Kind::Exchange;
         let (copies, sends, recvs) = self.packets(&members, kind, views.0.len(), &leaves, &arrives);
         calls.extend(copies);
-        start(calls, kind, group, views.0[0].dtype, sends, recvs, tag);
+        self.start(calls, kind, group, sends, recvs, tag);
         if let Some(Call::Start { transfer, .. }) = calls.iter_mut().rev().nth(1) {
             transfer.add = true;
         }
@@ -176,10 +191,7 @@ impl Lowering<'_> {
         tag: u32,
     ) {
         let (group, members) = self.group(axes);
-        let mut pairs = |n: usize| {
-            let held = iter::once(0..2 * n).collect();
-            self.temporary(Dtype::F64, &[2 * n], held)
-        };
+        let mut pairs = |n: usize| self.temporary(Dtype::F64, &[2 * n], flat(2 * n));
         let (pair, all) = (pairs(1), pairs(members.len()));
         let op = Op::Reduce(reduction);
         calls.push(Call::Local { op: op.clone(), args: vec![arg.clone()], out: pair.clone() });
@@ -187,15 +199,44 @@ impl Lowering<'_> {
         let pair_of = |peer| iter::once(2 * peer..2 * peer + 2).collect::<Region>();
         let at = |peer| all.slab(&pair_of(peer));
         let recvs = (0..members.len()).map(|peer| Packet { peer, slabs: vec![at(peer)] }).collect();
-        start(calls, Kind::AllGather, group, Dtype::F64, sends, recvs, tag);
+        self.start(calls, Kind::AllGather, group, sends, recvs, tag);
         calls.push(Call::Local { op, args: vec![all.clone(), all], out: out.clone() });
     }
 
     /// A flat buffer for as many values like this one.
     fn stacked(&mut self, one: &View, count: usize) -> View {
         let len = one.len() * count;
-        self.temporary(one.dtype, &[len], iter::once(0..len).collect())
+        self.temporary(one.dtype, &[len], flat(len))
     }
+
+    /// Puts double precision first in each packet, and adds the transfer and its wait.
+    fn start(
+        &self,
+        calls: &mut Vec<Call>,
+        kind: Kind,
+        group: usize,
+        mut sends: Vec<Packet>,
+        mut recvs: Vec<Packet>,
+        tag: u32,
+    ) {
+        for packets in [&mut sends, &mut recvs] {
+            if kind == Kind::Exchange {
+                packets.retain(|p| !p.is_empty());
+            }
+            for packet in packets {
+                let is_double = |slab: &Slab| self.calls.buffers[slab.buffer].dtype.is_double();
+                packet.slabs.sort_by_key(|slab| !is_double(slab));
+            }
+        }
+        let transfer = Transfer { kind, group, tag, sends, recvs, add: false };
+        calls.push(Call::Start { id: tag, transfer });
+        calls.push(Call::Wait { id: tag });
+    }
+}
+
+/// A flat box of so many elements.
+fn flat(len: usize) -> Region {
+    iter::once(0..len).collect()
 }
 
 /// The elements of one of so many equal parts.
@@ -208,22 +249,4 @@ fn row(all: &View, parts: usize, k: usize) -> Range<usize> {
 fn packet(peer: usize, values: usize, slabs: impl Iterator<Item = Slab>) -> Packet {
     let slabs = slabs.filter(|slab| values == 1 || !slab.is_empty()).collect();
     Packet { peer, slabs }
-}
-
-fn start(
-    calls: &mut Vec<Call>,
-    kind: Kind,
-    group: usize,
-    dtype: Dtype,
-    mut sends: Vec<Packet>,
-    mut recvs: Vec<Packet>,
-    tag: u32,
-) {
-    if kind == Kind::Exchange {
-        sends.retain(|p| !p.is_empty());
-        recvs.retain(|p| !p.is_empty());
-    }
-    let transfer = Transfer { kind, group, tag, dtype: dtype.real(), sends, recvs, add: false };
-    calls.push(Call::Start { id: tag, transfer });
-    calls.push(Call::Wait { id: tag });
 }

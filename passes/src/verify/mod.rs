@@ -42,7 +42,7 @@
 //! | shape | `reduce-types` | a reduction gives a real double scalar |
 //! | shape | `index-types` | indexed operations agree on the leading dim and on the others |
 //! | shape | `regroup-types` | reshape, concat and part keep elements and their type |
-//! | shape | `communication-types` | communication keeps shape and element type, and one precision |
+//! | shape | `communication-types` | communication keeps shape and element type; what is added to has one precision |
 //! | place | `spaces` | a node works in one memory, and only copy goes to another |
 //! | place | `return-types` | a state is returned with exactly its type |
 //! | place | `controls` | a control is a settled number, or one for each right-hand side, the same on every rank |

@@ -229,7 +229,7 @@ pub static RULES: &[Rule] = &[
     rule(
         Stage::Shape,
         "communication-types",
-        "communication keeps shape and element type, and one precision",
+        "communication keeps shape and element type; what is added to has one precision",
         Check::Node(MOVES, shapes::communication),
     ),
     rule(

@@ -142,7 +142,8 @@ pub(super) fn communication(at: &At) -> Outcome {
         ensure(at.arg(k).same_shape(at.result(k)), || {
             format!("{} should have the shape and type of {}", at.say_result(k), at.say_arg(k))
         })?;
-        ensure(at.arg(k).dtype.is_double() == at.arg(0).dtype.is_double(), || {
+        let alike = at.arg(k).dtype.is_double() == at.arg(0).dtype.is_double();
+        ensure(alike || at.node.op != Op::HaloSum, || {
             format!("{} and {} differ in precision", at.say_arg(0), at.say_arg(k))
         })?;
     }

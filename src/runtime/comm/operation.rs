@@ -24,6 +24,14 @@ pub enum Elem {
     F64,
     /// Bytes, which can be moved and not reduced.
     U8,
+    /// So many numbers in double precision and then so many in single precision, which are only
+    /// added, each in its own precision.
+    Both {
+        /// Those in double precision.
+        double: usize,
+        /// Those in single precision.
+        single: usize,
+    },
 }
 
 impl Elem {
@@ -33,6 +41,7 @@ impl Elem {
             Elem::F32 => 4,
             Elem::F64 => 8,
             Elem::U8 => 1,
+            Elem::Both { double, single } => 8 * double + 4 * single,
         }
     }
 }
@@ -211,6 +220,9 @@ impl Operation {
         let invalid = |reason| CommError::Invalid { rank, operation: self.name(), reason };
         if self.reduce_op().is_some() && self.elem() == Elem::U8 {
             return Err(invalid("bytes cannot be combined".into()));
+        }
+        if matches!(self.elem(), Elem::Both { .. }) && self.reduce_op() != Some(ReduceOp::Sum) {
+            return Err(invalid("numbers of both precisions are only added".into()));
         }
         match self {
             Operation::AllReduce { .. } => Ok(()),

@@ -123,12 +123,16 @@ impl Engine {
             }
             Work::Pack { slabs } => {
                 slabs.iter().try_for_each(|slab| self.check_slab(slab))?;
-                Job::Pack(Packing::pack(&slabs, &self.dtypes)?)
+                Job::Pack(Packing::pack(&slabs, &self.dtypes))
             }
             Work::Unpack { slabs, add } => {
                 slabs.iter().try_for_each(|slab| self.check_slab(slab))?;
                 let acc = if add { Acc::Add } else { Acc::Set };
-                Job::Unpack(Packing::unpack(&slabs, &self.dtypes)?, acc)
+                let packing = Packing::unpack(&slabs, &self.dtypes);
+                if add && packing.is_mixed() {
+                    return Err("elements of both precisions are added to what is there".into());
+                }
+                Job::Unpack(packing, acc)
             }
         };
         self.jobs.push(job);

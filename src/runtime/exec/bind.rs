@@ -13,7 +13,7 @@ use crate::runtime::tiles::{Application, SharedTile, Tiles};
 use crate::trace::{self, facts};
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::{
-    Buffer, Call, CallBlock, Calls, Kernel, Kind, Packet, Port, Transfer, View,
+    Buffer, Call, CallBlock, Calls, Kernel, Kind, Packet, Port, Reals, Transfer, View,
 };
 use adjoin_passes::ir::{Applied, Op, Over, Plan, Slot};
 use adjoin_passes::lower::lower_with_nodes;
@@ -380,11 +380,15 @@ impl Binder<'_> {
         Ok(Transport { call, pack, unpack })
     }
 
-    /// A transfer as its communicator knows it; counts are in reals.
+    /// A transfer as its communicator knows it; counts are in reals of one precision, in bytes where
+    /// both are moved, and in whole packets where both are added.
     fn operation(&self, transfer: &Transfer) -> Operation {
-        let elem = if transfer.dtype.is_double() { Elem::F64 } else { Elem::F32 };
+        let elem = self.elem(transfer);
         let op = ReduceOp::Sum;
-        let count = |packet: &Packet| packet.slabs.iter().map(|slab| self.reals(slab)).sum();
+        let count = |packet: &Packet| {
+            let Reals { double, single } = self.calls.reals(packet);
+            (8 * double + 4 * single) / elem.size()
+        };
         let counts = |packets: &[Packet]| packets.iter().map(count).collect();
         // Transfers start in one order everywhere, so that equal tags do not confuse them.
         let tag = transfer.tag % (LARGEST_TAG + 1);
@@ -407,8 +411,24 @@ impl Binder<'_> {
         }
     }
 
-    fn reals(&self, slab: &adjoin_passes::calls::Slab) -> usize {
-        let dtype = self.calls.buffers[slab.buffer].dtype;
-        slab.len() * if dtype.is_complex() { 2 } else { 1 }
+    /// The element, on which all members of a group agree whatever they have.
+    fn elem(&self, transfer: &Transfer) -> Elem {
+        let packets = || transfer.sends.iter().chain(&transfer.recvs);
+        let dtypes =
+            || packets().flat_map(|p| &p.slabs).map(|s| self.calls.buffers[s.buffer].dtype);
+        let (any_double, any_single) =
+            (dtypes().any(Dtype::is_double), dtypes().any(|dtype| !dtype.is_double()));
+        let first = packets().next().map_or_else(Reals::default, |p| self.calls.reals(p));
+        match transfer.kind {
+            Kind::AllReduce | Kind::ReduceScatter if first.are_mixed() => {
+                Elem::Both { double: first.double, single: first.single }
+            }
+            Kind::AllReduce | Kind::ReduceScatter if first.single > 0 => Elem::F32,
+            Kind::AllGather | Kind::AllToAll | Kind::Exchange if any_double && any_single => {
+                Elem::U8
+            }
+            _ if any_double => Elem::F64,
+            _ => Elem::F32,
+        }
     }
 }

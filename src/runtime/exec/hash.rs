@@ -34,7 +34,7 @@ pub(super) fn global(plan: &Plan, calls: &Calls) -> Result<u64, String> {
                 Call::Start { id, transfer } => {
                     let t = transfer;
                     let at_once = t.kind != Kind::Exchange && waits_next(&block.calls, k, *id);
-                    write!(hash, "{:?}", (t.kind, t.group, t.tag, t.dtype, t.add, at_once))
+                    write!(hash, "{:?}", (t.kind, t.group, t.tag, t.add, at_once))
                         .map_err(write)?;
                 }
                 Call::Wait { id } => write!(hash, "wait {id}").map_err(write)?,

@@ -188,11 +188,11 @@ fn regroup_types() {
 fn communication_types() {
     one("communication-types", "p=2", Op::AllReduce(vec![0]), "f64[4] +p", "f64[3]");
     let mut d = Draft::new("p=2");
-    let (x, y) = (d.zero("f64[4] +p"), d.zero("f32[4] +p"));
-    d.many(Op::AllReduce(vec![0]), &[x, y], &["f64[4]", "f32[4]"]);
+    let (x, y) = (d.zero("f64[4/p~+1:1]"), d.zero("f32[4/p~+1:1]"));
+    d.many(Op::HaloSum, &[x, y], &["f64[4/p]", "f32[4/p]"]);
     d.breaks("communication-types");
     let mut d = Draft::new("p=2");
-    let (x, y) = (d.zero("f64[4] +p"), d.zero("c128[2] +p"));
-    d.many(Op::AllReduce(vec![0]), &[x, y], &["f64[4]", "c128[2]"]);
+    let (x, y) = (d.zero("f64[4] +p"), d.zero("c64[2] +p"));
+    d.many(Op::AllReduce(vec![0]), &[x, y], &["f64[4]", "c64[2]"]);
     d.passes();
 }

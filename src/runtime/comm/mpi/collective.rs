@@ -1,5 +1,6 @@
 //! Collectives: each as a function that blocks, or returns at once if it is given a request.
 
+use super::both::Both;
 use super::check::{check, count};
 use super::flight::Flight;
 use super::{CommError, Counters, Handle, Operation, Prepared};
@@ -16,6 +17,8 @@ pub(super) struct Collective {
     flight: Flight,
     wire: Wire,
     call: Call,
+    /// The type and the sum of what is neither bytes nor of one precision.
+    _both: Option<Both>,
 }
 
 /// A part of an array that one call carries.
@@ -71,16 +74,21 @@ impl Collective {
         let call = Call::new(operation)?;
         // SAFETY: a constant of the library.
         flight.set_requests(vec![unsafe { ffi::RSMPI_REQUEST_NULL }; call.requests()]);
+        let both = match operation.elem() {
+            Elem::Both { double, single } => Some(Both::new(&handle.job, double, single)?),
+            Elem::F32 | Elem::F64 | Elem::U8 => None,
+        };
+        let op = operation.reduce_op().unwrap_or(ReduceOp::Sum);
         let wire = Wire {
             comm: handle.raw,
             rank: rank as c_int,
-            kind: datatype(operation.elem()),
-            op: reduce_op(operation.reduce_op().unwrap_or(ReduceOp::Sum)),
+            kind: both.as_ref().map_or_else(|| datatype(operation.elem()), Both::kind),
+            op: both.as_ref().map_or_else(|| reduce_op(op), Both::sum),
             in_place: handle.job.in_place(),
             send: flight.send().pointer().cast(),
             recv: flight.recv().pointer().cast(),
         };
-        Ok(Collective { flight, wire, call })
+        Ok(Collective { flight, wire, call, _both: both })
     }
 }
 
@@ -349,6 +357,9 @@ pub(super) fn datatype(elem: Elem) -> ffi::MPI_Datatype {
             Elem::F32 => ffi::RSMPI_FLOAT,
             Elem::F64 => ffi::RSMPI_DOUBLE,
             Elem::U8 => ffi::RSMPI_UINT8_T,
+            Elem::Both { .. } => {
+                unreachable!("numbers of both precisions have a type of their own")
+            }
         }
     }
 }

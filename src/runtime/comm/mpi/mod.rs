@@ -7,6 +7,7 @@
 //! Counts of MPI are 32 bits wide. Long `all_reduce`, `reduce`, `broadcast` and messages are cut
 //! into pieces; the collectives with a count for each rank are refused when the total is too large.
 
+mod both;
 mod check;
 mod crowd;
 mod collective;

@@ -24,6 +24,50 @@ pub(super) unsafe fn reduce(
             Elem::F32 => typed::<f32>(op, sources, range, into),
             Elem::F64 => typed::<f64>(op, sources, range, into),
             Elem::U8 => unreachable!("reductions of bytes are not prepared"),
+            Elem::Both { double, single } => {
+                let mut done = range.start;
+                while done < range.end {
+                    let (is_double, end) = run_at(done, 8 * double, 4 * single);
+                    let run = done..end.min(range.end);
+                    let into = into.part(run.start - range.start..run.end - range.start);
+                    if is_double {
+                        added(sources, run, into);
+                    } else {
+                        typed::<f32>(op, sources, run, into);
+                    }
+                    done = end;
+                }
+            }
+        }
+    }
+}
+
+/// Whether the byte `at` of elements of so many bytes in double and in single precision is in
+/// double precision, and where its run ends.
+fn run_at(at: usize, double: usize, single: usize) -> (bool, usize) {
+    let start = at - at % (double + single);
+    let is_double = at - start < double;
+    (is_double, start + double + if is_double { 0 } else { single })
+}
+
+/// Adds numbers in double precision that need not be aligned.
+///
+/// # Safety
+/// As for [`reduce`].
+unsafe fn added(
+    sources: &(impl Iterator<Item = Region> + Clone),
+    range: Range<usize>,
+    into: Region,
+) {
+    // SAFETY: the caller's contract.
+    let into = unsafe { into.bytes_mut() };
+    let number = |bytes: &[u8]| f64::from_ne_bytes(std::array::from_fn(|i| bytes[i]));
+    for (rank, source) in sources.clone().enumerate() {
+        // SAFETY: the caller's contract.
+        let source = unsafe { source.part(range.clone()).bytes() };
+        for (into, from) in into.chunks_exact_mut(8).zip(source.chunks_exact(8)) {
+            let sum = if rank == 0 { number(from) } else { number(into) + number(from) };
+            into.copy_from_slice(&sum.to_ne_bytes());
         }
     }
 }
