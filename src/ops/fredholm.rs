@@ -22,8 +22,8 @@ use std::ops::Range;
 
 const KIND: &str = "Fredholm1";
 
-/// Bytes of the matrices in a panel.
-const PANEL: usize = 1 << 19;
+/// Bytes of the matrices in a panel: it and the next one stay in the second cache.
+const PANEL: usize = 1 << 18;
 
 /// An integral to be built.
 #[derive(Clone, Debug)]
@@ -148,7 +148,7 @@ impl<T: Element> Slices<T> {
 
     fn matrices(&self, slices: &Range<usize>) -> Matrices<'_, T> {
         let [_, rows, cols] = self.extents;
-        let data = &self.g[slices.start * rows * cols..slices.end * rows * cols];
+        let data = &self.g[slices.start * rows * cols..];
         Matrices { data, slices: slices.len(), rows, cols, conj: false }
     }
 }

@@ -21,8 +21,8 @@ use std::ops::Range;
 
 const KIND: &str = "MatrixMult";
 
-/// Bytes of the matrix in a panel.
-const PANEL: usize = 1 << 19;
+/// Bytes of the matrix in a panel: it and the next one stay in the second cache.
+const PANEL: usize = 1 << 18;
 
 /// A dense matrix to be built.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use super::{Acc, Scalar, crew};
 /// Matrices of one shape, one after the other, or their conjugates.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrices<'a, S> {
-    /// The elements of `G[k, i, j]`, row-major.
+    /// The elements of `G[k, i, j]`, row-major, and of slices that are needed after these.
     pub data: &'a [S],
     /// The number of slices, the extent of `k`.
     pub slices: usize,
@@ -21,8 +21,10 @@ pub struct Matrices<'a, S> {
 impl<'a, S: Scalar> Matrices<'a, S> {
     fn slice(&self, k: usize) -> Matrix<'a, S> {
         let size = self.rows * self.cols;
-        let data = &self.data[k * size..(k + 1) * size];
-        Matrix { conj: self.conj, ..Matrix::new(data, self.rows, self.cols) }
+        let (data, all) = (&self.data[k * size..], self.slices * size);
+        let after = if self.data.len() > all { all } else { 0 };
+        let Matrices { rows, cols, conj, .. } = *self;
+        Matrix { data, rows, cols, stride: cols, conj, after }
     }
 }
 
@@ -54,7 +56,7 @@ fn each<S: Scalar>(
     if g.slices == 1 {
         return product(g.slice(0), x, y);
     }
-    let work = size_of_val(g.data) * nz;
+    let work = g.slices * g.rows * g.cols * size_of::<S>() * nz;
     crew::over(work, to, y, |some, y| {
         for (k, y) in y.chunks_mut(to).enumerate() {
             let k = some.start / to + k;
