@@ -1,12 +1,20 @@
 //! Linear combinations of several arrays in one sweep: `y (+)= Σ c[k] x[k]`.
 
 use super::simd::versions;
-use super::{Acc, Real, Scalar, reals, reals_mut};
+use super::{Acc, Real, Scalar, past, reals, reals_mut};
 use std::array::from_fn;
 
 /// `y (+)= Σ c[k] xs[k]`, elementwise; each of `xs` is as long as `y`.
 pub fn linear<S: Scalar>(c: &[S], xs: &[&[S]], y: &mut [S], acc: Acc) {
     assert_eq!(c.len(), xs.len(), "one coefficient for each array");
+    if acc == Acc::Set && c.len() == 1 {
+        assert_eq!(xs[0].len(), y.len(), "arrays of equal length");
+        return past::made(y, |some, y| all_terms(c, &[&xs[0][some]], y, acc));
+    }
+    all_terms(c, xs, y, acc);
+}
+
+fn all_terms<S: Scalar>(c: &[S], xs: &[&[S]], y: &mut [S], acc: Acc) {
     if c.is_empty() {
         return acc.prepare(y);
     }

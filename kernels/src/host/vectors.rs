@@ -49,6 +49,12 @@ pub unsafe trait Vector<R>: Copy {
     /// # Safety
     /// There is room for so many, and the machine has the instructions.
     unsafe fn store(self, y: *mut R);
+    /// Writes the reals from `y` on past the caches.
+    ///
+    /// # Safety
+    /// There is room for so many, `y` is a multiple of the register's bytes, and the machine has
+    /// the instructions.
+    unsafe fn stream(self, y: *mut R);
     /// `self * b + c`, in one rounding where the machine has an instruction.
     ///
     /// # Safety
@@ -130,6 +136,11 @@ macro_rules! plain {
                 unsafe { y.cast::<[$r; $n]>().write_unaligned(self.0) }
             }
             #[inline(always)]
+            unsafe fn stream(self, y: *mut $r) {
+                // SAFETY: the caller's contract.
+                unsafe { self.store(y) }
+            }
+            #[inline(always)]
             unsafe fn fused(self, b: Self, c: Self) -> Self {
                 Plain(std::array::from_fn(|l| self.0[l] * b.0[l] + c.0[l]))
             }
@@ -181,8 +192,8 @@ plain!(f64, 4);
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! register {
-    ($v:ty, $r:ty, $n:literal, $splat:ident, $load:ident, $store:ident, $fused:ident,
-     $times:ident, $permute:ident, $order:literal, $some:ident) => {
+    ($v:ty, $r:ty, $n:literal, $splat:ident, $load:ident, $store:ident, $stream:ident,
+     $fused:ident, $times:ident, $permute:ident, $order:literal, $some:ident) => {
         // SAFETY: the intrinsics read and write one register's reals.
         unsafe impl Vector<$r> for $v {
             const LANES: usize = $n;
@@ -210,6 +221,11 @@ macro_rules! register {
             unsafe fn store(self, y: *mut $r) {
                 // SAFETY: the caller's contract.
                 unsafe { $store(y, self) }
+            }
+            #[inline(always)]
+            unsafe fn stream(self, y: *mut $r) {
+                // SAFETY: the caller's contract.
+                unsafe { $stream(y, self) }
             }
             #[inline(always)]
             unsafe fn fused(self, b: Self, c: Self) -> Self {
@@ -396,6 +412,7 @@ mod x86 {
         _mm512_set1_ps,
         _mm512_loadu_ps,
         _mm512_storeu_ps,
+        _mm512_stream_ps,
         _mm512_fmadd_ps,
         _mm512_mul_ps,
         _mm512_permute_ps,
@@ -409,6 +426,7 @@ mod x86 {
         _mm512_set1_pd,
         _mm512_loadu_pd,
         _mm512_storeu_pd,
+        _mm512_stream_pd,
         _mm512_fmadd_pd,
         _mm512_mul_pd,
         _mm512_permute_pd,
@@ -422,6 +440,7 @@ mod x86 {
         _mm256_set1_ps,
         _mm256_loadu_ps,
         _mm256_storeu_ps,
+        _mm256_stream_ps,
         _mm256_fmadd_ps,
         _mm256_mul_ps,
         _mm256_permute_ps,
@@ -435,6 +454,7 @@ mod x86 {
         _mm256_set1_pd,
         _mm256_loadu_pd,
         _mm256_storeu_pd,
+        _mm256_stream_pd,
         _mm256_fmadd_pd,
         _mm256_mul_pd,
         _mm256_permute_pd,
