@@ -16,13 +16,15 @@ pub struct Matrices<'a, S> {
     pub cols: usize,
     /// Whether the matrices are the conjugates of the data.
     pub conj: bool,
+    /// Whether these slices are applied with their adjoint before those after them.
+    pub paired: bool,
 }
 
 impl<'a, S: Scalar> Matrices<'a, S> {
     fn slice(&self, k: usize) -> Matrix<'a, S> {
         let size = self.rows * self.cols;
         let (data, all) = (&self.data[k * size..], self.slices * size);
-        let after = if self.data.len() > all { all } else { 0 };
+        let after = if self.paired && self.data.len() > all { all } else { 0 };
         let Matrices { rows, cols, conj, .. } = *self;
         Matrix { data, rows, cols, stride: cols, conj, after }
     }
@@ -76,7 +78,7 @@ mod checks {
         {
             let data: Vec<S> = values(1, slices * rows * cols);
             for conj in [false, true] {
-                let g = Matrices { data: &data, slices, rows, cols, conj };
+                let g = Matrices { data: &data, slices, rows, cols, conj, paired: conj };
                 let x: Vec<S> = values(2, slices * cols * nz);
                 let u: Vec<S> = values(3, slices * rows * nz);
                 let mut y: Vec<S> = values(4, u.len());

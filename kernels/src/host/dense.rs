@@ -20,8 +20,8 @@ pub struct Matrix<'a, S> {
     pub stride: usize,
     /// Whether the matrix is the conjugate of the data.
     pub conj: bool,
-    /// How many elements after each of these the data have one that is needed when these rows are
-    /// done with, so that it is asked for meanwhile; zero if none is known.
+    /// If these rows are applied with their adjoint, one after the other, how many elements after
+    /// each of them the data have one that is needed next; else zero.
     pub after: usize,
 }
 
@@ -37,14 +37,14 @@ impl<'a, S: Scalar> Matrix<'a, S> {
         Matrix { conj: !self.conj, ..self }
     }
 
-    /// The rows in `range`, after which as many others come.
-    pub fn panel(self, range: Range<usize>) -> Matrix<'a, S> {
+    /// The rows in `range`, which are applied with their adjoint before as many others are.
+    pub fn paired(self, range: Range<usize>) -> Matrix<'a, S> {
         let after = if range.end < self.rows { range.len() * self.stride } else { 0 };
-        Matrix { after, ..self.part(range) }
+        Matrix { after, ..self.panel(range) }
     }
 
-    /// The rows in `range`, which belong to the same panel as the others.
-    fn part(self, range: Range<usize>) -> Matrix<'a, S> {
+    /// The rows in `range`.
+    pub fn panel(self, range: Range<usize>) -> Matrix<'a, S> {
         assert!(range.start <= range.end && range.end <= self.rows, "rows of the matrix");
         let start = (range.start * self.stride).min(self.data.len());
         Matrix { data: &self.data[start..], rows: range.len(), ..self }
@@ -108,7 +108,7 @@ pub fn adjoint<S: Scalar>(a: Matrix<'_, S>, k: usize, y: &[S], z: &mut [S], acc:
 
 /// Each hand makes some rows of `y`.
 fn gemv<S: Scalar>(a: Matrix<'_, S>, x: &[S], y: &mut [S], acc: Acc) {
-    crew::over(a.bytes(), 8, y, |rows, y| rows::forward(a.part(rows).all_rows(), x, y, acc));
+    crew::over(a.bytes(), 8, y, |rows, y| rows::forward(a.panel(rows).all_rows(), x, y, acc));
 }
 
 /// Each hand makes some columns of `z`, whole cache lines.
@@ -135,7 +135,7 @@ fn gemm<S: Scalar>(a: Matrix<'_, S>, transpose: bool, k: usize, x: &[S], y: &mut
         for (block, y) in y.chunks_mut(BLOCK * k).enumerate() {
             let first = some.start / k + block * BLOCK;
             let rows = first..first + y.len() / k;
-            let a = if transpose { a.columns(rows) } else { a.part(rows) };
+            let a = if transpose { a.columns(rows) } else { a.panel(rows) };
             gemm_block(a, transpose, k, x, y, acc);
         }
     });
@@ -203,7 +203,7 @@ mod checks {
     }
 
     pub fn rows_do_not_depend_on_the_panel<S: Scalar>() {
-        for (rows, cols) in [(19, 1), (19, 7), (21, 33), (17, 200)] {
+        for (rows, cols) in [(19, 1), (19, 7), (21, 33), (17, 200), (1100, 260)] {
             let data: Vec<S> = values(1, rows * cols);
             let a = Matrix::new(&data, rows, cols);
             let x: Vec<S> = values(2, cols);
@@ -213,12 +213,14 @@ mod checks {
                 let mut part = vec![S::ZERO; end - start];
                 apply(a.panel(start..end), 1, &x, &mut part, Acc::Set);
                 assert_eq!(part, whole[start..end]);
+                apply(a.paired(start..end), 1, &x, &mut part, Acc::Set);
+                assert_eq!(part, whole[start..end]);
             }
         }
     }
 
     pub fn adjoints_do_not_depend_on_panels_of_eight_rows_or_on_columns<S: Scalar>() {
-        for (rows, cols) in [(8, 3), (21, 33), (40, 17), (17, 2100)] {
+        for (rows, cols) in [(8, 3), (21, 33), (40, 17), (17, 2100), (1100, 260)] {
             let data: Vec<S> = values(1, rows * cols);
             let a = Matrix::new(&data, rows, cols);
             let y: Vec<S> = values(2, rows);
@@ -226,7 +228,7 @@ mod checks {
             adjoint(a, 1, &y, &mut whole, Acc::Set);
             for start in (0..rows).step_by(8) {
                 let some = start..rows.min(start + 8);
-                adjoint(a.panel(some.clone()), 1, &y[some], &mut parts, Acc::Add);
+                adjoint(a.paired(some.clone()), 1, &y[some], &mut parts, Acc::Add);
             }
             assert_eq!(parts, whole);
             let some = cols / 3..cols;

@@ -3,11 +3,11 @@
 //! A row is summed alike whatever rows are computed with it, and a column of the adjoint adds sums
 //! of eight rows, counted from the first; so bits depend on the matrix and the vector only.
 //!
-//! Short rows are too short, and a panel ends too soon, for a machine to find out by itself what is
-//! read next. Each group of rows asks for it: one half of the lines for those that lie `far` ahead,
-//! where the next panel has them, and the other half for those that are `near`. The forward product
-//! has the even rows in the first half, the adjoint the odd ones. So all lines of a panel have been
-//! asked for when the panel before it was applied with its adjoint, at an even pace.
+//! Rows that are shorter than a page end before a machine finds out by itself what is read next, so
+//! that each group of rows asks for what lies `near`. Where a panel is applied with its adjoint,
+//! memory would rest while the panel is read again. There each asks for one half of the lines of the
+//! next panel, which lies `far`: the forward product for those of even rows, the adjoint for those
+//! of odd ones, so that they come at an even pace.
 
 use crate::host::simd::versions;
 use crate::host::vectors::{Vector, prefetch};
@@ -25,8 +25,8 @@ pub(super) struct Rows<'a, R> {
     pub stride: usize,
     /// Whether elements are those of the complex conjugate.
     pub conj: bool,
-    /// How far ahead lies what is needed soon, and what is needed after the panel; zero if nothing
-    /// is to be asked for.
+    /// How far ahead lies what is needed soon, and what is needed after the panel, which is the same
+    /// if nothing is known of that; zero if nothing is to be asked for.
     pub near: usize,
     pub far: usize,
 }
@@ -59,6 +59,17 @@ impl<R: Real> Rows<'_, R> {
         assert!(self.count == 0 || end <= self.data.len(), "the data hold the matrix");
     }
 
+    /// How many rows a product takes together at most: short ones from memory come one by one, so
+    /// that it is read in its order.
+    fn together(&self) -> usize {
+        const PAGE: usize = 4096;
+        if self.far == self.near && self.near > 0 && self.reals * size_of::<R>() < PAGE {
+            1
+        } else {
+            8
+        }
+    }
+
     /// Where some rows from `i` on start.
     fn starts<const ROWS: usize>(&self, i: usize) -> [*const R; ROWS] {
         from_fn(|r| self.data[(i + r) * self.stride..].as_ptr())
@@ -85,7 +96,7 @@ versions! {
         while i < a.count {
             // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
             i += unsafe {
-                match a.count - i {
+                match a.together().min(a.count - i) {
                     8.. => real_dots::<R, V, 8>(a, i, x, y, set),
                     4.. => real_dots::<R, V, 4>(a, i, x, y, set),
                     _ => real_dots::<R, V, 1>(a, i, x, y, set),
@@ -144,7 +155,7 @@ versions! {
         while i < a.count {
             // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
             i += unsafe {
-                match a.count - i {
+                match a.together().min(a.count - i) {
                     4.. => complex_dots::<R, V, 4>(a, i, x, y, set),
                     2.. => complex_dots::<R, V, 2>(a, i, x, y, set),
                     _ => complex_dots::<R, V, 1>(a, i, x, y, set),
