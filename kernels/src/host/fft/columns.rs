@@ -2,16 +2,13 @@
 
 use crate::host::crew::Divided;
 use crate::host::vectors::prefetch;
-use crate::host::{Acc, Scalar, past};
+use crate::host::{Acc, Scalar};
 use std::ops::Range;
 
 /// Columns that are transformed together, so that a cache line is used as a whole.
 pub fn block_width(nfft: usize) -> usize {
-    if nfft <= 1 << 16 { WIDEST } else { 4 }
+    if nfft <= 1 << 16 { 16 } else { 4 }
 }
-
-/// The most columns of a block.
-const WIDEST: usize = 16;
 
 /// The bytes of a cache line.
 const LINE: usize = 64;
@@ -82,21 +79,9 @@ impl Columns {
         f: impl Fn(usize, S) -> S,
     ) {
         let apart = apart::<S>(self.len);
-        let large = acc == Acc::Set && y.array.has(past::LARGE / size_of::<S>());
         for t in samples.clone().step_by(ROWS) {
             let count = ROWS.min(samples.end - t);
             let rows = self.rows(t, count, &place);
-            if large {
-                for (k, row) in rows[..count].iter().enumerate() {
-                    let mut own = [S::ZERO; WIDEST];
-                    for (c, y) in own[..self.width].iter_mut().enumerate() {
-                        *y = f(t + k, block[c * apart + t + k]);
-                    }
-                    // SAFETY: the caller's duty.
-                    past::put(&own[..self.width], unsafe { y.part(*row, self.width) });
-                }
-                continue;
-            }
             self.ask(t, samples.end, &place, y.array.place(y.start));
             for (k, row) in rows[..count].iter().enumerate() {
                 // SAFETY: the caller's duty.
@@ -105,9 +90,6 @@ impl Columns {
                     acc.put(y, f(t + k, block[c * apart + t + k]));
                 }
             }
-        }
-        if large {
-            past::end();
         }
     }
 
