@@ -250,6 +250,23 @@ fn operators_take_pairs_flags_and_profiles() {
 }
 
 #[test]
+fn indices_may_be_written_in_the_file() {
+    let opened = |iava: &str| {
+        let text = format!(
+            "[operators]\nR = {{ operator = 'Restriction', dims = [3, 5], iava = {iava}, axis = 1 }}\n"
+        );
+        let resolved = resolved(&text, &["R"]).unwrap_or_else(|e| panic!("{}", e.render()));
+        let model = Model::open(&resolved, Path::new("")).map_err(|error| error.render())?;
+        let Expression::Operator(op) = model.expressions().unwrap().remove(0) else { panic!() };
+        Ok::<_, String>(op.dimsd())
+    };
+    assert_eq!(opened("[0, -2, 4]").unwrap(), [3, 3]);
+    assert_eq!(opened("[4]").unwrap(), [3, 1]);
+    let refused = opened("[0, 1.5]").unwrap_err();
+    assert!(refused.contains("must be an array or a list of whole numbers"), "{refused}");
+}
+
+#[test]
 fn wrong_pairs_flags_and_profiles_are_shown_where_they_are_written() {
     let cases = [
         ("pad_not_a_pair", "[0, 4]]", "[0, 4, 1]]"),

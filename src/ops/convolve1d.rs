@@ -238,6 +238,10 @@ impl<T: Element> Kernel for Convolution<T> {
     type X = T;
     type Y = T;
 
+    fn axis(&self) -> Option<usize> {
+        Some(self.axis)
+    }
+
     fn forward(&mut self, _panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
         let (inner, group) = (y.inner(self.axis + 1), y.group);
         let from = (tile::window(&x.held[self.axis]), x.data);

@@ -191,9 +191,9 @@ pub trait LocalOperator: Send {
         acc: Acc,
     ) -> Result<(), OperatorError>;
 
-    /// Whether patches of the domain may hold other elements than the tile reaches: more than
-    /// `forward` reads, or not all that `adjoint` contributes to.
-    fn takes_windows(&self, _adjoint: bool) -> bool {
+    /// Whether patches of the domain may hold other elements along a dim than the tile reaches:
+    /// more than `forward` reads, or not all that `adjoint` contributes to.
+    fn takes_windows(&self, _adjoint: bool, _dim: usize) -> bool {
         false
     }
 

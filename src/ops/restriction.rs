@@ -45,12 +45,18 @@ impl From<Source> for Indices {
 }
 
 impl FromValue for Indices {
-    const EXPECTED: &'static str = "an array of whole numbers";
+    const EXPECTED: &'static str = "an array or a list of whole numbers";
     fn from_value(value: &Value) -> Option<Self> {
-        if let Value::Array(source) = value {
-            return Some(Indices::Source(source.clone()));
+        // Numbers in a list are reals, as those of other arrays.
+        let whole = |item: &Value| match item {
+            Value::Number(x) if x.fract() == 0.0 => Some(*x as isize),
+            item => isize::from_value(item),
+        };
+        match value {
+            Value::Array(source) => Some(Indices::Source(source.clone())),
+            Value::List(items) => items.iter().map(whole).collect::<Option<_>>().map(Indices::List),
+            one => whole(one).map(|index| Indices::List(vec![index])),
         }
-        Vec::from_value(value).map(Indices::List)
     }
 }
 

@@ -122,6 +122,11 @@ pub(super) trait Kernel: Send {
         false
     }
 
+    /// The only dim along which patches may hold more than the tile needs; none if any may be it.
+    fn axis(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether there is a way to apply the kernel and its adjoint without keeping what lies
     /// between.
     fn has_normal(&self) -> bool {
@@ -192,14 +197,14 @@ pub(super) fn local<K: Kernel + 'static>(
     })
 }
 
-impl<K> Local<K> {
+impl<K: Kernel> Local<K> {
     fn check(
         &self,
         (domain, windows): (&[Range<usize>], Windows),
         range: &[Range<usize>],
     ) -> Result<(), OperatorError> {
         let side = |name, needed: &Region, held: &[Range<usize>], windows| {
-            if holds(held, needed, windows) {
+            if self.holds(held, needed, windows) {
                 return Ok(());
             }
             let message = format!("its {name} is {held:?} where the tile needs {needed:?}");
@@ -221,16 +226,25 @@ enum Windows {
     Any,
 }
 
-fn holds(held: &[Range<usize>], needed: &[Range<usize>], windows: Windows) -> bool {
-    let covers = |(held, needed): (&Range<usize>, &Range<usize>)| match windows {
-        Windows::Same => held == needed,
-        Windows::Wider => held.start <= needed.start && needed.end <= held.end,
-        Windows::Any => true,
-    };
-    volume(needed) == 0 || held.iter().zip(needed).all(covers)
-}
-
 impl<K: Kernel> Local<K> {
+    fn holds(&self, held: &[Range<usize>], needed: &[Range<usize>], windows: Windows) -> bool {
+        let mut pairs = held.iter().zip(needed).enumerate();
+        let covers = |(dim, (held, needed)): (usize, (&Range<usize>, &Range<usize>))| match windows
+        {
+            Windows::Any => true,
+            Windows::Wider if self.is_loose(dim) => {
+                held.start <= needed.start && needed.end <= held.end
+            }
+            Windows::Wider | Windows::Same => held == needed,
+        };
+        volume(needed) == 0 || pairs.all(covers)
+    }
+
+    /// Whether patches may hold more along a dim, if they may somewhere.
+    fn is_loose(&self, dim: usize) -> bool {
+        self.kernel.axis().is_none_or(|axis| axis == dim)
+    }
+
     /// What the adjoint may be gathered into.
     fn gathered(&self) -> Windows {
         match (self.widens, self.kernel.gathers()) {
@@ -277,8 +291,8 @@ impl<K: Kernel> LocalOperator for Local<K> {
         Ok(())
     }
 
-    fn takes_windows(&self, adjoint: bool) -> bool {
-        if adjoint { self.kernel.gathers() } else { self.widens }
+    fn takes_windows(&self, adjoint: bool, dim: usize) -> bool {
+        if adjoint { self.kernel.gathers() } else { self.widens && self.is_loose(dim) }
     }
 
     fn has_normal(&self) -> bool {

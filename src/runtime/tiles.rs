@@ -63,8 +63,8 @@ impl Tiles {
         let tile = Tile { factors: call.factors.to_vec(), domain, range, rank: self.rank };
         let windows = Windows::of(operator.signature(), &tile, call);
         let built = self.built(call, tile)?;
-        let takes = |tile: &SharedTile| lock(tile).takes_windows(call.adjoint);
-        Ok(Some(match windows.filter(|_| !takes(&built)) {
+        let takes = |dim| lock(&built).takes_windows(call.adjoint, dim);
+        Ok(Some(match windows.filter(|windows| !windows.dims().all(takes)) {
             Some(windows) => Arc::new(Mutex::new(windows.around(built)?)),
             None => built,
         }))
@@ -257,8 +257,8 @@ impl LocalOperator for Alone {
         self.0.adjoint(panel, y, x, acc)
     }
 
-    fn takes_windows(&self, adjoint: bool) -> bool {
-        self.0.takes_windows(adjoint)
+    fn takes_windows(&self, adjoint: bool, dim: usize) -> bool {
+        self.0.takes_windows(adjoint, dim)
     }
 
     fn has_normal(&self) -> bool {

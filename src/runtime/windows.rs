@@ -41,6 +41,13 @@ impl Windows {
         parts.iter().any(Window::differs).then_some(Windows { adjoint: call.adjoint, parts })
     }
 
+    /// The dims along which what is held differs from what is reached.
+    pub fn dims(&self) -> impl Iterator<Item = usize> {
+        self.parts.iter().filter(|window| window.differs()).flat_map(
+            |Window { held, reached, .. }| (0..held.len()).filter(|&dim| held[dim] != reached[dim]),
+        )
+    }
+
     /// The tile with patches of its own.
     pub fn around(self, tile: SharedTile) -> Result<Box<dyn LocalOperator>, String> {
         let own = self.parts.iter().map(|window| window.own(self.adjoint));
