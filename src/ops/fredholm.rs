@@ -10,7 +10,7 @@
 use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
-use super::tile::{self, Kernel, View, ViewMut, typed};
+use super::tile::{self, Kernel, Turns, View, ViewMut, typed};
 use super::{Handle, OperatorError};
 use crate::data::Source;
 use crate::elements::Element;
@@ -22,8 +22,8 @@ use std::ops::Range;
 
 const KIND: &str = "Fredholm1";
 
-/// Bytes of the matrices in a panel.
-const PANEL: usize = 1 << 19;
+/// Bytes of the matrices in a panel: it and the next one stay in the second cache.
+const PANEL: usize = 1 << 18;
 
 /// An integral to be built.
 #[derive(Clone, Debug)]
@@ -133,23 +133,24 @@ struct Slices<T> {
     extents: [usize; 3],
     /// Slices of a panel.
     step: usize,
+    turns: Turns,
 }
 
 impl<T: Element> Slices<T> {
     fn new(g: Vec<T>, held: &[Range<usize>; 3]) -> Self {
         let extents = held.each_ref().map(Range::len);
         let step = PANEL / (extents[1] * extents[2] * size_of::<T>()).max(1);
-        Slices { g, extents, step: step.max(1) }
+        Slices { g, extents, step: step.max(1), turns: Turns::default() }
     }
 
     fn range(&self, panel: usize) -> Range<usize> {
         panel * self.step..((panel + 1) * self.step).min(self.extents[0])
     }
 
-    fn matrices(&self, slices: &Range<usize>) -> Matrices<'_, T> {
+    fn matrices(&self, slices: &Range<usize>, paired: bool) -> Matrices<'_, T> {
         let [_, rows, cols] = self.extents;
-        let data = &self.g[slices.start * rows * cols..slices.end * rows * cols];
-        Matrices { data, slices: slices.len(), rows, cols, conj: false }
+        let data = &self.g[slices.start * rows * cols..];
+        Matrices { data, slices: slices.len(), rows, cols, conj: false, paired }
     }
 }
 
@@ -168,7 +169,14 @@ impl<T: Element> Kernel for Slices<T> {
     fn forward(&mut self, panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
         let slices = self.range(panel);
         let (from, to) = (part(&slices, x.inner(1)), part(&slices, y.inner(1)));
-        batched::apply(self.matrices(&slices), y.inner(2), &x.data[from], &mut y.data[to], acc);
+        let paired = self.turns.next(false);
+        batched::apply(
+            self.matrices(&slices, paired),
+            y.inner(2),
+            &x.data[from],
+            &mut y.data[to],
+            acc,
+        );
     }
 
     fn adjoint(&mut self, panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
@@ -180,7 +188,8 @@ impl<T: Element> Kernel for Slices<T> {
             x.data[..to.start].fill(T::ZERO);
             x.data[to.end..].fill(T::ZERO);
         }
-        batched::adjoint(self.matrices(&slices), nz, &y.data[from], &mut x.data[to], acc);
+        let paired = self.turns.next(true);
+        batched::adjoint(self.matrices(&slices, paired), nz, &y.data[from], &mut x.data[to], acc);
     }
 }
 

@@ -9,7 +9,7 @@
 use super::dims::{self, Dims};
 use super::leaf::leaf;
 use super::registry::{Arguments, Entry, RegistryError};
-use super::tile::{self, Kernel, View, ViewMut, typed};
+use super::tile::{self, Kernel, Turns, View, ViewMut, typed};
 use super::{Handle, OperatorError};
 use crate::data::Source;
 use crate::elements::Element;
@@ -21,8 +21,8 @@ use std::ops::Range;
 
 const KIND: &str = "MatrixMult";
 
-/// Bytes of the matrix in a panel.
-const PANEL: usize = 1 << 19;
+/// Bytes of the matrix in a panel: it and the next one stay in the second cache.
+const PANEL: usize = 1 << 18;
 
 /// A dense matrix to be built.
 #[derive(Clone, Debug)]
@@ -111,23 +111,25 @@ struct Dense<T> {
     cols: usize,
     /// Rows of a panel.
     step: usize,
+    turns: Turns,
 }
 
 impl<T: Element> Dense<T> {
     fn new(a: Vec<T>, held: &[Range<usize>; 2]) -> Self {
         let (rows, cols) = (held[0].len(), held[1].len());
         let fitting = PANEL / (cols * size_of::<T>()).max(1);
-        Dense { a, rows, cols, step: (fitting / 8 * 8).max(8) }
+        Dense { a, rows, cols, step: (fitting / 8 * 8).max(8), turns: Turns::default() }
     }
 
     fn range(&self, panel: usize) -> Range<usize> {
         panel * self.step..((panel + 1) * self.step).min(self.rows)
     }
 
-    fn panel(&self, panel: usize) -> (Range<usize>, Matrix<'_, T>) {
-        let rows = self.range(panel);
-        let matrix = Matrix::new(&self.a, self.rows, self.cols).panel(rows.clone());
-        (rows, matrix)
+    fn panel(&mut self, panel: usize, adjoint: bool) -> (Range<usize>, Matrix<'_, T>) {
+        let (rows, paired) = (self.range(panel), self.turns.next(adjoint));
+        let all = Matrix::new(&self.a, self.rows, self.cols);
+        let some = if paired { all.paired(rows.clone()) } else { all.panel(rows.clone()) };
+        (rows, some)
     }
 }
 
@@ -144,13 +146,13 @@ impl<T: Element> Kernel for Dense<T> {
     }
 
     fn forward(&mut self, panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
-        let (rows, matrix) = self.panel(panel);
+        let (rows, matrix) = self.panel(panel, false);
         let k = y.inner(1);
         dense::apply(matrix, k, x.data, &mut y.data[rows.start * k..rows.end * k], acc);
     }
 
     fn adjoint(&mut self, panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
-        let (rows, matrix) = self.panel(panel);
+        let (rows, matrix) = self.panel(panel, true);
         let k = y.inner(1);
         dense::adjoint(matrix, k, &y.data[rows.start * k..rows.end * k], x.data, acc);
     }

@@ -149,6 +149,19 @@ pub(super) trait Kernel: Send {
     }
 }
 
+/// Notices that a kernel and its adjoint are applied in turns, panel by panel.
+#[derive(Default)]
+pub(super) struct Turns {
+    adjoint: bool,
+}
+
+impl Turns {
+    /// Whether the application before this one was the other.
+    pub fn next(&mut self, adjoint: bool) -> bool {
+        std::mem::replace(&mut self.adjoint, adjoint) != adjoint
+    }
+}
+
 /// The arithmetic of single elements, in either direction.
 pub(super) trait Each: Send + Sync {
     /// The elements.

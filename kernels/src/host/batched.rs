@@ -6,7 +6,7 @@ use super::{Acc, Scalar, crew};
 /// Matrices of one shape, one after the other, or their conjugates.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrices<'a, S> {
-    /// The elements of `G[k, i, j]`, row-major.
+    /// The elements of `G[k, i, j]`, row-major, and of slices that are needed after these.
     pub data: &'a [S],
     /// The number of slices, the extent of `k`.
     pub slices: usize,
@@ -16,13 +16,17 @@ pub struct Matrices<'a, S> {
     pub cols: usize,
     /// Whether the matrices are the conjugates of the data.
     pub conj: bool,
+    /// Whether these slices are applied with their adjoint before those after them.
+    pub paired: bool,
 }
 
 impl<'a, S: Scalar> Matrices<'a, S> {
     fn slice(&self, k: usize) -> Matrix<'a, S> {
         let size = self.rows * self.cols;
-        let data = &self.data[k * size..(k + 1) * size];
-        Matrix { conj: self.conj, ..Matrix::new(data, self.rows, self.cols) }
+        let (data, all) = (&self.data[k * size..], self.slices * size);
+        let after = if self.paired && self.data.len() > all { all } else { 0 };
+        let Matrices { rows, cols, conj, .. } = *self;
+        Matrix { data, rows, cols, stride: cols, conj, after }
     }
 }
 
@@ -54,7 +58,7 @@ fn each<S: Scalar>(
     if g.slices == 1 {
         return product(g.slice(0), x, y);
     }
-    let work = size_of_val(g.data) * nz;
+    let work = g.slices * g.rows * g.cols * size_of::<S>() * nz;
     crew::over(work, to, y, |some, y| {
         for (k, y) in y.chunks_mut(to).enumerate() {
             let k = some.start / to + k;
@@ -74,7 +78,7 @@ mod checks {
         {
             let data: Vec<S> = values(1, slices * rows * cols);
             for conj in [false, true] {
-                let g = Matrices { data: &data, slices, rows, cols, conj };
+                let g = Matrices { data: &data, slices, rows, cols, conj, paired: conj };
                 let x: Vec<S> = values(2, slices * cols * nz);
                 let u: Vec<S> = values(3, slices * rows * nz);
                 let mut y: Vec<S> = values(4, u.len());

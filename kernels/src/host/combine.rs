@@ -1,68 +1,57 @@
 //! Linear combinations of several arrays in one sweep: `y (+)= Σ c[k] x[k]`.
 
 use super::simd::versions;
-use super::vectors::prefetch;
-use super::{Acc, Real, Scalar, reals, reals_mut};
+use super::{Acc, Real, Scalar, past, reals, reals_mut};
 use std::array::from_fn;
 
 /// `y (+)= Σ c[k] xs[k]`, elementwise; each of `xs` is as long as `y`.
 pub fn linear<S: Scalar>(c: &[S], xs: &[&[S]], y: &mut [S], acc: Acc) {
-    linear_conj(c, xs, (false, 0), y, acc);
+    assert_eq!(c.len(), xs.len(), "one coefficient for each array");
+    if acc == Acc::Set && c.len() == 1 {
+        assert_eq!(xs[0].len(), y.len(), "arrays of equal length");
+        return past::made(y, |some, y| all_terms(c, &[&xs[0][some]], y, acc));
+    }
+    all_terms(c, xs, y, acc);
 }
 
-/// [`linear`] of the conjugates of `xs` if `conj`, while asking for what lies `ahead` elements
-/// after each of `xs`, if that is not zero.
-pub(crate) fn linear_conj<S: Scalar>(
-    c: &[S],
-    xs: &[&[S]],
-    (conj, ahead): (bool, usize),
-    y: &mut [S],
-    acc: Acc,
-) {
-    assert_eq!(c.len(), xs.len(), "one coefficient for each array");
+fn all_terms<S: Scalar>(c: &[S], xs: &[&[S]], y: &mut [S], acc: Acc) {
     if c.is_empty() {
         return acc.prepare(y);
     }
-    let (mut k, mut acc, how) = (0, acc, (conj, ahead * S::PARTS));
+    let (mut k, mut acc) = (0, acc);
     while k < c.len() {
         let (c, xs) = (&c[k..], &xs[k..]);
         k += match c.len() {
-            8.. => group::<S, 8>(c, xs, how, y, acc),
-            7 => group::<S, 7>(c, xs, how, y, acc),
-            6 => group::<S, 6>(c, xs, how, y, acc),
-            5 => group::<S, 5>(c, xs, how, y, acc),
-            4 => group::<S, 4>(c, xs, how, y, acc),
-            3 => group::<S, 3>(c, xs, how, y, acc),
-            2 => group::<S, 2>(c, xs, how, y, acc),
-            _ => group::<S, 1>(c, xs, how, y, acc),
+            8.. => group::<S, 8>(c, xs, y, acc),
+            7 => group::<S, 7>(c, xs, y, acc),
+            6 => group::<S, 6>(c, xs, y, acc),
+            5 => group::<S, 5>(c, xs, y, acc),
+            4 => group::<S, 4>(c, xs, y, acc),
+            3 => group::<S, 3>(c, xs, y, acc),
+            2 => group::<S, 2>(c, xs, y, acc),
+            _ => group::<S, 1>(c, xs, y, acc),
         };
         acc = Acc::Add;
     }
 }
 
 /// The first `K` terms; returns `K`.
-fn group<S: Scalar, const K: usize>(
-    c: &[S],
-    xs: &[&[S]],
-    (conj, ahead): (bool, usize),
-    y: &mut [S],
-    acc: Acc,
-) -> usize {
+fn group<S: Scalar, const K: usize>(c: &[S], xs: &[&[S]], y: &mut [S], acc: Acc) -> usize {
     let rows: [&[S::Real]; K] = from_fn(|k| reals(xs[k]));
     let re: [S::Real; K] = from_fn(|k| c[k].re());
     let set = acc == Acc::Set;
     if S::COMPLEX {
         let im: [S::Real; K] = from_fn(|k| c[k].im());
-        complex_terms(re, im, rows, conj, ahead, reals_mut(y), set);
+        complex_terms(re, im, rows, reals_mut(y), set);
     } else {
-        terms_ahead(re, rows, ahead, reals_mut(y), set);
+        real_terms(re, rows, reals_mut(y), set);
     }
     K
 }
 
 versions! {
-    fn terms_ahead {R: Real, const K: usize} {R, K}
-    (c: [R; K], x: [&[R]; K], ahead: usize, y: &mut [R], set: bool) {
+    fn real_terms {R: Real, const K: usize} {R, K}
+    (c: [R; K], x: [&[R]; K], y: &mut [R], set: bool) {
         let n = y.len();
         let mut from = [y.as_ptr(); K];
         for k in 0..K {
@@ -88,11 +77,6 @@ versions! {
                     sum = coefficients[k].fused(V::load(from[k].add(at)), sum);
                 }
                 sum.store(out);
-                if ahead > 0 {
-                    for row in from {
-                        prefetch(row.wrapping_add(at + ahead));
-                    }
-                }
                 at += V::LANES;
             }
             for j in at..n {
@@ -108,22 +92,22 @@ versions! {
 }
 
 versions! {
-    /// `y (+)= Σ c[k] x[k]` of complex numbers as pairs of reals, of conjugates if `conj`.
+    /// `y (+)= Σ c[k] x[k]` of complex numbers as pairs of reals.
     fn complex_terms {R: Real, const K: usize} {R, K}
-    (re: [R; K], im: [R; K], x: [&[R]; K], conj: bool, ahead: usize, y: &mut [R], set: bool) {
+    (re: [R; K], im: [R; K], x: [&[R]; K], y: &mut [R], set: bool) {
         let n = y.len();
         let mut from = [y.as_ptr(); K];
         for k in 0..K {
             from[k] = x[k][..n].as_ptr();
         }
-        // SAFETY: As for `terms_ahead`.
+        // SAFETY: As for `real_terms`.
         unsafe {
             // What a pair of `x` adds to one of `y`, part to the same part, and to the other one.
             let mut straight = [V::splat(R::ZERO); K];
             let mut crossed = straight;
             for k in 0..K {
-                straight[k] = V::pair(re[k], if conj { -re[k] } else { re[k] });
-                crossed[k] = V::pair(if conj { im[k] } else { -im[k] }, im[k]);
+                straight[k] = V::splat(re[k]);
+                crossed[k] = V::pair(-im[k], im[k]);
             }
             let mut at = 0;
             while at + V::LANES <= n {
@@ -134,20 +118,13 @@ versions! {
                     sum = crossed[k].fused(v.swapped(), straight[k].fused(v, sum));
                 }
                 sum.store(out);
-                if ahead > 0 {
-                    for row in from {
-                        prefetch(row.wrapping_add(at + ahead));
-                    }
-                }
                 at += V::LANES;
             }
             for j in at..n {
                 let mut sum = if set { R::ZERO } else { y[j] };
                 for k in 0..K {
-                    let odd = j % 2 == 1;
-                    let own = if odd && conj { -re[k] } else { re[k] };
-                    let other = if odd || conj { im[k] } else { -im[k] };
-                    sum = V::one(other, x[k][j ^ 1], V::one(own, x[k][j], sum));
+                    let other = if j % 2 == 1 { im[k] } else { -im[k] };
+                    sum = V::one(other, x[k][j ^ 1], V::one(re[k], x[k][j], sum));
                 }
                 y[j] = sum;
             }
@@ -257,14 +234,14 @@ mod checks {
             let x: Vec<Vec<S>> = (0..terms).map(|k| values(2 + k as u64, n)).collect();
             let xs: Vec<&[S]> = x.iter().map(Vec::as_slice).collect();
             let start: Vec<S> = values(99, n);
-            for (acc, conj) in [(Acc::Set, false), (Acc::Add, false), (Acc::Add, true)] {
+            for acc in [Acc::Set, Acc::Add] {
                 let mut want = start.clone();
                 acc.prepare(&mut want);
                 for k in 0..terms {
-                    want.iter_mut().zip(xs[k]).for_each(|(w, v)| *w += c[k] * v.conj_if(conj));
+                    want.iter_mut().zip(xs[k]).for_each(|(w, v)| *w += c[k] * *v);
                 }
                 let mut y = start.clone();
-                linear_conj(&c, &xs, (conj, 3), &mut y, acc);
+                linear(&c, &xs, &mut y, acc);
                 assert_close(&y, &want);
             }
         }

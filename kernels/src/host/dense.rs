@@ -1,9 +1,11 @@
 //! Products with a dense matrix: `y (+)= A x` and `z (+)= Aᴴ y`, for one or several columns.
 
 use super::crew;
-use super::{Acc, Scalar, combine, dot};
-use std::array::from_fn;
+use super::{Acc, Scalar, reals};
+use rows::Rows;
 use std::ops::Range;
+
+mod rows;
 
 /// A row-major matrix whose rows are `stride` elements apart, or its conjugate.
 #[derive(Clone, Copy, Debug)]
@@ -18,18 +20,27 @@ pub struct Matrix<'a, S> {
     pub stride: usize,
     /// Whether the matrix is the conjugate of the data.
     pub conj: bool,
+    /// If these rows are applied with their adjoint, one after the other, how many elements after
+    /// each of them the data have one that is needed next; else zero.
+    pub after: usize,
 }
 
 impl<'a, S: Scalar> Matrix<'a, S> {
     /// The matrix whose rows lie one after the other in `data`.
     pub fn new(data: &'a [S], rows: usize, cols: usize) -> Matrix<'a, S> {
         assert_eq!(data.len(), rows * cols, "a matrix of {rows} rows and {cols} columns");
-        Matrix { data, rows, cols, stride: cols, conj: false }
+        Matrix { data, rows, cols, stride: cols, conj: false, after: 0 }
     }
 
     /// The complex conjugate.
     pub fn conj(self) -> Matrix<'a, S> {
         Matrix { conj: !self.conj, ..self }
+    }
+
+    /// The rows in `range`, which are applied with their adjoint before as many others are.
+    pub fn paired(self, range: Range<usize>) -> Matrix<'a, S> {
+        let after = if range.end < self.rows { range.len() * self.stride } else { 0 };
+        Matrix { after, ..self.panel(range) }
     }
 
     /// The rows in `range`.
@@ -49,8 +60,18 @@ impl<'a, S: Scalar> Matrix<'a, S> {
         self.rows * self.cols * size_of::<S>()
     }
 
-    fn row(&self, i: usize, columns: Range<usize>) -> &'a [S] {
-        &self.data[i * self.stride + columns.start..i * self.stride + columns.end]
+    /// All rows, with what is to be asked for while they are read.
+    fn all_rows(&self) -> Rows<'a, S::Real> {
+        /// Bytes of data that stay in the second cache, where there is nothing to ask for.
+        const CACHED: usize = 1 << 20;
+        /// Bytes that are on their way to that cache: so many that short rows do not disturb each
+        /// other, and few enough to be there still when they are needed.
+        const WAY: usize = 1 << 17;
+        let Matrix { data, rows: count, conj, .. } = *self;
+        let near = if size_of_val(data) > CACHED { WAY / size_of::<S>() } else { 0 };
+        let far = if near > 0 && self.after > 0 { self.after } else { near };
+        let [row, stride, near, far] = [self.cols, self.stride, near, far].map(|n| n * S::PARTS);
+        Rows { data: reals(data), count, reals: row, stride, conj, near, far }
     }
 
     fn check(&self) {
@@ -87,65 +108,21 @@ pub fn adjoint<S: Scalar>(a: Matrix<'_, S>, k: usize, y: &[S], z: &mut [S], acc:
 
 /// Each hand makes some rows of `y`.
 fn gemv<S: Scalar>(a: Matrix<'_, S>, x: &[S], y: &mut [S], acc: Acc) {
-    crew::over(a.bytes(), 8, y, |rows, y| gemv_panel(a.panel(rows), x, y, acc));
-}
-
-fn gemv_panel<S: Scalar>(a: Matrix<'_, S>, x: &[S], y: &mut [S], acc: Acc) {
-    let mut i = 0;
-    while i < a.rows {
-        i += match (a.rows - i, S::COMPLEX) {
-            (8.., false) => gemv_rows::<S, 8>(a, i, x, y, acc),
-            (4.., _) => gemv_rows::<S, 4>(a, i, x, y, acc),
-            _ => gemv_rows::<S, 1>(a, i, x, y, acc),
-        };
-    }
-}
-
-fn gemv_rows<S: Scalar, const ROWS: usize>(
-    a: Matrix<'_, S>,
-    i: usize,
-    x: &[S],
-    y: &mut [S],
-    acc: Acc,
-) -> usize {
-    let rows: [&[S]; ROWS] = from_fn(|r| a.row(i + r, 0..a.cols));
-    let sums = dot::row_dots(rows, x, (a.conj, beyond::<S>(ROWS * a.stride)));
-    y[i..i + ROWS].iter_mut().zip(sums).for_each(|(slot, sum)| acc.put(slot, sum));
-    ROWS
-}
-
-/// How far ahead of a group of rows to ask for what follows, if the group is so short that the
-/// machine, which looks ahead within streams, has hardly noticed it when it ends.
-fn beyond<S>(group: usize) -> usize {
-    /// Bytes that are on their way.
-    const WAY: usize = 8 << 10;
-    let bytes = group * size_of::<S>();
-    if (1..2 * WAY).contains(&bytes) { WAY.div_ceil(bytes) * group } else { 0 }
+    crew::over(a.bytes(), 8, y, |rows, y| rows::forward(a.panel(rows).all_rows(), x, y, acc));
 }
 
 /// Each hand makes some columns of `z`, whole cache lines.
 fn gemv_adjoint<S: Scalar>(a: Matrix<'_, S>, y: &[S], z: &mut [S], acc: Acc) {
-    let lines = (128 / size_of::<S>()).max(1);
-    crew::over(a.bytes(), lines, z, |columns, z| gemv_columns(a, columns.start, y, z, acc));
-}
-
-/// The columns of `z` from the first on.
-fn gemv_columns<S: Scalar>(a: Matrix<'_, S>, first: usize, y: &[S], z: &mut [S], acc: Acc) {
     /// Columns whose sums stay in the first-level cache.
     const COLUMNS: usize = 2048;
-    // The rows after a panel belong to the next one, which is applied soon.
-    let below = a.rows * a.stride;
-    let ahead = if a.data.len() > below { below } else { beyond::<S>(8 * a.stride) };
-    acc.prepare(z);
-    for (k, out) in z.chunks_mut(COLUMNS).enumerate() {
-        let start = first + k * COLUMNS;
-        let columns = start..start + out.len();
-        for i in (0..a.rows).step_by(8) {
-            let count = (a.rows - i).min(8);
-            let rows: [&[S]; 8] = from_fn(|r| a.row(i + r.min(count - 1), columns.clone()));
-            combine::linear_conj(&y[i..i + count], &rows[..count], (!a.conj, ahead), out, Acc::Add);
+    let lines = (128 / size_of::<S>()).max(1);
+    crew::over(a.bytes(), lines, z, |columns, z| {
+        acc.prepare(z);
+        for (k, z) in z.chunks_mut(COLUMNS).enumerate() {
+            let start = columns.start + k * COLUMNS;
+            rows::adjoint(a.columns(start..start + z.len()).all_rows(), y, z);
         }
-    }
+    });
 }
 
 /// `y (+)= M x` for `k > 1` columns, with `M` the matrix or its transpose; each hand makes some
@@ -226,7 +203,7 @@ mod checks {
     }
 
     pub fn rows_do_not_depend_on_the_panel<S: Scalar>() {
-        for (rows, cols) in [(19, 1), (19, 7), (21, 33), (17, 200)] {
+        for (rows, cols) in [(19, 1), (19, 7), (21, 33), (17, 200), (1100, 260)] {
             let data: Vec<S> = values(1, rows * cols);
             let a = Matrix::new(&data, rows, cols);
             let x: Vec<S> = values(2, cols);
@@ -236,8 +213,57 @@ mod checks {
                 let mut part = vec![S::ZERO; end - start];
                 apply(a.panel(start..end), 1, &x, &mut part, Acc::Set);
                 assert_eq!(part, whole[start..end]);
+                apply(a.paired(start..end), 1, &x, &mut part, Acc::Set);
+                assert_eq!(part, whole[start..end]);
             }
         }
+    }
+
+    pub fn adjoints_do_not_depend_on_panels_of_eight_rows_or_on_columns<S: Scalar>() {
+        for (rows, cols) in [(8, 3), (21, 33), (40, 17), (17, 2100), (1100, 260)] {
+            let data: Vec<S> = values(1, rows * cols);
+            let a = Matrix::new(&data, rows, cols);
+            let y: Vec<S> = values(2, rows);
+            let (mut whole, mut parts) = (vec![S::ONE; cols], vec![S::ZERO; cols]);
+            adjoint(a, 1, &y, &mut whole, Acc::Set);
+            for start in (0..rows).step_by(8) {
+                let some = start..rows.min(start + 8);
+                adjoint(a.paired(some.clone()), 1, &y[some], &mut parts, Acc::Add);
+            }
+            assert_eq!(parts, whole);
+            let some = cols / 3..cols;
+            let mut part = vec![S::ZERO; some.len()];
+            rows::adjoint(a.columns(some.clone()).all_rows(), &y, &mut part);
+            assert_eq!(part, whole[some]);
+        }
+    }
+
+    pub fn all_sizes_around_registers_and_groups<S: Scalar>() {
+        for (m, n) in (1..=18).flat_map(|m| (1..=35).map(move |n| (m, n))) {
+            let (data, x): (Vec<S>, Vec<S>) = (values(1, m * n), values(2, n));
+            let a = Matrix { after: 40, ..Matrix::new(&data, m, n) };
+            let (mut y, mut want): (Vec<S>, Vec<S>) = (values(3, m), values(3, m));
+            apply(a, 1, &x, &mut y, Acc::Add);
+            naive(a, 1, &x, &mut want);
+            assert_close(&y, &want);
+            let (mut z, mut want): (Vec<S>, Vec<S>) = (values(4, n), values(4, n));
+            adjoint(a, 1, &y, &mut z, Acc::Add);
+            for (i, &y) in y.iter().enumerate() {
+                let row = &data[i * n..(i + 1) * n];
+                want.iter_mut().zip(row).for_each(|(z, a)| *z += a.conj() * y);
+            }
+            assert_close(&z, &want);
+        }
+    }
+
+    pub fn what_is_asked_for_need_not_be_there<S: Scalar>() {
+        let (m, n) = (5, (1 << 18) / size_of::<S>() + 1);
+        let (data, x): (Vec<S>, Vec<S>) = (values(1, m * n), vec![S::ONE; n]);
+        let a = Matrix::new(&data, m, n);
+        let (mut y, mut last) = (vec![S::ZERO; m], vec![S::ZERO]);
+        apply(a, 1, &x, &mut y, Acc::Set);
+        apply(a.panel(m - 1..m), 1, &x, &mut last, Acc::Set);
+        assert_eq!(y[m - 1..], last);
     }
 
     pub fn products_and_their_adjoints<S: Scalar>() {
@@ -245,7 +271,7 @@ mod checks {
             let stride = n + 3;
             let data: Vec<S> = values(1, m * stride);
             for conj in [false, true] {
-                let a = Matrix { data: &data, rows: m, cols: n, stride, conj };
+                let a = Matrix { data: &data, rows: m, cols: n, stride, conj, after: 7 };
                 let (x, u): (Vec<S>, Vec<S>) = (values(2, n * k), values(3, m * k));
                 let mut want: Vec<S> = values(4, m * k);
                 let mut added = want.clone();
@@ -280,5 +306,5 @@ mod checks {
 
 #[cfg(test)]
 mod tests {
-    crate::host::testing::each_type!(rows_do_not_depend_on_the_panel products_and_their_adjoints panels_are_parts_of_the_whole);
+    crate::host::testing::each_type!(rows_do_not_depend_on_the_panel adjoints_do_not_depend_on_panels_of_eight_rows_or_on_columns all_sizes_around_registers_and_groups what_is_asked_for_need_not_be_there products_and_their_adjoints panels_are_parts_of_the_whole);
 }

@@ -2,7 +2,7 @@
 //! precision over blocks.
 
 use super::simd::versions;
-use super::vectors::{Vector, prefetch};
+use super::vectors::Vector;
 use super::{Real, Scalar, reals};
 use num_complex::Complex;
 
@@ -77,197 +77,108 @@ fn tree(at: usize, len: usize, block: &impl Fn(usize, usize) -> Complex<f64>) ->
 }
 
 fn real_block<R: Real>(x: &[R], y: &[R]) -> Complex<f64> {
-    Complex::new(real_dots::<R, 1, 4>(y, [x], 0)[0].to_f64(), 0.0)
+    Complex::new(real_sum(x, y).to_f64(), 0.0)
 }
 
 fn block<S: Scalar>(x: &[S], y: &[S], conj: bool) -> Complex<f64> {
-    sums::<S, 1, 4>([x], y, (conj, 0))[0].to_c128()
-}
-
-/// `Σ row x` for each of `rows`, with the conjugates of the rows if `conj`, in the precision of
-/// the elements; several rows share the reading of `x`, and each is summed as if it were alone.
-///
-/// What lies `ahead` elements after each row is asked for meanwhile, if that is not zero.
-pub(crate) fn row_dots<S: Scalar, const ROWS: usize>(
-    rows: [&[S]; ROWS],
-    x: &[S],
-    (conj, ahead): (bool, usize),
-) -> [S; ROWS] {
-    sums::<S, ROWS, 1>(rows, x, (conj, ahead * S::PARTS))
-}
-
-/// [`row_dots`] with so many registers of sums for each row.
-fn sums<S: Scalar, const ROWS: usize, const DEPTH: usize>(
-    rows: [&[S]; ROWS],
-    x: &[S],
-    (conj, ahead): (bool, usize),
-) -> [S; ROWS] {
-    let parts = rows.map(|row| reals(row));
-    if S::COMPLEX {
-        let sums = complex_dots::<S::Real, ROWS, DEPTH>(reals(x), parts, ahead);
-        sums.map(|[direct, alternating, crossed, crossed_alternating]| {
-            // `alternating` counts the products of imaginary parts negatively.
-            if conj {
-                S::from_parts(direct, crossed_alternating)
-            } else {
-                S::from_parts(alternating, crossed)
-            }
-        })
+    if !S::COMPLEX {
+        return Complex::new(real_sum(reals(x), reals(y)).to_f64(), 0.0);
+    }
+    let [direct, alternating, crossed, crossed_alternating] = complex_sums(reals(x), reals(y));
+    // `alternating` counts the products of imaginary parts negatively.
+    if conj {
+        S::from_parts(direct, crossed_alternating).to_c128()
     } else {
-        let sums = real_dots::<S::Real, ROWS, DEPTH>(reals(x), parts, ahead);
-        sums.map(|sum| S::from_parts(sum, sum))
+        S::from_parts(alternating, crossed).to_c128()
     }
 }
 
-/// The most lanes of a register.
-const MOST: usize = 16;
+/// Registers of sums: enough to hide the latency of an addition.
+const DEPTH: usize = 4;
 
 versions! {
-    fn real_dots {R: Real, const ROWS: usize, const DEPTH: usize} {R, ROWS, DEPTH}
-    (x: &[R], rows: [&[R]; ROWS], ahead: usize) -> [R; ROWS] {
+    fn real_sum {R: Real} {R} (x: &[R], y: &[R]) -> R {
         let n = x.len();
-        let mut from = [x.as_ptr(); ROWS];
-        for r in 0..ROWS {
-            from[r] = rows[r][..n].as_ptr();
-        }
-        // SAFETY: All loads end at `n` elements at most, which every row has, and the padded rest
-        // has as many reals as a register; the machine is the caller's care.
+        let (x, y) = (x.as_ptr(), y[..n].as_ptr());
+        // SAFETY: All loads end at `n` elements at most, which both have; the machine is the
+        // caller's care.
         unsafe {
-            let mut sums = [[V::splat(R::ZERO); DEPTH]; ROWS];
+            let mut sums = [V::splat(R::ZERO); DEPTH];
             let mut at = 0;
             while at + DEPTH * V::LANES <= n {
-                #[allow(clippy::needless_range_loop)] // A register of each row has this number.
-                for d in 0..DEPTH {
-                    let v = V::load(x.as_ptr().add(at + d * V::LANES));
-                    for r in 0..ROWS {
-                        let row = V::load(from[r].add(at + d * V::LANES));
-                        sums[r][d] = row.fused(v, sums[r][d]);
-                    }
-                }
-                if ahead > 0 {
-                    for row in from {
-                        prefetch(row.wrapping_add(at + ahead));
-                    }
-                }
-                at += DEPTH * V::LANES;
-            }
-            while at + V::LANES <= n {
-                let v = V::load(x.as_ptr().add(at));
-                for r in 0..ROWS {
-                    sums[r][0] = V::load(from[r].add(at)).fused(v, sums[r][0]);
-                }
-                at += V::LANES;
-            }
-            if at < n {
-                let v = V::load(padded(&x[at..]).as_ptr());
-                for r in 0..ROWS {
-                    let row = V::load(padded(&rows[r][at..n]).as_ptr());
-                    sums[r][0] = row.fused(v, sums[r][0]);
-                }
-            }
-            let mut total = [R::ZERO; ROWS];
-            for r in 0..ROWS {
-                total[r] = folded::<R, V, DEPTH>(sums[r], 1)[0];
-            }
-            total
-        }
-    }
-}
-
-versions! {
-    /// For each row of pairs: `Σ (rr + ii)`, `Σ (rr - ii)`, `Σ (ri + ir)` and `Σ (ri - ir)`, the
-    /// first letter a part of the row and the second a part of `x`.
-    fn complex_dots {R: Real, const ROWS: usize, const DEPTH: usize} {R, ROWS, DEPTH}
-    (x: &[R], rows: [&[R]; ROWS], ahead: usize) -> [[R; 4]; ROWS] {
-        let n = x.len();
-        let mut from = [x.as_ptr(); ROWS];
-        for r in 0..ROWS {
-            from[r] = rows[r][..n].as_ptr();
-        }
-        // SAFETY: All loads end at `n` elements at most, which every row has, and the padded rest
-        // has as many reals as a register; the machine is the caller's care.
-        unsafe {
-            let mut straight = [[V::splat(R::ZERO); DEPTH]; ROWS];
-            let mut crossed = straight;
-            let mut at = 0;
-            while at + DEPTH * V::LANES <= n {
-                for d in 0..DEPTH {
-                    let v = V::load(x.as_ptr().add(at + d * V::LANES));
-                    let w = v.swapped();
-                    for r in 0..ROWS {
-                        let row = V::load(from[r].add(at + d * V::LANES));
-                        straight[r][d] = row.fused(v, straight[r][d]);
-                        crossed[r][d] = row.fused(w, crossed[r][d]);
-                    }
-                }
-                if ahead > 0 {
-                    for row in from {
-                        prefetch(row.wrapping_add(at + ahead));
-                    }
+                for (d, sum) in sums.iter_mut().enumerate() {
+                    let here = at + d * V::LANES;
+                    *sum = V::load(x.add(here)).fused(V::load(y.add(here)), *sum);
                 }
                 at += DEPTH * V::LANES;
             }
             while at < n {
-                let whole = at + V::LANES <= n;
-                let load = |x: &[R]| {
-                    if whole { V::load(x[at..].as_ptr()) } else { V::load(padded(&x[at..n]).as_ptr()) }
-                };
-                let v = load(x);
-                let w = v.swapped();
-                for r in 0..ROWS {
-                    let row = load(rows[r]);
-                    straight[r][0] = row.fused(v, straight[r][0]);
-                    crossed[r][0] = row.fused(w, crossed[r][0]);
-                }
+                let some = lanes::<R, V>(n - at);
+                let v = V::load_where(some, x.add(at));
+                sums[0] = v.fused(V::load_where(some, y.add(at)), sums[0]);
                 at += V::LANES;
             }
-            let mut total = [[R::ZERO; 4]; ROWS];
-            for r in 0..ROWS {
-                let [even, odd] = folded::<R, V, DEPTH>(straight[r], 2);
-                let [even_crossed, odd_crossed] = folded::<R, V, DEPTH>(crossed[r], 2);
-                total[r] =
-                    [even + odd, even - odd, even_crossed + odd_crossed, even_crossed - odd_crossed];
-            }
-            total
+            let [even, odd] = folded(sums);
+            even + odd
         }
     }
 }
 
-/// Fewer reals than a register has, and zeros.
-#[inline]
-fn padded<R: Real>(x: &[R]) -> [R; MOST] {
-    let mut all = [R::ZERO; MOST];
-    all[..x.len()].copy_from_slice(x);
-    all
+versions! {
+    /// Of pairs: `Σ (rr + ii)`, `Σ (rr - ii)`, `Σ (ri + ir)` and `Σ (ri - ir)`, the first letter a
+    /// part of `x` and the second a part of `y`.
+    fn complex_sums {R: Real} {R} (x: &[R], y: &[R]) -> [R; 4] {
+        let n = x.len();
+        let (x, y) = (x.as_ptr(), y[..n].as_ptr());
+        // SAFETY: As for `real_sum`.
+        unsafe {
+            let mut straight = [V::splat(R::ZERO); DEPTH];
+            let mut crossed = straight;
+            let mut at = 0;
+            while at + DEPTH * V::LANES <= n {
+                for d in 0..DEPTH {
+                    let v = V::load(x.add(at + d * V::LANES));
+                    let w = V::load(y.add(at + d * V::LANES));
+                    straight[d] = v.fused(w, straight[d]);
+                    crossed[d] = v.fused(w.swapped(), crossed[d]);
+                }
+                at += DEPTH * V::LANES;
+            }
+            while at < n {
+                let some = lanes::<R, V>(n - at);
+                let v = V::load_where(some, x.add(at));
+                let w = V::load_where(some, y.add(at));
+                straight[0] = v.fused(w, straight[0]);
+                crossed[0] = v.fused(w.swapped(), crossed[0]);
+                at += V::LANES;
+            }
+            let ([rr, ii], [ri, ir]) = (folded(straight), folded(crossed));
+            [rr + ii, rr - ii, ri + ir, ri - ir]
+        }
+    }
 }
 
-/// The sum of all lanes that are equal modulo `step`, one or two, halves added to halves.
+/// The bits of the first lanes, all if there are as many.
+fn lanes<R, V: Vector<R>>(count: usize) -> u32 {
+    (1 << count.min(V::LANES)) - 1
+}
+
+/// The sum of all even lanes and that of all odd ones, registers first.
 ///
 /// # Safety
 /// The machine has the instructions of `V`.
 #[allow(clippy::inline_always)] // Registers are not to be handed to a call.
 #[inline(always)]
-unsafe fn folded<R: Real, V: Vector<R>, const DEPTH: usize>(
-    sums: [V; DEPTH],
-    step: usize,
-) -> [R; 2] {
-    let mut lanes = [R::ZERO; MOST];
-    for sum in sums {
-        let mut own = [R::ZERO; MOST];
-        // SAFETY: there is room for every register, and the machine is the caller's care.
-        unsafe { sum.store(own.as_mut_ptr()) };
-        for l in 0..V::LANES {
-            lanes[l] += own[l];
+unsafe fn folded<R: Real, V: Vector<R>>(sums: [V; DEPTH]) -> [R; 2] {
+    // SAFETY: the caller's care.
+    unsafe {
+        let one = V::splat(R::ONE);
+        let mut total = sums[0];
+        for sum in &sums[1..] {
+            total = sum.fused(one, total);
         }
+        total.halves()
     }
-    let mut width = V::LANES / 2;
-    while width >= step {
-        for l in 0..width {
-            lanes[l] += lanes[l + width];
-        }
-        width /= 2;
-    }
-    [lanes[0], lanes[1]]
 }
 
 #[cfg(test)]

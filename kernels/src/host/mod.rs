@@ -14,6 +14,8 @@ pub mod crew;
 
 pub mod stream;
 
+pub mod past;
+
 pub mod combine;
 pub mod dot;
 pub mod vector;

@@ -1,6 +1,7 @@
 //! Element-wise arithmetic on whole arrays of equal length.
 
-use super::{Acc, Scalar, combine};
+use super::simd::multiversion;
+use super::{Acc, Scalar, combine, past};
 
 /// `y = a` in every element.
 pub fn fill<S: Scalar>(a: S, y: &mut [S]) {
@@ -10,6 +11,10 @@ pub fn fill<S: Scalar>(a: S, y: &mut [S]) {
 /// `y (+)= x`.
 pub fn copy<S: Scalar>(x: &[S], y: &mut [S], acc: Acc) {
     match acc {
+        Acc::Set if past::is_large(y) => {
+            past::put(x, y);
+            past::end();
+        }
         Acc::Set => y.copy_from_slice(x),
         Acc::Add => map(x, y, acc, |v| v),
     }
@@ -30,7 +35,10 @@ pub fn scale<S: Scalar>(a: S, x: &[S], y: &mut [S], acc: Acc) {
 /// `y (+)= a x + z`; replaced, the bits are those of [`axpy_onto`] and of [`axpy_over`].
 pub fn axpy<S: Scalar>(a: S, x: &[S], z: &[S], y: &mut [S], acc: Acc) {
     match acc {
-        Acc::Set => combine::axpy(a, x, z, y),
+        Acc::Set => {
+            assert_eq!((x.len(), z.len()), (y.len(), y.len()), "arrays of equal length");
+            past::made(y, |some, y| combine::axpy(a, &x[some.clone()], &z[some], y));
+        }
         Acc::Add => combine::linear(&[a, S::ONE], &[x, z], y, acc),
     }
 }
@@ -101,8 +109,19 @@ pub fn im<S: Scalar>(x: &[S], y: &mut [S::Real], acc: Acc) {
 pub fn map<S: Scalar, T: Scalar>(x: &[S], y: &mut [T], acc: Acc, f: impl Fn(S) -> T) {
     assert_eq!(x.len(), y.len(), "arrays of equal length");
     match acc {
-        Acc::Set => y.iter_mut().zip(x).for_each(|(v, &a)| *v = f(a)),
-        Acc::Add => y.iter_mut().zip(x).for_each(|(v, &a)| *v += f(a)),
+        Acc::Set => past::made(y, |some, y| mapped(&x[some], y, &f, true)),
+        Acc::Add => mapped(x, y, &f, false),
+    }
+}
+
+multiversion! {
+    fn mapped {S: Scalar, T: Scalar, F: Fn(S) -> T} {S, T, F}
+    (x: &[S], y: &mut [T], f: &F, set: bool) {
+        if set {
+            y.iter_mut().zip(x).for_each(|(v, &a)| *v = f(a));
+        } else {
+            y.iter_mut().zip(x).for_each(|(v, &a)| *v += f(a));
+        }
     }
 }
 
@@ -110,10 +129,21 @@ pub fn map<S: Scalar, T: Scalar>(x: &[S], y: &mut [T], acc: Acc, f: impl Fn(S) -
 pub fn zip<S: Scalar>(x: &[S], z: &[S], y: &mut [S], acc: Acc, f: impl Fn(S, S) -> S) {
     assert_eq!(x.len(), y.len(), "arrays of equal length");
     assert_eq!(z.len(), y.len(), "arrays of equal length");
-    let terms = y.iter_mut().zip(x.iter().zip(z));
     match acc {
-        Acc::Set => terms.for_each(|(v, (&a, &b))| *v = f(a, b)),
-        Acc::Add => terms.for_each(|(v, (&a, &b))| *v += f(a, b)),
+        Acc::Set => past::made(y, |some, y| zipped((&x[some.clone()], &z[some]), y, &f, true)),
+        Acc::Add => zipped((x, z), y, &f, false),
+    }
+}
+
+multiversion! {
+    fn zipped {S: Scalar, F: Fn(S, S) -> S} {S, F}
+    (pair: (&[S], &[S]), y: &mut [S], f: &F, set: bool) {
+        let terms = y.iter_mut().zip(pair.0.iter().zip(pair.1));
+        if set {
+            terms.for_each(|(v, (&a, &b))| *v = f(a, b));
+        } else {
+            terms.for_each(|(v, (&a, &b))| *v += f(a, b));
+        }
     }
 }
 

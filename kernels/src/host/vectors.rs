@@ -49,6 +49,12 @@ pub unsafe trait Vector<R>: Copy {
     /// # Safety
     /// There is room for so many, and the machine has the instructions.
     unsafe fn store(self, y: *mut R);
+    /// Writes the reals from `y` on past the caches.
+    ///
+    /// # Safety
+    /// There is room for so many, `y` is a multiple of the register's bytes, and the machine has
+    /// the instructions.
+    unsafe fn stream(self, y: *mut R);
     /// `self * b + c`, in one rounding where the machine has an instruction.
     ///
     /// # Safety
@@ -64,6 +70,11 @@ pub unsafe trait Vector<R>: Copy {
     /// # Safety
     /// The machine has the instructions.
     unsafe fn swapped(self) -> Self;
+    /// The sum of all even lanes and that of all odd ones, halves of the register added to halves.
+    ///
+    /// # Safety
+    /// The machine has the instructions.
+    unsafe fn halves(self) -> [R; 2];
     /// The reals from `x` on in lanes whose bits are set, and zeros; others are not read.
     ///
     /// # Safety
@@ -125,6 +136,11 @@ macro_rules! plain {
                 unsafe { y.cast::<[$r; $n]>().write_unaligned(self.0) }
             }
             #[inline(always)]
+            unsafe fn stream(self, y: *mut $r) {
+                // SAFETY: the caller's contract.
+                unsafe { self.store(y) }
+            }
+            #[inline(always)]
             unsafe fn fused(self, b: Self, c: Self) -> Self {
                 Plain(std::array::from_fn(|l| self.0[l] * b.0[l] + c.0[l]))
             }
@@ -135,6 +151,15 @@ macro_rules! plain {
             #[inline(always)]
             unsafe fn swapped(self) -> Self {
                 Plain(std::array::from_fn(|l| self.0[l ^ 1]))
+            }
+            #[inline(always)]
+            unsafe fn halves(self) -> [$r; 2] {
+                let (mut lanes, mut width) = (self.0, $n);
+                while width > 2 {
+                    width /= 2;
+                    (0..width).for_each(|l| lanes[l] += lanes[l + width]);
+                }
+                [lanes[0], lanes[1]]
             }
             #[inline(always)]
             unsafe fn load_where(lanes: u32, x: *const $r) -> Self {
@@ -167,8 +192,8 @@ plain!(f64, 4);
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! register {
-    ($v:ty, $r:ty, $n:literal, $splat:ident, $load:ident, $store:ident, $fused:ident,
-     $times:ident, $permute:ident, $order:literal, $some:ident) => {
+    ($v:ty, $r:ty, $n:literal, $splat:ident, $load:ident, $store:ident, $stream:ident,
+     $fused:ident, $times:ident, $permute:ident, $order:literal, $some:ident) => {
         // SAFETY: the intrinsics read and write one register's reals.
         unsafe impl Vector<$r> for $v {
             const LANES: usize = $n;
@@ -198,6 +223,11 @@ macro_rules! register {
                 unsafe { $store(y, self) }
             }
             #[inline(always)]
+            unsafe fn stream(self, y: *mut $r) {
+                // SAFETY: the caller's contract.
+                unsafe { $stream(y, self) }
+            }
+            #[inline(always)]
             unsafe fn fused(self, b: Self, c: Self) -> Self {
                 // SAFETY: the caller's contract.
                 unsafe { $fused(self, b, c) }
@@ -211,6 +241,11 @@ macro_rules! register {
             unsafe fn swapped(self) -> Self {
                 // SAFETY: the caller's contract.
                 unsafe { $permute::<$order>(self) }
+            }
+            #[inline(always)]
+            unsafe fn halves(self) -> [$r; 2] {
+                // SAFETY: the caller's contract.
+                unsafe { $some::halves(self) }
             }
             #[inline(always)]
             unsafe fn load_where(lanes: u32, x: *const $r) -> Self {
@@ -239,10 +274,16 @@ mod x86 {
 
     /// Some lanes of a register of 512 bits, chosen by bits.
     macro_rules! some_of_wide {
-        ($some:ident, $v:ty, $r:ty, $mask:ty, $load:ident, $store:ident, $fused:ident) => {
+        ($some:ident, $v:ty, $r:ty, $mask:ty, $load:ident, $store:ident, $fused:ident,
+         $low:ident, $high:ident, $add:ident, $half:ident) => {
             mod $some {
                 #[allow(clippy::wildcard_imports)]
                 use std::arch::x86_64::*;
+                #[inline(always)]
+                pub unsafe fn halves(v: $v) -> [$r; 2] {
+                    // SAFETY: the machine has the instructions.
+                    unsafe { super::$half::halves($add($low(v), $high::<1>(v))) }
+                }
                 #[inline(always)]
                 pub unsafe fn load(lanes: u32, x: *const $r) -> $v {
                     // SAFETY: the contract of `load_where`.
@@ -268,7 +309,11 @@ mod x86 {
         __mmask16,
         _mm512_maskz_loadu_ps,
         _mm512_mask_storeu_ps,
-        _mm512_mask3_fmadd_ps
+        _mm512_mask3_fmadd_ps,
+        _mm512_castps512_ps256,
+        _mm512_extractf32x8_ps,
+        _mm256_add_ps,
+        some_f32x8
     );
     some_of_wide!(
         some_f64x8,
@@ -277,16 +322,25 @@ mod x86 {
         __mmask8,
         _mm512_maskz_loadu_pd,
         _mm512_mask_storeu_pd,
-        _mm512_mask3_fmadd_pd
+        _mm512_mask3_fmadd_pd,
+        _mm512_castpd512_pd256,
+        _mm512_extractf64x4_pd,
+        _mm256_add_pd,
+        some_f64x4
     );
 
     /// Some lanes of a register of 256 bits, chosen by a register whose lanes have all bits or none.
     macro_rules! some_of_half {
         ($some:ident, $v:ty, $r:ty, $load:ident, $store:ident, $fused:ident, $cast:ident,
-         $blend:ident, $all:ident, $and:ident, $equal:ident, $bits:expr) => {
+         $blend:ident, $all:ident, $and:ident, $equal:ident, $bits:expr, $halves:expr) => {
             mod $some {
                 #[allow(clippy::wildcard_imports)]
                 use std::arch::x86_64::*;
+                #[inline(always)]
+                pub unsafe fn halves(v: $v) -> [$r; 2] {
+                    // SAFETY: the machine has the instructions.
+                    unsafe { $halves(v) }
+                }
                 #[inline(always)]
                 unsafe fn mask(lanes: u32) -> __m256i {
                     // SAFETY: the machine has the instructions.
@@ -325,7 +379,12 @@ mod x86 {
         _mm256_set1_epi32,
         _mm256_and_si256,
         _mm256_cmpeq_epi32,
-        _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128)
+        _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128),
+        |v| {
+            let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            [_mm_cvtss_f32(two), _mm_cvtss_f32(_mm_movehdup_ps(two))]
+        }
     );
     some_of_half!(
         some_f64x4,
@@ -339,7 +398,11 @@ mod x86 {
         _mm256_set1_epi64x,
         _mm256_and_si256,
         _mm256_cmpeq_epi64,
-        _mm256_setr_epi64x(1, 2, 4, 8)
+        _mm256_setr_epi64x(1, 2, 4, 8),
+        |v| {
+            let two = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));
+            [_mm_cvtsd_f64(two), _mm_cvtsd_f64(_mm_unpackhi_pd(two, two))]
+        }
     );
 
     register!(
@@ -349,6 +412,7 @@ mod x86 {
         _mm512_set1_ps,
         _mm512_loadu_ps,
         _mm512_storeu_ps,
+        _mm512_stream_ps,
         _mm512_fmadd_ps,
         _mm512_mul_ps,
         _mm512_permute_ps,
@@ -362,6 +426,7 @@ mod x86 {
         _mm512_set1_pd,
         _mm512_loadu_pd,
         _mm512_storeu_pd,
+        _mm512_stream_pd,
         _mm512_fmadd_pd,
         _mm512_mul_pd,
         _mm512_permute_pd,
@@ -375,6 +440,7 @@ mod x86 {
         _mm256_set1_ps,
         _mm256_loadu_ps,
         _mm256_storeu_ps,
+        _mm256_stream_ps,
         _mm256_fmadd_ps,
         _mm256_mul_ps,
         _mm256_permute_ps,
@@ -388,6 +454,7 @@ mod x86 {
         _mm256_set1_pd,
         _mm256_loadu_pd,
         _mm256_storeu_pd,
+        _mm256_stream_pd,
         _mm256_fmadd_pd,
         _mm256_mul_pd,
         _mm256_permute_pd,

@@ -1,0 +1,346 @@
+//! Rows of a dense matrix times a vector, and the adjoint, in registers.
+//!
+//! A row is summed alike whatever rows are computed with it, and a column of the adjoint adds sums
+//! of eight rows, counted from the first; so bits depend on the matrix and the vector only.
+//!
+//! Rows that are shorter than a page end before a machine finds out by itself what is read next, so
+//! that each group of rows asks for what lies `near`. Where a panel is applied with its adjoint,
+//! memory would rest while the panel is read again. There each asks for one half of the lines of the
+//! next panel, which lies `far`: the forward product for those of even rows, the adjoint for those
+//! of odd ones, so that they come at an even pace.
+
+use crate::host::simd::versions;
+use crate::host::vectors::{Vector, prefetch};
+use crate::host::{Acc, Real, Scalar, reals, reals_mut};
+use std::array::from_fn;
+
+/// Rows of a matrix; reals are counted.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a, R> {
+    pub data: &'a [R],
+    pub count: usize,
+    /// Of a row.
+    pub reals: usize,
+    /// Between the starts of two rows.
+    pub stride: usize,
+    /// Whether elements are those of the complex conjugate.
+    pub conj: bool,
+    /// How far ahead lies what is needed soon, and what is needed after the panel, which is the same
+    /// if nothing is known of that; zero if nothing is to be asked for.
+    pub near: usize,
+    pub far: usize,
+}
+
+/// `y (+)= A x`.
+pub(super) fn forward<S: Scalar>(a: Rows<'_, S::Real>, x: &[S], y: &mut [S], acc: Acc) {
+    let set = acc == Acc::Set;
+    if S::COMPLEX {
+        complex_forward(a, reals(x), reals_mut(y), set);
+    } else {
+        real_forward(a, reals(x), reals_mut(y), set);
+    }
+}
+
+/// `z += Aᴴ y`.
+pub(super) fn adjoint<S: Scalar>(a: Rows<'_, S::Real>, y: &[S], z: &mut [S]) {
+    if S::COMPLEX {
+        complex_adjoint(a, reals(y), reals_mut(z));
+    } else {
+        real_adjoint(a, reals(y), reals_mut(z));
+    }
+}
+
+impl<R: Real> Rows<'_, R> {
+    /// Checks that the data hold the rows, `long` is as long as one and `short` has `parts` reals
+    /// for each.
+    fn check(&self, long: usize, short: usize, parts: usize) {
+        assert_eq!((long, short), (self.reals, self.count * parts), "vectors fit the matrix");
+        let end = (self.count.max(1) - 1) * self.stride + self.reals;
+        assert!(self.count == 0 || end <= self.data.len(), "the data hold the matrix");
+    }
+
+    /// How many rows a product takes together at most: short ones from memory come one by one, so
+    /// that it is read in its order.
+    fn together(&self) -> usize {
+        const PAGE: usize = 4096;
+        if self.far == self.near && self.near > 0 && self.reals * size_of::<R>() < PAGE {
+            1
+        } else {
+            8
+        }
+    }
+
+    /// Where some rows from `i` on start.
+    fn starts<const ROWS: usize>(&self, i: usize) -> [*const R; ROWS] {
+        from_fn(|r| self.data[(i + r) * self.stride..].as_ptr())
+    }
+
+    /// Asks for what follows the reals that some rows have at `at`; rows of this parity ask far
+    /// ahead.
+    #[allow(clippy::inline_always)] // It is part of a loop.
+    #[inline(always)]
+    fn ask<const ROWS: usize>(&self, rows: [*const R; ROWS], at: usize, parity: usize) {
+        if self.far > 0 {
+            for (r, row) in rows.into_iter().enumerate() {
+                let ahead = if r % 2 == parity { self.far } else { self.near };
+                prefetch(row.wrapping_add(at + ahead));
+            }
+        }
+    }
+}
+
+versions! {
+    fn real_forward {R: Real} {R} (a: Rows<'_, R>, x: &[R], y: &mut [R], set: bool) {
+        a.check(x.len(), y.len(), 1);
+        let mut i = 0;
+        while i < a.count {
+            // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
+            i += unsafe {
+                match a.together().min(a.count - i) {
+                    8.. => real_dots::<R, V, 8>(a, i, x, y, set),
+                    4.. => real_dots::<R, V, 4>(a, i, x, y, set),
+                    _ => real_dots::<R, V, 1>(a, i, x, y, set),
+                }
+            };
+        }
+    }
+}
+
+/// So many rows from `i` on.
+///
+/// # Safety
+/// The vectors and the data hold them, and the machine has the instructions of `V`.
+#[allow(clippy::inline_always)] // Its instructions are those of the caller.
+#[inline(always)]
+unsafe fn real_dots<R: Real, V: Vector<R>, const ROWS: usize>(
+    a: Rows<'_, R>,
+    i: usize,
+    x: &[R],
+    y: &mut [R],
+    set: bool,
+) -> usize {
+    let (rows, x) = (a.starts::<ROWS>(i), x.as_ptr());
+    // SAFETY: Loads end at the last real of a row at most; the rest is the caller's care.
+    unsafe {
+        let mut sums = [V::splat(R::ZERO); ROWS];
+        let mut at = 0;
+        while at + V::LANES <= a.reals {
+            let v = V::load(x.add(at));
+            for r in 0..ROWS {
+                sums[r] = V::load(rows[r].add(at)).fused(v, sums[r]);
+            }
+            a.ask(rows, at, 0);
+            at += V::LANES;
+        }
+        if at < a.reals {
+            let some = (1 << (a.reals - at)) - 1;
+            let v = V::load_where(some, x.add(at));
+            for r in 0..ROWS {
+                sums[r] = V::load_where(some, rows[r].add(at)).fused(v, sums[r]);
+            }
+            a.ask(rows, at, 0);
+        }
+        for (y, sum) in y[i..i + ROWS].iter_mut().zip(sums) {
+            let [even, odd] = sum.halves();
+            *y = if set { even + odd } else { *y + (even + odd) };
+        }
+    }
+    ROWS
+}
+
+versions! {
+    fn complex_forward {R: Real} {R} (a: Rows<'_, R>, x: &[R], y: &mut [R], set: bool) {
+        a.check(x.len(), y.len(), 2);
+        let mut i = 0;
+        while i < a.count {
+            // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
+            i += unsafe {
+                match a.together().min(a.count - i) {
+                    4.. => complex_dots::<R, V, 4>(a, i, x, y, set),
+                    2.. => complex_dots::<R, V, 2>(a, i, x, y, set),
+                    _ => complex_dots::<R, V, 1>(a, i, x, y, set),
+                }
+            };
+        }
+    }
+}
+
+/// So many rows of pairs from `i` on.
+///
+/// # Safety
+/// As for [`real_dots`].
+#[allow(clippy::inline_always)] // Its instructions are those of the caller.
+#[inline(always)]
+unsafe fn complex_dots<R: Real, V: Vector<R>, const ROWS: usize>(
+    a: Rows<'_, R>,
+    i: usize,
+    x: &[R],
+    y: &mut [R],
+    set: bool,
+) -> usize {
+    let (rows, x) = (a.starts::<ROWS>(i), x.as_ptr());
+    // SAFETY: As for `real_dots`.
+    unsafe {
+        // Products of parts with the same parts of `x`, and with the other ones.
+        let mut straight = [V::splat(R::ZERO); ROWS];
+        let mut crossed = straight;
+        let mut at = 0;
+        while at + V::LANES <= a.reals {
+            let v = V::load(x.add(at));
+            let w = v.swapped();
+            for r in 0..ROWS {
+                let row = V::load(rows[r].add(at));
+                straight[r] = row.fused(v, straight[r]);
+                crossed[r] = row.fused(w, crossed[r]);
+            }
+            a.ask(rows, at, 0);
+            at += V::LANES;
+        }
+        if at < a.reals {
+            let some = (1 << (a.reals - at)) - 1;
+            let v = V::load_where(some, x.add(at));
+            let w = v.swapped();
+            for r in 0..ROWS {
+                let row = V::load_where(some, rows[r].add(at));
+                straight[r] = row.fused(v, straight[r]);
+                crossed[r] = row.fused(w, crossed[r]);
+            }
+            a.ask(rows, at, 0);
+        }
+        for (r, y) in y[2 * i..2 * (i + ROWS)].as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            let ([rr, ii], [ri, ir]) = (straight[r].halves(), crossed[r].halves());
+            let [re, im] = if a.conj { [rr + ii, ri - ir] } else { [rr - ii, ri + ir] };
+            *y = if set { [re, im] } else { [y[0] + re, y[1] + im] };
+        }
+    }
+    ROWS
+}
+
+versions! {
+    fn real_adjoint {R: Real} {R} (a: Rows<'_, R>, y: &[R], z: &mut [R]) {
+        a.check(z.len(), y.len(), 1);
+        let mut i = 0;
+        while i < a.count {
+            // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
+            i += unsafe {
+                match a.count - i {
+                    8.. => real_sums::<R, V, 8>(a, i, y, z),
+                    4.. => real_sums::<R, V, 4>(a, i, y, z),
+                    2.. => real_sums::<R, V, 2>(a, i, y, z),
+                    _ => real_sums::<R, V, 1>(a, i, y, z),
+                }
+            };
+        }
+    }
+}
+
+/// Adds so many rows from `i` on.
+///
+/// # Safety
+/// As for [`real_dots`].
+#[allow(clippy::inline_always)] // Its instructions are those of the caller.
+#[inline(always)]
+unsafe fn real_sums<R: Real, V: Vector<R>, const ROWS: usize>(
+    a: Rows<'_, R>,
+    i: usize,
+    y: &[R],
+    z: &mut [R],
+) -> usize {
+    let (rows, z) = (a.starts::<ROWS>(i), z.as_mut_ptr());
+    // SAFETY: As for `real_dots`.
+    unsafe {
+        let mut factors = [V::splat(R::ZERO); ROWS];
+        for (factor, &y) in factors.iter_mut().zip(&y[i..i + ROWS]) {
+            *factor = V::splat(y);
+        }
+        let mut at = 0;
+        while at + V::LANES <= a.reals {
+            let mut sum = V::load(z.add(at));
+            for r in 0..ROWS {
+                sum = V::load(rows[r].add(at)).fused(factors[r], sum);
+            }
+            sum.store(z.add(at));
+            a.ask(rows, at, 1);
+            at += V::LANES;
+        }
+        if at < a.reals {
+            let some = (1 << (a.reals - at)) - 1;
+            let mut sum = V::load_where(some, z.add(at));
+            for r in 0..ROWS {
+                sum = V::load_where(some, rows[r].add(at)).fused(factors[r], sum);
+            }
+            sum.store_where(some, z.add(at));
+            a.ask(rows, at, 1);
+        }
+    }
+    ROWS
+}
+
+versions! {
+    fn complex_adjoint {R: Real} {R} (a: Rows<'_, R>, y: &[R], z: &mut [R]) {
+        a.check(z.len(), y.len(), 2);
+        let mut i = 0;
+        while i < a.count {
+            // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
+            i += unsafe {
+                match a.count - i {
+                    8.. => complex_sums::<R, V, 8>(a, i, y, z),
+                    4.. => complex_sums::<R, V, 4>(a, i, y, z),
+                    2.. => complex_sums::<R, V, 2>(a, i, y, z),
+                    _ => complex_sums::<R, V, 1>(a, i, y, z),
+                }
+            };
+        }
+    }
+}
+
+/// Adds so many rows of pairs from `i` on.
+///
+/// # Safety
+/// As for [`real_dots`].
+#[allow(clippy::inline_always)] // Its instructions are those of the caller.
+#[inline(always)]
+unsafe fn complex_sums<R: Real, V: Vector<R>, const ROWS: usize>(
+    a: Rows<'_, R>,
+    i: usize,
+    y: &[R],
+    z: &mut [R],
+) -> usize {
+    let (rows, z) = (a.starts::<ROWS>(i), z.as_mut_ptr());
+    let one = R::ONE;
+    // SAFETY: As for `real_dots`.
+    unsafe {
+        let (mut re, mut im) = ([V::splat(R::ZERO); ROWS], [V::splat(R::ZERO); ROWS]);
+        for (r, y) in y[2 * i..2 * (i + ROWS)].as_chunks::<2>().0.iter().enumerate() {
+            (re[r], im[r]) = (V::splat(y[0]), V::splat(y[1]));
+        }
+        // What the sums of products with real and with imaginary parts of `y` are to `z`.
+        let straight = V::pair(one, if a.conj { one } else { -one });
+        let crossed = V::pair(if a.conj { -one } else { one }, one);
+        let ended =
+            |z: V, [own, other]: [V; 2]| crossed.fused(other.swapped(), straight.fused(own, z));
+        let mut at = 0;
+        while at + V::LANES <= a.reals {
+            let first = V::load(rows[0].add(at));
+            let mut sums = [first.times(re[0]), first.times(im[0])];
+            for r in 1..ROWS {
+                let row = V::load(rows[r].add(at));
+                sums = [row.fused(re[r], sums[0]), row.fused(im[r], sums[1])];
+            }
+            ended(V::load(z.add(at)), sums).store(z.add(at));
+            a.ask(rows, at, 1);
+            at += V::LANES;
+        }
+        if at < a.reals {
+            let some = (1 << (a.reals - at)) - 1;
+            let mut sums = [V::splat(R::ZERO); 2];
+            for r in 0..ROWS {
+                let row = V::load_where(some, rows[r].add(at));
+                sums = [row.fused(re[r], sums[0]), row.fused(im[r], sums[1])];
+            }
+            ended(V::load_where(some, z.add(at)), sums).store_where(some, z.add(at));
+            a.ask(rows, at, 1);
+        }
+    }
+    ROWS
+}
