@@ -52,6 +52,7 @@ pub mod one_pass_normal;
 pub mod fuse_updates;
 pub mod start_early;
 pub mod split_halos;
+pub mod compose_stencils;
 pub mod plan_buffers;
 pub mod origins;
 

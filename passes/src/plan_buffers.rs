@@ -145,7 +145,7 @@ fn overwritten_by(block: &Block) -> Vec<Option<usize>> {
     for node in block.splits.iter().flat_map(|s| &block.nodes[s.nodes()]) {
         node.args.iter().for_each(|a| over[a.index()] = None);
     }
-    let panels = block.regions.iter().filter(|r| matches!(r.over, Over::Panels(_)));
+    let panels = block.regions.iter().filter(|r| r.over != Over::Elements);
     for node in panels.flat_map(|r| &block.nodes[r.nodes()]) {
         if matches!(node.op, Op::Apply(Applied::Leaf(_)) | Op::Dot { .. }) {
             node.args.iter().for_each(|a| over[a.index()] = None);

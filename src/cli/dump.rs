@@ -110,6 +110,7 @@ fn line(plan: &Plan, call: &Call) -> String {
         Call::Region { over, calls } => {
             let of = match over {
                 Over::Panels(leaf) => format!(" {}", plan[*leaf].name),
+                Over::Normal(leaf) => format!(" {0}.H {0}", plan[*leaf].name),
                 Over::Elements => String::new(),
             };
             let inner: Vec<_> =

@@ -38,6 +38,7 @@ pub use shadow::Shadow;
 
 use super::local::LocalNode;
 use crate::ops::{Elementwise, LocalOperator};
+use adjoin_kernels::host::star::Sums;
 use adjoin_passes::calls::{Buffer, Slab, View};
 use std::sync::{Arc, Mutex};
 
@@ -109,6 +110,8 @@ pub enum Work {
         inputs: Vec<View>,
         /// The parts that come out.
         outputs: Vec<View>,
+        /// In which order they are summed.
+        sums: Sums,
     },
     /// Updates, sums and weights of vectors of one length, some elements after the others.
     Elements {
