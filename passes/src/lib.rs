@@ -54,6 +54,7 @@ pub mod start_early;
 pub mod split_halos;
 pub mod compose_stencils;
 pub mod plan_buffers;
+mod rooms;
 pub mod origins;
 
 // What the ranks do, and the proof that it is right.

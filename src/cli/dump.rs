@@ -137,7 +137,8 @@ fn views(all: &[View]) -> String {
 
 fn view(view: &View) -> String {
     let held = view.held.iter().map(|r| format!("{}..{}", r.start, r.end));
-    format!("b{}:{}[{}]", view.buffer, view.dtype, list(held))
+    let after = if view.offset > 0 { format!("+{}", view.offset) } else { String::new() };
+    format!("b{}{after}:{}[{}]", view.buffer, view.dtype, list(held))
 }
 
 fn list<T: ToString>(items: impl Iterator<Item = T>) -> String {

@@ -167,7 +167,7 @@ impl Engine {
     }
 
     fn check_slab(&self, slab: &Slab) -> Result<(), String> {
-        let whole = slab.extents.iter().product::<usize>();
+        let whole = slab.offset + slab.extents.iter().product::<usize>();
         let known = self.lens.get(slab.buffer);
         let fits = known.is_some_and(|&len| whole <= len || slab.is_empty());
         let inside = slab.region.iter().zip(&slab.extents).all(|(r, &n)| r.end <= n);

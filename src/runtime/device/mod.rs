@@ -12,7 +12,7 @@
 //! use adjoin_passes::calls::{Buffer, Slab};
 //! let mut device = Host::new();
 //! let buffer = device.allocate(&Buffer { dtype: Dtype::F64, len: 2 })?;
-//! let whole = Slab { buffer, extents: vec![2], region: vec![0..2] };
+//! let whole = Slab { buffer, offset: 0, extents: vec![2], region: vec![0..2] };
 //! let load = device.prepare(Work::Unpack { slabs: vec![whole.clone()], add: false })?;
 //! let read = device.prepare(Work::Pack { slabs: vec![whole] })?;
 //! device.feed(load, &[7; 16]).unwrap();
