@@ -17,6 +17,9 @@ use support::Bandwidth;
 
 const ROUNDS: usize = 7;
 
+#[global_allocator]
+static PAGES: adjoin::LargePages = adjoin::LargePages;
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|w| !w.starts_with('-')).collect();
     let mut sizes: Vec<usize> = words.iter().filter_map(|w| w.parse().ok()).collect();

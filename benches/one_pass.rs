@@ -15,6 +15,9 @@ use support::medians;
 
 const ROUNDS: usize = 9;
 
+#[global_allocator]
+static PAGES: adjoin::LargePages = adjoin::LargePages;
+
 fn main() {
     let given: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
     let sizes = match given[..] {

@@ -28,6 +28,9 @@ use std::path::Path;
 use std::time::Instant;
 use support::Bandwidth;
 
+#[global_allocator]
+static PAGES: adjoin::LargePages = adjoin::LargePages;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let [file, expr, pipes] = &args[..] else {

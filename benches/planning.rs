@@ -13,6 +13,9 @@ use std::time::Instant;
 
 const ROUNDS: usize = 3;
 
+#[global_allocator]
+static PAGES: adjoin::LargePages = adjoin::LargePages;
+
 fn main() {
     let (large, blocks) = (large(), blocks());
     let titles = ["a line", "a grid", "chosen", "blocks, a line", "blocks, chosen"];

@@ -58,6 +58,9 @@ struct Row {
     measured: f64,
 }
 
+#[global_allocator]
+static PAGES: adjoin::LargePages = adjoin::LargePages;
+
 fn main() -> Fallible<()> {
     let args = Args::read()?;
     if args.child {

@@ -23,6 +23,9 @@ const SHOTS: usize = 37;
 const CELLS: usize = 5000;
 const ITERATIONS: usize = 8;
 
+#[global_allocator]
+static PAGES: adjoin::LargePages = adjoin::LargePages;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let launched = World::new()?;
     if launched.ranks() > 1 {

@@ -25,6 +25,9 @@ use support::{Bandwidth, median};
 const STREAMS: f64 = 3.0 + 8.0 + 3.0;
 const ROUNDS: usize = 15;
 
+#[global_allocator]
+static PAGES: adjoin::LargePages = adjoin::LargePages;
+
 fn main() {
     let launched = World::new().expect("a world");
     match launched.ranks() {

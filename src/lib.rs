@@ -14,8 +14,10 @@ pub mod run;
 pub mod check;
 pub mod report;
 pub mod cli;
+mod pages;
 
 pub use adjoin_passes::{Dtype, Mesh};
+pub use pages::LargePages;
 pub use trace::{Trace, mark};
 
 #[cfg(doctest)]

@@ -106,8 +106,8 @@ fn small_rows() -> Vec<Row> {
 }
 
 /// Times, sources, receivers and frequencies of a convolution in many dims.
-const TIMES: usize = 127;
-const BAND: [usize; 3] = [48, 36, 24];
+const TIMES: usize = 255;
+const BAND: [usize; 3] = [96, 72, 48];
 
 fn convolution() -> Op {
     let g = Source::function(BAND, |r: &Region| {
@@ -117,15 +117,20 @@ fn convolution() -> Op {
     ops::mdc(g, TIMES, 1).build().unwrap()
 }
 
-/// What its parts gather and broadcast, and ten vectors that are broadcast when they are assigned.
+/// What its parts gather and broadcast, forward and adjoint.
 fn peer_convolution() -> f64 {
     let share = (RANKS - 1) as f64 / RANKS as f64;
     let [band, sources, receivers] = BAND.map(|n| n as f64);
-    let (times, all) = (TIMES as f64, (TIMES / 2 + 1) as f64);
+    let all = (TIMES / 2 + 1) as f64;
     let side = |n: f64| (share * band * n, n * (all + 2.0 * band));
     let ((d, data), (n, model)) = (side(sources), side(receivers));
-    let assigned = times * (7.0 * receivers + 3.0 * sources);
-    d + n + 2.0 * (data + model) + assigned
+    d + n + 2.0 * (data + model)
+}
+
+/// The ten vectors that are broadcast when they are assigned.
+fn peer_assignments() -> f64 {
+    let [_, sources, receivers] = BAND.map(|n| n as f64);
+    TIMES as f64 * (7.0 * receivers + 3.0 * sources)
 }
 
 fn rows() -> Vec<Row> {
@@ -149,6 +154,7 @@ fn rows() -> Vec<Row> {
     let side_by_side = hstack(wide).unwrap();
     let fredholm = op(ops::fredholm1(matrix(&SLICES)).nz(8).build());
     let (data, unknowns) = (16.0 * 48.0 * 8.0, 16.0 * 40.0 * 8.0);
+    let (mdc, band) = (convolution(), (BAND[0] * BAND[2]) as f64);
     let fourier = op(ops::fft([256, 256]).axis(0).build());
     let n = 256.0 * 256.0;
     let filter = {
@@ -190,8 +196,9 @@ fn rows() -> Vec<Row> {
         real("HStack of dense blocks", &side_by_side, 2.0 * model * share + model, model * share),
         real("Fredholm1", &fredholm, data * share + data, 0.0),
         real("its adjoint", &fredholm.h(), unknowns * share + unknowns, 0.0),
-        iteration("CGLS on MDC", &convolution(), peer_convolution(), 8.0),
-        lsqr("LSQR on MDC", &convolution(), None, 8.0),
+        real("`M.H @ M`, M an MDC", &(mdc.h() * &mdc), peer_convolution(), 2.0 * share * band / p),
+        iteration("CGLS on MDC", &mdc, peer_convolution() + peer_assignments(), 8.0),
+        lsqr("LSQR on MDC", &mdc, None, 8.0),
         applied(
             "FFT over the first of two axes",
             &fourier,

@@ -28,6 +28,7 @@ pub mod associate_products;
 pub mod share_values;
 pub mod meaning;
 pub mod hoist_isometries;
+pub mod meet_projections;
 pub mod recur_products;
 pub mod hoist_invariants;
 mod interior;

@@ -23,6 +23,7 @@ use crate::ir::{
 };
 use crate::machine::Machine;
 use crate::meaning::without_meaning;
+use crate::meet_projections::MeetProjections;
 use crate::merge_dots::MergeDots;
 use crate::merge_halos::MergeHalos;
 use crate::merge_sums::MergeSums;
@@ -136,6 +137,7 @@ pub static PIPELINE: &[Stage] = &[
     (&AssociateProducts, "from terms to nodes: the last pass that sees composite operators"),
     (&ShareValues, "equal subexpressions are visible as equal nodes now"),
     (&HoistIsometries, "applications are nodes, of which equal ones are one"),
+    (&MeetProjections, "transforms that left the loop take what they met with them"),
     (&RecurProducts, "in the last basis, of which products are cheaper"),
     (&HoistInvariants, "a new basis may leave vectors that do not change any more"),
     (&InsertCollectives, "decides and writes placements; the passes below never change one"),

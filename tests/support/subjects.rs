@@ -78,6 +78,7 @@ pub fn all() -> Vec<Subject> {
         Subject::new("normal operator of a gradient, 3 ranks", gradient_normal()),
         Subject::new("a stencil beside its halo, 3 ranks", split_stencil()),
         Subject::new("Fredholm between transforms, 3 ranks", applied("p=3", &fredholm())),
+        Subject::new("normal operator of a convolution, 3 ranks", convolution_normal()),
         Subject::new("normal operator of a family, 3 ranks", applied("p=3", &family_normal())),
         Subject::new("restriction of a stencil, 3 ranks", applied("p=3", &restricted())),
         Subject::new("complex with conjugates, 2×2", applied("r=2,c=2", &conjugated())),
@@ -186,6 +187,15 @@ fn fredholm() -> Vector {
     let (f, back) = (Op::new(f).named("F"), Op::new(back).named("Ft"));
     let a = back.h() * &k * &f;
     &a * a.input("x", Dtype::F64)
+}
+
+/// Two convolutions in many dims without a transform between them.
+fn convolution_normal() -> Planned {
+    let g = Source::array(dense::array(17, &[4, 5, 3], Dtype::C128));
+    let m = ops::mdc(g, 9, 2).build().expect("a convolution");
+    let planned = applied("p=3", &(m.h() * (&m * m.input("x", Dtype::F64))));
+    assert!(planned.to_string().contains("= project "), "{planned}");
+    planned
 }
 
 fn family_normal() -> Vector {
