@@ -70,7 +70,7 @@ impl<R: Real> Normal<R> {
 pub(super) struct Blocks<R> {
     dims: Vec<Cuts>,
     /// For each combination of kinds, the last dim counting fastest.
-    blocks: Vec<Block<R>>,
+    alike: Vec<Block<R>>,
     /// For each hand the elements of `y` for a block.
     scratch: Vec<Vec<R>>,
     room: usize,
@@ -105,13 +105,13 @@ impl<R: Real> Blocks<R> {
         let lens: Vec<usize> = boxes.z.iter().map(Range::len).collect();
         let block = block(lens, SCRATCH / each.max(1));
         let cuts = (0..boxes.z.len()).map(|d| Cuts::new(arms, boxes, d, block[d]));
-        let (dims, blocks) = (cuts.collect::<Vec<_>>(), Vec::new());
-        let mut normal = Blocks { dims, blocks, scratch: Vec::new(), room: 0 };
+        let (dims, alike) = (cuts.collect::<Vec<_>>(), Vec::new());
+        let mut normal = Blocks { dims, alike, scratch: Vec::new(), room: 0 };
         let combinations = normal.dims.iter().map(|dim| dim.kinds.len()).product();
         for combination in 0..combinations {
             let block = normal.block(arms, parts, boxes, combination);
             normal.room = normal.room.max(parts * block.part);
-            normal.blocks.push(block);
+            normal.alike.push(block);
         }
         normal
     }
@@ -154,14 +154,14 @@ impl<R: Real> Blocks<R> {
         if self.scratch.len() < hands {
             self.scratch.resize_with(hands, || vec![R::ZERO; self.room]);
         }
-        let Blocks { dims, blocks, scratch, .. } = self;
+        let Blocks { dims, alike, scratch, .. } = self;
         let count = dims.iter().map(|dim| dim.pieces.len()).product();
         let (scratch, z) = (Divided::new(scratch), Divided::new(z));
         crew::each(hands, |hand| {
             for number in crew::part(count, 1, hands, hand) {
                 let (kind, moved) = placed(dims, number);
                 // SAFETY: nobody else has this hand's scratch, or this block of `z`.
-                unsafe { blocks[kind].run(scratch.one(hand), (x, moved[0]), (&z, moved[1]), acc) };
+                unsafe { alike[kind].run(scratch.one(hand), (x, moved[0]), (&z, moved[1]), acc) };
             }
         });
     }
