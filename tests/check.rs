@@ -6,9 +6,9 @@ use adjoin::elements::{Element, Slice, SliceMut};
 use adjoin::expr::{Op, family};
 use adjoin::ops::{
     Handle, LocalOperator, OperatorError, Patch, PatchMut, Tile, custom, fft, first_derivative,
-    function, identity, laplacian, restriction,
+    function, gradient, identity, laplacian, restriction,
 };
-use adjoin_kernels::host::Acc;
+use adjoin_kernels::host::{Acc, star};
 use adjoin_passes::Signature;
 use adjoin_passes::signature::{Binding, Laws, Linearity, Rule};
 use num_complex::Complex64;
@@ -53,6 +53,7 @@ fn operators_of_this_crate_are_as_declared() {
     let operators = [
         first_derivative([12, 7]).build().unwrap(),
         laplacian([9, 11]).build().unwrap(),
+        gradient([9, 6, 5]).edge(true).build().unwrap(),
         fft([16]).build().unwrap(),
         fft([3, 10]).real(true).build().unwrap(),
         fft([11, 3]).axis(0).real(true).ifftshift_before(true).build().unwrap(),
@@ -323,6 +324,62 @@ impl LocalOperator for Sums {
     ) -> Result<(), OperatorError> {
         self.forward(panel, y, x, acc)
     }
+}
+
+/// A stencil that forgets its adjoint where sums are free.
+struct Hasty(Box<dyn LocalOperator>);
+
+impl LocalOperator for Hasty {
+    fn forward(
+        &mut self,
+        panel: usize,
+        x: &[Patch<'_>],
+        y: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        self.0.forward(panel, x, y, acc)
+    }
+
+    fn adjoint(
+        &mut self,
+        panel: usize,
+        y: &[Patch<'_>],
+        x: &mut [PatchMut<'_>],
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        self.0.adjoint(panel, y, x, acc)
+    }
+
+    fn takes_windows(&self, adjoint: bool, dim: usize) -> bool {
+        self.0.takes_windows(adjoint, dim)
+    }
+
+    fn has_normal(&self) -> bool {
+        true
+    }
+
+    fn normal(
+        &mut self,
+        x: &[Patch<'_>],
+        z: &mut [PatchMut<'_>],
+        acc: Acc,
+        sums: star::Sums,
+    ) -> Result<(), OperatorError> {
+        match sums {
+            star::Sums::Kept => self.0.normal(x, z, acc, sums),
+            star::Sums::Free => self.0.forward(0, x, z, acc),
+        }
+    }
+}
+
+#[test]
+fn a_normal_operator_that_is_none() {
+    let stencil = first_derivative([12, 7]).build().unwrap();
+    let signature = Signature { kind: "Hasty".into(), ..stencil.signature().clone() };
+    let build = move |tile: &Tile| Ok(Box::new(Hasty(stencil.build(tile)?)) as Box<_>);
+    let (kind, text) = only(&custom(signature, build).build().unwrap());
+    assert_eq!(kind, Kind::Normal { free: true });
+    assert!(text.contains("with free sums, it gives another result"), "{text}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod hazards;
 
-use crate::calls::{Call, Calls, Kernel, Kind, Packet, Slab, Transfer, View};
+use crate::calls::{Call, Calls, Kernel, Kind, Packet, Port, Slab, Transfer, View};
 use crate::interpret::CallError;
 
 /// Checks the calls of one rank without looking at the others.
@@ -12,6 +12,10 @@ pub fn check(calls: &Calls) -> Result<(), CallError> {
         |rule, message: String| Err(CallError::Mismatch { rule, rank: calls.rank, message });
     for block in &calls.blocks {
         hazards::check(&block.calls).or_else(|(rule, text)| broken(rule, text))?;
+    }
+    if let Some(port) = ports(calls).find(|port| !view_fits(calls, &port.view)) {
+        let text = format!("buffer {} is too small for {}", port.view.buffer, port.name);
+        return broken("inside its buffer", text);
     }
     for call in calls.blocks.iter().flat_map(|b| &b.calls) {
         for view in views(call) {
@@ -62,6 +66,13 @@ pub fn check(calls: &Calls) -> Result<(), CallError> {
     Ok(())
 }
 
+/// All that enters or leaves.
+fn ports(calls: &Calls) -> impl Iterator<Item = &Port> {
+    let blocks = calls.blocks.iter();
+    let parts = blocks.flat_map(|b| b.inputs.iter().chain(&b.outputs).chain(&b.controls));
+    calls.states.iter().chain(parts)
+}
+
 fn views(call: &Call) -> Vec<&View> {
     match call {
         Call::Kernel(Kernel { inputs, outputs, .. }) => inputs.iter().chain(outputs).collect(),
@@ -91,7 +102,7 @@ fn view_fits(calls: &Calls, view: &View) -> bool {
 fn slab_fits(calls: &Calls, slab: &Slab) -> bool {
     let inside =
         slab.region.iter().zip(&slab.extents).all(|(r, &n)| r.start <= r.end && r.end <= n);
-    let whole = slab.extents.iter().product::<usize>();
+    let whole = slab.offset + slab.extents.iter().product::<usize>();
     slab.is_empty()
         || (inside
             && slab.region.len() == slab.extents.len()

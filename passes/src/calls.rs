@@ -78,11 +78,14 @@ pub struct View {
     pub held: Region,
 }
 
-/// A box inside a row-major array that begins at the beginning of a buffer.
+/// A box inside a row-major array in a buffer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slab {
     /// The buffer.
     pub buffer: usize,
+    /// The element of the buffer with which the array begins.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset: usize,
     /// The extents of the array.
     pub extents: Vec<usize>,
     /// The box, in local indices.
@@ -236,14 +239,14 @@ impl View {
         self.held.iter().map(Range::len).collect()
     }
 
-    /// The box of these global indices, which must be held by a view of a buffer's beginning.
+    /// The box of these global indices, which must be held.
     pub fn slab(&self, region: &Region) -> Slab {
-        debug_assert!(self.offset == 0);
         let local = region.iter().zip(&self.held).map(|(r, h)| {
             debug_assert!(r.is_empty() || (h.start <= r.start && r.end <= h.end));
             r.start.saturating_sub(h.start)..r.end.saturating_sub(h.start)
         });
-        Slab { buffer: self.buffer, extents: self.extents(), region: local.collect() }
+        let (buffer, offset, extents) = (self.buffer, self.offset, self.extents());
+        Slab { buffer, offset, extents, region: local.collect() }
     }
 
     /// The global row-major index of the element at a position of the local array.
@@ -260,9 +263,8 @@ impl View {
 
     /// Everything that is held, as one flat box.
     pub fn flat(&self) -> Slab {
-        debug_assert!(self.offset == 0);
-        let n = self.len();
-        Slab { buffer: self.buffer, extents: vec![n], region: std::iter::once(0..n).collect() }
+        let (buffer, offset, n) = (self.buffer, self.offset, self.len());
+        Slab { buffer, offset, extents: vec![n], region: std::iter::once(0..n).collect() }
     }
 }
 
@@ -291,6 +293,24 @@ impl Reals {
 }
 
 impl Slab {
+    /// The elements of the buffer from the first of the box to the last.
+    pub fn span(&self) -> Range<usize> {
+        if self.is_empty() {
+            return self.offset..self.offset;
+        }
+        let at = |index: &dyn Fn(&Range<usize>) -> usize| {
+            let dims = self.region.iter().zip(&self.extents);
+            dims.fold(0, |flat, (r, n)| flat * n + index(r))
+        };
+        self.offset + at(&|r| r.start)..self.offset + at(&|r| r.end - 1) + 1
+    }
+
+    /// Whether both are the same elements in the same order, as boxes without gaps.
+    pub fn is_where(&self, other: &Slab) -> bool {
+        let span = self.span();
+        self.buffer == other.buffer && span == other.span() && span.len() == self.len()
+    }
+
     /// The number of elements in the box.
     pub fn len(&self) -> usize {
         crate::placement::volume(&self.region)

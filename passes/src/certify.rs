@@ -205,8 +205,8 @@ fn wrong(rank: usize, what: &str, at: usize) -> String {
 }
 
 fn load(memory: &mut [Vec<Gf>], port: &Port, array: &Array<Gf>) {
-    let elements = memory[port.view.buffer].iter_mut().take(port.view.len());
-    for (i, element) in elements.enumerate() {
+    let elements = &mut memory[port.view.buffer][port.view.span()];
+    for (i, element) in elements.iter_mut().enumerate() {
         *element = array.data[port.view.global(i)];
     }
 }
@@ -214,6 +214,7 @@ fn load(memory: &mut [Vec<Gf>], port: &Port, array: &Array<Gf>) {
 /// The global index of the first element that differs, if one does.
 fn same(memory: &[Vec<Gf>], port: &Port, array: &Array<Gf>) -> Result<(), usize> {
     let view = &port.view;
-    let differs = |i: &usize| memory[view.buffer][*i] != array.data[view.global(*i)];
+    let elements = &memory[view.buffer][view.span()];
+    let differs = |i: &usize| elements[*i] != array.data[view.global(*i)];
     (0..view.len()).find(differs).map_or(Ok(()), |i| Err(view.global(i)))
 }

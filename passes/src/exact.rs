@@ -341,7 +341,7 @@ fn positions(slab: &Slab, mut f: impl FnMut(usize)) {
     }
     let mut at: Vec<usize> = slab.region.iter().map(|r| r.start).collect();
     loop {
-        f(at.iter().zip(&slab.extents).fold(0, |p, (&i, &n)| p * n + i));
+        f(slab.offset + at.iter().zip(&slab.extents).fold(0, |p, (&i, &n)| p * n + i));
         let mut d = at.len();
         loop {
             if d == 0 {

@@ -137,6 +137,8 @@ pub struct Region {
 pub enum Over {
     /// Panels of a leaf: the rows between it and its adjoint.
     Panels(LeafId),
+    /// A stencil and then its adjoint, as one operator: sums may be taken in any order.
+    Normal(LeafId),
     /// Elements of vectors that are held alike.
     Elements,
 }

@@ -53,7 +53,9 @@ pub mod one_pass_normal;
 pub mod fuse_updates;
 pub mod start_early;
 pub mod split_halos;
+pub mod compose_stencils;
 pub mod plan_buffers;
+mod rooms;
 pub mod origins;
 
 // What the ranks do, and the proof that it is right.

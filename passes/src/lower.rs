@@ -12,6 +12,7 @@ use crate::dtype::Dtype;
 use crate::flight::waits;
 use crate::ir::{Applied, Block, Leaf, LeafId, Node, Op, Plan, Target, Value};
 use crate::placement::{Region, Type, volume};
+use crate::rooms::Rooms;
 use scope::Scope;
 use std::iter;
 use std::ops::Range;
@@ -64,6 +65,7 @@ struct Lowering<'a> {
     plan: &'a Plan,
     at: Vec<usize>,
     calls: Calls,
+    rooms: Rooms,
     /// The next buffer for a value of a block whose buffers are not planned.
     unplanned: usize,
     /// The tiles beyond those that are owned.
@@ -97,7 +99,8 @@ impl<'a> Lowering<'a> {
         };
         let unplanned = plan.states.len();
         let (extended, pieces, nodes) = (Vec::new(), Vec::new(), Vec::new());
-        Lowering { plan, at, calls, unplanned, extended, pieces, nodes }
+        let rooms = Rooms::of(plan);
+        Lowering { plan, at, calls, rooms, unplanned, extended, pieces, nodes }
     }
 
     /// Room for the buffers of all values, so that temporary ones come after them.
@@ -157,6 +160,8 @@ impl<'a> Lowering<'a> {
     /// The view of a type in a buffer, which is made large enough.
     fn view(&mut self, ty: &Type, buffer: usize) -> View {
         let held = ty.held(&self.plan.mesh, &self.at);
+        let (offset, widest) = self.rooms.place(ty, buffer, &self.plan.mesh, &self.at);
+        let len = volume(&widest.held(&self.plan.mesh, &self.at));
         let buffers = &mut self.calls.buffers;
         while buffers.len() <= buffer {
             buffers.push(Buffer { dtype: ty.dtype, len: 0 });
@@ -165,8 +170,8 @@ impl<'a> Lowering<'a> {
         if memory.len == 0 {
             memory.dtype = ty.dtype;
         }
-        memory.len = memory.len.max(volume(&held));
-        View { buffer, offset: 0, dtype: ty.dtype, dims: ty.dims.clone(), held }
+        memory.len = memory.len.max(len);
+        View { buffer, offset, dtype: ty.dtype, dims: ty.dims.clone(), held }
     }
 
     fn value(&mut self, scope: &Scope, v: Value) -> View {

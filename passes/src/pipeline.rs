@@ -8,6 +8,7 @@ use crate::associate_products::AssociateProducts;
 use crate::cancel_identities::CancelIdentities;
 use crate::carry_numbers::CarryNumbers;
 use crate::certify::{Verdict, certify, simulates};
+use crate::compose_stencils::ComposeStencils;
 use crate::contest::winner;
 use crate::cost::Account;
 use crate::drop_replicated_dots::DropReplicatedDots;
@@ -149,6 +150,7 @@ pub static PIPELINE: &[Stage] = &[
     (&MergeDots, "the numbers that found no vector share calls"),
     (&CarryNumbers, "once numbers share calls: a vector's pieces save a whole one or nothing"),
     (&OnePassNormal, "once no reduction moves between an operator and its adjoint"),
+    (&ComposeStencils, "stencils stand in regions with their adjoints"),
     (&FuseUpdates, "updates gather around what is left between them"),
     (&StartEarly, "on whole regions: nobody moves a node after it"),
     (&SplitHalos, "what other work cannot hide, the interior may"),

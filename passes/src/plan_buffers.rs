@@ -31,16 +31,19 @@
 //! old one is not needed any more.
 //! A region is one node: what it uses is there until its end.
 //! Only values of its panels or elements are overwritten inside it, and by nodes of single ones.
+//! A value with ghosts lies around the one that it is made of where that leaves room for it
+//! (`rooms.rs`), so that a halo moves ghosts only; neither is overwritten while the other is needed.
 //! In a region over elements a new vector lies where one was whose elements nobody needs any more.
 //! What a communication sends stays as it is until the communication is waited for.
 //! Numerics class: E.
 
 use crate::error::PlanError;
 use crate::flight::waits;
-use crate::ir::{Applied, Block, Node, Op, Over, Plan, Region, SplitHalo, Target, Value};
+use crate::ir::{Applied, Block, Node, Op, Over, Plan, Region, SplitHalo, State, Target, Value};
 use crate::lower::works_in_place;
 use crate::pipeline::{Context, Numerics, Pass};
 use crate::placement::Type;
+use crate::rooms::fit;
 
 /// The pass.
 pub struct PlanBuffers;
@@ -56,7 +59,8 @@ impl Pass for PlanBuffers {
 
     fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
         let mut out = plan.clone();
-        let mut pool = plan.states.iter().map(|s| Room { ty: s.ty.clone(), free: false }).collect();
+        let state = |s: &State| Room { ty: s.ty.clone(), free: false, holds: Holds::Any };
+        let mut pool = plan.states.iter().map(state).collect();
         for block in &mut out.blocks {
             block.buffers = Some(planned(block, plan.states.len(), &mut pool));
         }
@@ -68,6 +72,17 @@ impl Pass for PlanBuffers {
 struct Room {
     ty: Type,
     free: bool,
+    holds: Holds,
+}
+
+/// What values of a buffer there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Any,
+    /// Some lie inside of others, and do not begin where the buffer begins.
+    Inner,
+    /// Some became others of another shape where they are.
+    Reshaped,
 }
 
 const END: usize = usize::MAX;
@@ -81,16 +96,23 @@ struct Planner<'a> {
     /// The last node that may write where the value stands; none if that must not happen.
     over: Vec<Option<usize>>,
     buffers: Vec<Option<u32>>,
+    /// Each communication, and the node before which it is waited for.
+    flights: Vec<(usize, usize)>,
+    /// For each value the one around which, or inside of which, it lies.
+    around: Vec<Option<Value>>,
 }
 
 fn planned(block: &Block, states: usize, pool: &mut Vec<Room>) -> Vec<u32> {
+    let flights = flights(block);
     let mut planner = Planner {
         block,
         states,
         defined: block.definitions(),
-        last: held_until(block),
-        over: overwritten_by(block),
+        last: held_until(block, &flights),
+        over: overwritten_by(block, &flights),
         buffers: vec![None; block.types.len()],
+        flights,
+        around: vec![None; block.types.len()],
     };
     pool[states..].iter_mut().for_each(|room| room.free = true);
     planner.read_states();
@@ -112,9 +134,9 @@ fn last_uses(block: &Block) -> Vec<usize> {
 }
 
 /// The last uses: those in a region or beside a halo at its end, and what leaves when it has left.
-fn held_until(block: &Block) -> Vec<usize> {
+fn held_until(block: &Block, flights: &[(usize, usize)]) -> Vec<usize> {
     let mut last = last_uses(block);
-    for (n, until) in flights(block) {
+    for &(n, until) in flights {
         for v in &block.nodes[n].args {
             last[v.index()] = last[v.index()].max(until - 1);
         }
@@ -134,9 +156,9 @@ fn flights(block: &Block) -> Vec<(usize, usize)> {
 
 /// The last uses, but for values of which a region needs more than the rows of a panel, for those
 /// that rims read later, and for those that leave meanwhile.
-fn overwritten_by(block: &Block) -> Vec<Option<usize>> {
+fn overwritten_by(block: &Block, flights: &[(usize, usize)]) -> Vec<Option<usize>> {
     let mut over: Vec<_> = last_uses(block).into_iter().map(Some).collect();
-    for (n, until) in flights(block) {
+    for &(n, until) in flights {
         for v in &block.nodes[n].args {
             let over = &mut over[v.index()];
             *over = over.filter(|last| !(n + 1..until).contains(last));
@@ -145,7 +167,7 @@ fn overwritten_by(block: &Block) -> Vec<Option<usize>> {
     for node in block.splits.iter().flat_map(|s| &block.nodes[s.nodes()]) {
         node.args.iter().for_each(|a| over[a.index()] = None);
     }
-    let panels = block.regions.iter().filter(|r| matches!(r.over, Over::Panels(_)));
+    let panels = block.regions.iter().filter(|r| r.over != Over::Elements);
     for node in panels.flat_map(|r| &block.nodes[r.nodes()]) {
         if matches!(node.op, Op::Apply(Applied::Leaf(_)) | Op::Dot { .. }) {
             node.args.iter().for_each(|a| over[a.index()] = None);
@@ -220,7 +242,7 @@ impl Planner<'_> {
             && a.placement.splits == r.placement.splits
             && a.placement.ghosts == r.placement.ghosts;
         let reshape = node.op == Op::Reshape && a.dtype == r.dtype;
-        let dead = self.over[arg.index()] == Some(n);
+        let dead = self.over[arg.index()] == Some(n) && !self.is_shared(arg, n);
         dead && works_in_place(&node.op) && aligned && (same || reshape)
     }
 
@@ -238,7 +260,8 @@ impl Planner<'_> {
         let earlier = self.block.nodes[region.start..n].iter().flat_map(|node| &node.args);
         let mut dead = earlier.copied().filter(|&v| {
             let last = self.over[v.index()];
-            alike(v) && last.is_some_and(|last| region.contains(&last) && last < n)
+            let dead = last.is_some_and(|last| region.contains(&last) && last < n);
+            alike(v) && dead && !self.is_shared(v, n)
         });
         dead.find_map(|v| {
             let b = self.buffers[v.index()].filter(|&b| b as usize >= self.states)?;
@@ -250,16 +273,70 @@ impl Planner<'_> {
         })
     }
 
+    /// Whether another value lies in the same elements that is needed at a node or after it.
+    fn is_shared(&self, value: Value, n: usize) -> bool {
+        let same = |w: usize| {
+            let one = |a: usize, b: usize| self.around[a].is_some_and(|v| v.index() == b);
+            w != value.index() && (one(w, value.index()) || one(value.index(), w))
+        };
+        (0..self.around.len()).any(|w| same(w) && self.last[w] >= n)
+    }
+
+    /// The buffer of a halo's argument, if its result can lie around it, or of a sum's argument, if
+    /// the result can lie inside of it.
+    fn roomy(&self, n: usize, k: usize, pool: &[Room]) -> Option<u32> {
+        let node = &self.block.nodes[n];
+        if !matches!(node.op, Op::Halo | Op::HaloSum) {
+            return None;
+        }
+        let (arg, result) = (node.args[k], node.results[k]);
+        let b = self.buffers[arg.index()]?;
+        let sum = node.op == Op::HaloSum;
+        let dead = self.over[arg.index()] == Some(n) && b as usize >= self.states;
+        let kept = if sum { dead } else { !self.is_overwritten(b, n, result) };
+        let only = node.args.iter().filter(|&&a| a == arg).count() == 1;
+        let alone = only && !self.is_shared(arg, n);
+        let apart = self.block.splits.iter().all(|split| !split.nodes().contains(&n));
+        let waits = |&(m, until): &(usize, usize)| m == n && self.is_used(arg, n + 1..until);
+        let flies = self.flights.iter().any(waits);
+        let room = pool[b as usize].holds != Holds::Reshaped && fit(self.block, arg, result);
+        (kept && alone && apart && !flies && room).then_some(b)
+    }
+
+    /// Whether a state's new value is written to the buffer before a value is dead.
+    fn is_overwritten(&self, b: u32, n: usize, value: Value) -> bool {
+        let later = |w: usize| self.buffers[w] == Some(b) && self.defined[w] > n;
+        (0..self.buffers.len()).any(|w| later(w) && self.defined[w] <= self.last[value.index()])
+    }
+
+    fn is_used(&self, value: Value, mut nodes: std::ops::Range<usize>) -> bool {
+        nodes.any(|m| self.block.nodes[m].args.contains(&value))
+    }
+
     fn node(&mut self, n: usize, node: &Node, pool: &mut Vec<Room>) {
-        for &r in &node.results {
+        for (k, &r) in node.results.iter().enumerate() {
             if self.buffers[r.index()].is_some() {
+                continue;
+            }
+            if let Some(b) = self.roomy(n, k, pool) {
+                self.buffers[r.index()] = Some(b);
+                self.around[r.index()] = Some(node.args[k]);
+                pool[b as usize].holds = Holds::Inner;
                 continue;
             }
             let taken = |b: u32| node.results.iter().any(|o| self.buffers[o.index()] == Some(b));
             let reuse = node.args.iter().copied().find_map(|a| {
                 let b = self.buffers[a.index()].filter(|&b| b as usize >= self.states)?;
+                let shape = |v| (&self.block.ty(v).dims, &self.block.ty(v).placement.splits);
+                let reshaped = shape(a) != shape(r);
                 let fits = self.in_place(n, a, r) && !taken(b);
-                fits.then_some(b)
+                if !fits || (reshaped && pool[b as usize].holds == Holds::Inner) {
+                    return None;
+                }
+                if reshaped {
+                    pool[b as usize].holds = Holds::Reshaped;
+                }
+                Some(b)
             });
             let reuse = reuse.or_else(|| self.inherited(n, r).filter(|&b| !taken(b)));
             let b = reuse.unwrap_or_else(|| room(pool, self.states, self.block.ty(r)));
@@ -287,7 +364,7 @@ fn room(pool: &mut Vec<Room>, states: usize, ty: &Type) -> u32 {
         (other, if have >= need { have - need } else { usize::MAX - have }, b)
     });
     let b = best.unwrap_or_else(|| {
-        pool.push(Room { ty: ty.clone(), free: true });
+        pool.push(Room { ty: ty.clone(), free: true, holds: Holds::Any });
         pool.len() - 1
     });
     pool[b].free = false;
@@ -504,10 +581,92 @@ mod tests {
             .replace("%5 = apply B %1 : f64[8]\n", "%5 = neg %2 : f64[8/p]\n")
             .replace("%4 = neg %2", "%4 = slice %3");
         assert_snapshot!(stores(&at_once), @"
-        store 0 = %0 %2 %5
+        store 0 = %0 %2 %3 %5
         store 1 = %1
-        store 2 = %3 %6
-        store 3 = %4
+        store 2 = %4
+        store 3 = %6
+        ");
+    }
+
+    #[test]
+    fn ghosts_lie_around_what_they_belong_to() {
+        // The sum of ghosts ends where its argument is, and the last halo around a state.
+        let plan = "mesh p=3 (3 ranks)
+            let S = (i, j) <- (i~1:2, j) : f64[7/p, 4]
+            state x : f64[7/p, 4]
+            %0 = get x : f64[7/p, 4]
+            %1 = halo %0 : f64[7/p~1:2, 4]
+            %2 = apply S %1 : f64[7/p, 4]
+            %3 = apply S.H %2 : f64[7/p~+1:2, 4]
+            %4 = halo_sum %3 : f64[7/p, 4]
+            %5 = add %0 %4 : f64[7/p, 4]
+            %6 = halo %5 : f64[7/p~1:2, 4]
+            %7 = apply S %6 : f64[7/p, 4]
+            set x %5
+            return %7";
+        assert_snapshot!(stores(plan), @"
+        store 0 = %0 %1 %5 %6
+        store 1 = %2 %7
+        store 2 = %3 %4
+        ");
+    }
+
+    #[test]
+    fn nobody_writes_where_ghosts_lie_around() {
+        // %2 is needed after %0, and %0 after %2.
+        let plan = "mesh p=2 (2 ranks)
+            let S = (i) <- (i~1:1) : f64[6/p]
+            %0 = input x : f64[6/p]
+            %1 = halo %0 : f64[6/p~1:1]
+            %2 = neg %0 : f64[6/p]
+            %3 = apply S %1 : f64[6/p]
+            %4 = input y : f64[6/p]
+            %5 = halo %4 : f64[6/p~1:1]
+            %6 = neg %5 : f64[6/p~1:1]
+            %7 = apply S %6 : f64[6/p]
+            %8 = add %4 %7 : f64[6/p]
+            return %2 %3 %8";
+        assert_snapshot!(stores(plan), @"
+        store 0 = %0 %3
+        store 1 = %4 %5 %8
+        store 2 = %1 %6
+        store 3 = %2
+        store 4 = %7
+        ");
+    }
+
+    #[test]
+    fn ghosts_of_other_dims_than_the_first_are_apart() {
+        let plan = "mesh r=2 c=2 (4 ranks)
+            let S = (i, j) <- (i~1:1, j~1:1) : f64[6/r, 4/c]
+            %0 = input x : f64[6/r, 4/c]
+            %1 = halo %0 : f64[6/r~1:1, 4/c~1:1]
+            %2 = apply S %1 : f64[6/r, 4/c]
+            return %2";
+        assert_snapshot!(stores(plan), @"
+        store 0 = %0 %2
+        store 1 = %1
+        ");
+    }
+
+    #[test]
+    fn what_has_room_keeps_its_shape() {
+        let plan = "mesh p=2 (2 ranks)
+            let S = (i, j) <- (i~1:1, j) : f64[6/p, 2]
+            %0 = input x : f64[12/p]
+            %1 = reshape %0 : f64[6/p, 2]
+            %2 = halo %1 : f64[6/p~1:1, 2]
+            %3 = apply S %2 : f64[6/p, 2]
+            %4 = input y : f64[6/p, 2]
+            %5 = halo %4 : f64[6/p~1:1, 2]
+            %6 = apply S %5 : f64[6/p, 2]
+            %7 = reshape %4 : f64[12/p]
+            return %3 %6 %7";
+        assert_snapshot!(stores(plan), @"
+        store 0 = %0 %1 %3
+        store 1 = %4 %5
+        store 2 = %2 %6
+        store 3 = %7
         ");
     }
 }

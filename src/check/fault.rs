@@ -57,6 +57,11 @@ pub enum Kind {
         /// Whether the adjoint does not, else the operator.
         adjoint: bool,
     },
+    /// `AᴴA x` at once is not `Aᴴ (A x)`.
+    Normal {
+        /// Whether sums were free, else kept.
+        free: bool,
+    },
     /// It does not commute with these scalars or sums: real, complex, or conjugated ones.
     Linearity(&'static str),
     /// A declared law does not hold.
@@ -114,6 +119,10 @@ impl fmt::Display for Kind {
             Kind::Adding { adjoint } => {
                 let what = if *adjoint { "the adjoint" } else { "it" };
                 write!(f, "asked to add to its result, {what} does not")
+            }
+            Kind::Normal { free } => {
+                let how = if *free { " with free sums" } else { "" };
+                write!(f, "applied at once with its adjoint{how}, it gives another result")
             }
             Kind::Linearity(scalars) => write!(f, "it is not linear over {scalars}"),
             Kind::Law(law) => write!(f, "it claims `{law}` and is not"),

@@ -7,6 +7,7 @@
 //! | split | the whole operator with tiles along every factor that may be split, both ways |
 //! | adding | `y += A x` with `y = A x` |
 //! | adjoint | `⟨A x, y⟩` with `⟨x, Aᴴ y⟩`, and entries of both where they are not equal |
+//! | normal | `AᴴA x` at once, where a tile can, with `Aᴴ (A x)` |
 //! | linear | `A (α x + y)` with `α A x + A y`, for the scalars that are declared to commute |
 //! | laws | each declared law on random vectors |
 //!
@@ -16,6 +17,7 @@ mod adjoint;
 mod fault;
 mod laws;
 mod linear;
+mod normal;
 mod numbers;
 mod split;
 mod unit;
@@ -99,6 +101,7 @@ fn unit_faults(unit: &Unit<'_>) -> Result<Vec<(Kind, Place)>, OperatorError> {
         faults.push(fault);
         return Ok(faults);
     }
+    faults.extend(normal::fault(unit)?);
     faults.extend(laws::faults(unit)?);
     Ok(faults)
 }

@@ -7,6 +7,7 @@ use super::numbers::{Vector, random};
 use crate::elements::Elements;
 use crate::ops::{Operator, OperatorError, Patch, PatchMut, Tile};
 use adjoin_kernels::host::Acc;
+use adjoin_kernels::host::star::Sums;
 use adjoin_passes::Dtype;
 use adjoin_passes::placement::{Region, volume};
 use adjoin_passes::signature::Signature;
@@ -97,6 +98,26 @@ impl<'a> Unit<'a> {
     /// Applies it as one tile.
     pub fn apply(&self, way: Way, input: &Vector) -> Result<Vector, OperatorError> {
         self.apply_tiles(std::slice::from_ref(&self.tile), way, input)
+    }
+
+    /// Applies it as one tile together with its adjoint, if that is a way to apply it.
+    pub fn normal(&self, sums: Sums, input: &Vector) -> Result<Option<Vector>, OperatorError> {
+        let mut local = self.operator.build(&self.tile)?;
+        if !local.has_normal() {
+            return Ok(None);
+        }
+        let dtype = self.tile.domain;
+        let input: Vec<_> = input.iter().map(|part| Elements::nearest(part, dtype)).collect();
+        let zeros = self.domain.iter().map(|held| Elements::zeros(dtype, volume(held)));
+        let mut output: Vec<_> = zeros.collect();
+        let x = input.iter().zip(&self.domain);
+        let x: Vec<_> = x.map(|(part, held)| Patch { data: part.slice(), held }).collect();
+        let z = output.iter_mut().zip(&self.domain);
+        let mut z: Vec<_> =
+            z.map(|(part, held)| PatchMut { data: part.slice_mut(), held }).collect();
+        local.normal(&x, &mut z, Acc::Set, sums)?;
+        drop(z);
+        Ok(Some(output.iter().map(Elements::widest).collect()))
     }
 
     /// Applies it tile by tile and adds up what they make.

@@ -111,6 +111,7 @@ fn line(plan: &Plan, of: &Calls, call: &Call) -> String {
         Call::Region { over, calls } => {
             let over = match over {
                 Over::Panels(leaf) => format!(" {}", plan[*leaf].name),
+                Over::Normal(leaf) => format!(" {0}.H {0}", plan[*leaf].name),
                 Over::Elements => String::new(),
             };
             let inner: Vec<_> =
@@ -145,7 +146,8 @@ fn views(all: &[View]) -> String {
 
 fn view(view: &View) -> String {
     let held = view.held.iter().map(|r| format!("{}..{}", r.start, r.end));
-    format!("b{}:{}[{}]", view.buffer, view.dtype, list(held))
+    let after = if view.offset > 0 { format!("+{}", view.offset) } else { String::new() };
+    format!("b{}{after}:{}[{}]", view.buffer, view.dtype, list(held))
 }
 
 fn list<T: ToString>(items: impl Iterator<Item = T>) -> String {

@@ -15,7 +15,7 @@ use super::registry::{Arguments, Entry, RegistryError};
 use super::tile::{self, Kernel, View, ViewMut, real_typed};
 use super::{Handle, OperatorError};
 use adjoin_kernels::host::derivative::{self, Order};
-use adjoin_kernels::host::star::Star;
+use adjoin_kernels::host::star::{Star, Sums};
 use adjoin_kernels::host::stencil::Stencil;
 use adjoin_kernels::host::{Acc, Real};
 use adjoin_passes::signature::{Binding, Cost, Laws, Linearity, Rule, Typing};
@@ -246,9 +246,9 @@ impl<R: Real + crate::elements::Element> Kernel for Sweep<R> {
         true
     }
 
-    fn normal(&mut self, x: View<R>, rows: &[Range<usize>], z: ViewMut<R>, acc: Acc) {
+    fn normal(&mut self, x: View<R>, rows: &[Range<usize>], z: ViewMut<R>, how: (Acc, Sums)) {
         let (rows, group) = (space(rows, x.held), x.group);
-        self.star.normal((x.held, x.data), rows, (z.held, z.data), group, acc);
+        self.star.normal((x.held, x.data), rows, (z.held, z.data), group, how);
     }
 }
 

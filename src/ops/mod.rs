@@ -13,6 +13,7 @@
 //! arithmetic of that tile.
 
 use adjoin_kernels::host::Acc;
+use adjoin_kernels::host::star::Sums;
 use adjoin_passes::{Dtype, Signature};
 use std::fmt;
 use std::ops::Range;
@@ -202,13 +203,14 @@ pub trait LocalOperator: Send {
         false
     }
 
-    /// `z = AᴴA x` or `z += AᴴA x` on the tile, without keeping what lies between; the bits are
-    /// those of both applications.
+    /// `z = AᴴA x` or `z += AᴴA x` on the tile, without keeping what lies between; where sums are
+    /// kept the bits are those of both applications.
     fn normal(
         &mut self,
         _x: &[Patch<'_>],
         _z: &mut [PatchMut<'_>],
         _acc: Acc,
+        _sums: Sums,
     ) -> Result<(), OperatorError> {
         Err(OperatorError("it cannot be applied together with its adjoint".into()))
     }

@@ -10,6 +10,7 @@ use crate::data::{self, Source};
 use crate::elements::Element;
 use adjoin_kernels::host::Acc;
 use adjoin_kernels::host::index::Window;
+use adjoin_kernels::host::star::Sums;
 use adjoin_passes::placement::Region;
 use adjoin_passes::signature::{Binding, Rule};
 use adjoin_passes::{Dtype, Signature};
@@ -139,7 +140,7 @@ pub(super) trait Kernel: Send {
         _x: View<Self::X>,
         _rows: &[Range<usize>],
         _z: ViewMut<Self::X>,
-        _acc: Acc,
+        _how: (Acc, Sums),
     ) {
     }
 
@@ -304,12 +305,13 @@ impl<K: Kernel> LocalOperator for Local<K> {
         x: &[Patch<'_>],
         z: &mut [PatchMut<'_>],
         acc: Acc,
+        sums: Sums,
     ) -> Result<(), OperatorError> {
         let (x, z) = (view(x, &self.domain)?, view_mut(z, &self.domain)?);
         let windows = if self.widens { Windows::Wider } else { Windows::Same };
         self.check((x.held, windows), &self.range)?;
         self.check((z.held, self.gathered()), &self.range)?;
-        self.kernel.normal(x, &self.range, z, acc);
+        self.kernel.normal(x, &self.range, z, (acc, sums));
         Ok(())
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Packing {
 
 struct Piece {
     buffer: usize,
+    /// The real with which the array of the box begins.
+    first: usize,
     copy: BoxCopy,
     at: Range<usize>,
 }
@@ -42,7 +44,8 @@ impl Packing {
             packing.words = at.end;
             let (start, extents) = corner(&slab.region);
             let copy = BoxCopy::pack(&slab.extents, &start, &extents, words);
-            packing.pieces.push(Piece { buffer: slab.buffer, copy, at });
+            let first = slab.offset * words;
+            packing.pieces.push(Piece { buffer: slab.buffer, first, copy, at });
         }
         packing
     }
@@ -79,7 +82,7 @@ impl Packing {
 
     fn gather_as<R: adjoin_kernels::host::Real>(&self, memories: &[Memory], message: &mut [R]) {
         for piece in &self.pieces {
-            let from = memories[piece.buffer].cast::<R>();
+            let from = &memories[piece.buffer].cast::<R>()[piece.first..];
             piece.copy.apply(from, &mut message[piece.at.clone()], Acc::Set);
         }
     }
@@ -101,7 +104,7 @@ impl Packing {
         acc: Acc,
     ) {
         for piece in &self.pieces {
-            let to = memories[piece.buffer].cast_mut::<R>();
+            let to = &mut memories[piece.buffer].cast_mut::<R>()[piece.first..];
             piece.copy.apply(&message[piece.at.clone()], to, acc);
         }
     }
@@ -109,15 +112,17 @@ impl Packing {
 
 /// Copies between boxes of buffers.
 pub(crate) struct Moves {
-    clear: Option<(usize, usize)>,
+    /// A buffer, and the bytes of it that are filled with zeros.
+    clear: Option<(usize, Range<usize>)>,
     direct: Vec<Direct>,
     /// All that is read, before anything is written, where boxes may overlap.
     staged: Option<(Packing, Packing, Memory)>,
 }
 
 struct Direct {
-    from: usize,
-    to: usize,
+    /// The buffers, and the reals with which the arrays of the boxes begin.
+    from: (usize, usize),
+    to: (usize, usize),
     double: bool,
     copy: BoxCopy,
 }
@@ -134,10 +139,13 @@ impl Moves {
                 return Err("a copy between boxes that are not alike".into());
             }
         }
-        let clear = clear.map(|view| (view.buffer, view.len() * view.dtype.size()));
+        let bytes = |elements: Range<usize>, dtype: Dtype| {
+            elements.start * dtype.size()..elements.end * dtype.size()
+        };
+        let clear = clear.map(|view| (view.buffer, bytes(view.span(), view.dtype)));
         let written = |buffer| {
             moves.iter().any(|(_, to)| to.buffer == buffer)
-                || clear.is_some_and(|(cleared, _)| cleared == buffer)
+                || clear.as_ref().is_some_and(|(cleared, _)| *cleared == buffer)
         };
         if !moves.iter().any(|(from, _)| written(from.buffer)) {
             let direct: Option<Vec<_>> = moves.iter().map(|(a, b)| direct(a, b, dtypes)).collect();
@@ -155,22 +163,29 @@ impl Moves {
         if let Some((pack, _, message)) = &mut self.staged {
             pack.gather(memories, message.bytes_mut());
         }
-        if let Some((buffer, bytes)) = self.clear {
-            memories[buffer].bytes_mut()[..bytes].fill(0);
+        if let Some((buffer, bytes)) = &self.clear {
+            memories[*buffer].bytes_mut()[bytes.clone()].fill(0);
         }
         if let Some((_, unpack, message)) = &self.staged {
             unpack.scatter(message.bytes(), memories, Acc::Set);
         }
         for copy in &self.direct {
-            let mut to = mem::take(&mut memories[copy.to]);
-            let from = &memories[copy.from];
+            let mut to = mem::take(&mut memories[copy.to.0]);
+            let from = &memories[copy.from.0];
             if copy.double {
-                copy.copy.apply(from.cast::<f64>(), to.cast_mut(), Acc::Set);
+                copy.run::<f64>(from, &mut to);
             } else {
-                copy.copy.apply(from.cast::<f32>(), to.cast_mut(), Acc::Set);
+                copy.run::<f32>(from, &mut to);
             }
-            memories[copy.to] = to;
+            memories[copy.to.0] = to;
         }
+    }
+}
+
+impl Direct {
+    fn run<R: adjoin_kernels::host::Real>(&self, from: &Memory, to: &mut Memory) {
+        let (from, to) = (&from.cast::<R>()[self.from.1..], &mut to.cast_mut::<R>()[self.to.1..]);
+        self.copy.apply(from, to, Acc::Set);
     }
 }
 
@@ -194,7 +209,8 @@ fn direct(from: &Slab, to: &Slab, dtypes: &[Dtype]) -> Option<Direct> {
         )
     };
     let double = dtype.is_double();
-    Some(Direct { from: from.buffer, to: to.buffer, double, copy })
+    let place = |slab: &Slab| (slab.buffer, slab.offset * group);
+    Some(Direct { from: place(from), to: place(to), double, copy })
 }
 
 /// Where a box of this shape begins and its strides, in reals.
@@ -254,7 +270,7 @@ mod tests {
         to: [usize; N],
     ) -> Slab {
         let region = from.into_iter().zip(to).map(|(from, to)| from..to).collect();
-        Slab { buffer, extents: extents.to_vec(), region }
+        Slab { buffer, offset: 0, extents: extents.to_vec(), region }
     }
 
     fn copied(from: &Slab, to: &Slab) -> (bool, Vec<f64>) {

@@ -139,7 +139,9 @@ fn load(memory: &mut [SimMemory], port: &Port, source: &Source) -> Result<(), Ru
     let source = source.reshape(view.dims.clone()).map_err(unfit)?;
     let elements = source.read_elements(&region(view), view.dtype).map_err(unfit)?;
     let bytes = elements.slice().bytes();
-    memory[view.buffer].elements.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
+    let first = view.offset * view.dtype.size();
+    let tile = &mut memory[view.buffer].elements.bytes_mut()[first..];
+    tile[..bytes.len()].copy_from_slice(bytes);
     Ok(())
 }
 
@@ -175,7 +177,7 @@ fn assemble(what: &str, ports: &[&Port], memories: &Memories<Sim>) -> Result<Arr
     let mut whole = array.elements_mut().slice_mut();
     let (bytes, size) = (whole.bytes(), dtype.size());
     for (rank, port) in ports.iter().enumerate() {
-        let tile = memories[rank][port.view.buffer].elements.bytes();
+        let tile = &memories[rank][port.view.buffer].elements.bytes()[port.view.offset * size..];
         for i in 0..port.view.len() {
             let at = port.view.global(i);
             let (to, from) = (&mut bytes[at * size..][..size], &tile[i * size..][..size]);

@@ -10,6 +10,7 @@ use crate::ops::{
 use crate::runtime::comm::PANICKED;
 use crate::runtime::windows::Windows;
 use adjoin_kernels::host::Acc;
+use adjoin_kernels::host::star::Sums;
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::View;
 use std::any::Any;
@@ -143,9 +144,10 @@ pub(crate) fn normal(
     tile: &SharedTile,
     x: &[Patch<'_>],
     z: &mut [PatchMut<'_>],
+    sums: Sums,
 ) -> Result<(), String> {
     let mut tile = lock(tile);
-    caught(|| tile.normal(x, z, Acc::Set))
+    caught(|| tile.normal(x, z, Acc::Set, sums))
 }
 
 /// Whether a tile can be applied together with its adjoint.
@@ -270,9 +272,10 @@ impl LocalOperator for Alone {
         x: &[Patch<'_>],
         z: &mut [PatchMut<'_>],
         acc: Acc,
+        sums: Sums,
     ) -> Result<(), OperatorError> {
         let _alone = alone();
-        self.0.normal(x, z, acc)
+        self.0.normal(x, z, acc, sums)
     }
 }
 

@@ -121,6 +121,9 @@ impl Writer<'_> {
             Call::Region { over: Over::Panels(leaf), .. } => {
                 format!("panels of {}", self.plan[*leaf].name)
             }
+            Call::Region { over: Over::Normal(leaf), .. } => {
+                format!("apply {0}.H {0}", self.plan[*leaf].name)
+            }
             Call::Region { over: Over::Elements, calls } => {
                 let names: Vec<_> = calls.iter().map(|inner| self.local(&(0..0), inner)).collect();
                 names.join(", ")

@@ -286,7 +286,7 @@ fn regions(plan: &Plan, b: usize, out: &mut Vec<Mutant>) {
         put("region too small", &|r| r.first += 1);
         put("region too small", &|r| r.last -= 1);
         let other = match region.over {
-            Over::Panels(_) => Over::Elements,
+            Over::Panels(_) | Over::Normal(_) => Over::Elements,
             Over::Elements => Over::Panels(LeafId(0)),
         };
         put("region over other pieces", &|r| r.over = other);

@@ -80,6 +80,7 @@ pub fn all() -> Vec<Subject> {
             planner("p=3").machine(beside()).apply(&product_and_normal()).expect("a plan"),
         ),
         Subject::new("normal operator of a stencil, 4 ranks", applied("p=4", &stencil_normal())),
+        Subject::new("normal operator of a gradient, 3 ranks", gradient_normal()),
         Subject::new("a stencil beside its halo, 3 ranks", split_stencil()),
         Subject::new("Fredholm between transforms, 3 ranks", applied("p=3", &fredholm())),
         Subject::new("normal operator of a convolution, 3 ranks", convolution_normal()),
@@ -172,6 +173,17 @@ fn stencil_normal() -> Vector {
     let l = ops::laplacian([12, 3]).weights([1.0, 0.5]).edge(true).build().expect("a stencil");
     let l = Op::new(l).named("L");
     l.h() * (&l * l.input("x", Dtype::F64))
+}
+
+/// A gradient and its adjoint as one stencil, as a message takes longer than some rows.
+fn gradient_normal() -> Planned {
+    let g = ops::gradient([12, 3]).edge(true).build().expect("a stencil");
+    let g = Op::new(g).named("G");
+    let normal = g.h() * (&g * g.input("x", Dtype::F64));
+    let machine = Machine::default().with_link(1e-3, 1e13).with_launch(0.0).with_flops(1e5);
+    let planned = planner("p=3").machine(machine).apply(&normal).expect("a plan");
+    assert!(planned.to_string().contains("region G.H G"), "{planned}");
+    planned
 }
 
 /// A stencil whose interior is computed while its halo travels.

@@ -4,6 +4,7 @@
 //! What it is applied with is a [`super::star::Star`].
 
 use super::Real;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A term of a row: the distance of the row that it reads, and its coefficient.
@@ -93,6 +94,17 @@ impl<R: Real> Stencil<R> {
         })
     }
 
+    /// Row `at` of `AᵀA`, where `A` has only the rows in `held`: what it reads, ascending.
+    pub fn normal(&self, at: usize, held: &Range<usize>) -> Vec<Term<R>> {
+        let mut sums: BTreeMap<isize, f64> = BTreeMap::new();
+        for (back, weight) in self.column(at, held) {
+            for &(offset, c) in self.row(at.wrapping_add_signed(back)) {
+                *sums.entry(back + offset).or_default() += weight.to_f64() * c.to_f64();
+            }
+        }
+        sums.into_iter().map(|(offset, c)| (offset, R::nearest(c))).collect()
+    }
+
     /// The distance to an end beyond which rows and columns are all alike.
     pub(super) fn margin(&self) -> usize {
         self.head.len().max(self.tail.len()) + self.reach.0.max(self.reach.1) + 1
@@ -135,6 +147,27 @@ mod tests {
                 want.extend(reads.map(|t| (i as isize - at as isize, t.1)));
             }
             assert_eq!(column, want);
+        }
+    }
+
+    #[test]
+    fn normal_rows_are_those_of_the_product() {
+        let row = |offset, c: f64| vec![(offset, c), (0, -c)];
+        let interior = vec![(-1, 2.0), (0, 0.5), (1, 3.0)];
+        let a = Stencil::new(9, interior, vec![row(2, 7.0)], vec![vec![], row(-3, 5.0)]);
+        let entry = |i: usize, j: usize| -> f64 {
+            let terms = a.row(i).iter().filter(|t| i.wrapping_add_signed(t.0) == j);
+            terms.map(|t| t.1).sum()
+        };
+        for rows in [0..9, 2..6, 8..9, 4..4] {
+            for at in 0..9 {
+                let mut found = [0.0; 9];
+                for (offset, c) in a.normal(at, &rows) {
+                    found[at.wrapping_add_signed(offset)] += c;
+                }
+                let want = |j| rows.clone().map(|i| entry(i, at) * entry(i, j)).sum::<f64>();
+                assert_eq!(found.to_vec(), (0..9).map(want).collect::<Vec<_>>(), "{rows:?} {at}");
+            }
         }
     }
 

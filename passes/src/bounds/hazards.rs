@@ -64,17 +64,23 @@ fn touch(a: &Slab, b: &Slab) -> bool {
 }
 
 fn in_place(op: &Op, argument: usize, arg: &View, out: &View) -> bool {
-    works_in_place(op) && arg.held == out.held && (*op != Op::Put || argument == 0)
+    let same = arg.held == out.held && arg.offset == out.offset;
+    works_in_place(op) && same && (*op != Op::Put || argument == 0)
 }
 
-/// A buffer that a transfer reads and writes, other than a reduction in its place.
+/// A buffer in which a transfer reads and writes the same elements, other than a reduction in its
+/// place.
 fn overlap(transfer: &Transfer) -> Option<usize> {
     let (out, into) = (sent(transfer), received(transfer));
     let in_place = transfer.kind == Kind::AllReduce;
+    let meet = |from: &Slab, to: &Slab| match transfer.kind {
+        Kind::Exchange => Touched::Slab(from).meets(&Touched::Slab(to)),
+        Kind::AllReduce | Kind::ReduceScatter | Kind::AllGather | Kind::AllToAll => touch(from, to),
+    };
     let wrong = |(k, to): (usize, &&Slab)| {
         out.iter()
             .enumerate()
-            .any(|(l, from)| touch(from, to) && !(in_place && k == l && from.len() == to.len()))
+            .any(|(l, from)| meet(from, to) && !(in_place && k == l && from.is_where(to)))
     };
     into.iter().enumerate().find(|&(k, to)| wrong((k, to))).map(|(_, to)| to.buffer)
 }
@@ -124,13 +130,7 @@ impl Touched<'_> {
     fn span(&self) -> Range<usize> {
         match self {
             Touched::View(view) => view.span(),
-            Touched::Slab(slab) => {
-                let at = |index: &dyn Fn(&Range<usize>) -> usize| {
-                    let dims = slab.region.iter().zip(&slab.extents);
-                    dims.fold(0, |flat, (r, n)| flat * n + index(r))
-                };
-                if slab.is_empty() { 0..0 } else { at(&|r| r.start)..at(&|r| r.end - 1) + 1 }
-            }
+            Touched::Slab(slab) => slab.span(),
         }
     }
 
@@ -141,7 +141,9 @@ impl Touched<'_> {
             return false;
         }
         match (self, other) {
-            (Touched::Slab(a), Touched::Slab(b)) if a.extents == b.extents => {
+            (Touched::Slab(a), Touched::Slab(b))
+                if a.extents == b.extents && a.offset == b.offset =>
+            {
                 volume(&intersect(&a.region, &b.region)) > 0
             }
             _ => true,

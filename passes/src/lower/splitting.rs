@@ -74,7 +74,10 @@ impl<'a> Lowering<'a> {
     fn window(&mut self, whole: &View, inner: &Region) -> (View, bool) {
         let held = inner.clone();
         match contiguous(&whole.held, inner) {
-            Some(offset) => (View { offset, held, ..whole.clone() }, false),
+            Some(after) => {
+                let offset = whole.offset + after;
+                (View { offset, held, ..whole.clone() }, false)
+            }
             None => (self.temporary(whole.dtype, &whole.dims, held), true),
         }
     }

@@ -171,7 +171,9 @@ impl Lowering<'_> {
             let outgoing = (0..values).map(|k| leaves(k, at));
             let incoming = (0..values).map(|k| arrives(k, at));
             if kind == Kind::Exchange && *at == self.at {
-                stays = Some(copy(outgoing.zip(incoming).collect()));
+                let moves: Vec<_> =
+                    outgoing.zip(incoming).filter(|(a, b)| !a.is_where(b)).collect();
+                stays = (!moves.is_empty()).then(|| copy(moves));
                 continue;
             }
             sends.push(packet(peer, values, outgoing));

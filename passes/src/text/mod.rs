@@ -35,7 +35,7 @@
 //! ref     = tN | leaf
 //! shape   = "[" [n {"," n}] "]"
 //! block   = ["block" name] {node | region | split} {leave} {store} "comm" n "calls," n unit "per rank"
-//! region  = "region" [leaf] node {node} "end"
+//! region  = "region" [leaf | leaf ".H" leaf] node {node} "end"
 //! split   = "split" node {node} "end"
 //! node    = ("_" | value {"," value}) "=" op {value} [":" type {"," type}]
 //! leave   = "return" {value} | "set" name value | "control" name value

@@ -90,6 +90,7 @@ impl<'a> Printer<'a> {
             for region in block.regions.iter().filter(|r| r.first as usize == n) {
                 let of = match region.over {
                     Over::Panels(leaf) => format!(" {}", self.leaf_name(leaf)),
+                    Over::Normal(leaf) => format!(" {0}.H {0}", self.leaf_name(leaf)),
                     Over::Elements => String::new(),
                 };
                 self.out.line(&format!("region{of}"));

@@ -269,7 +269,10 @@ impl Choices {
         while first < nodes {
             let last = first + self.pick(nodes - first);
             let over = match plan.leaves.len() {
-                leaves @ 1.. if self.coin() => Over::Panels(LeafId(self.pick(leaves) as u32)),
+                leaves @ 1.. if self.coin() => {
+                    let leaf = LeafId(self.pick(leaves) as u32);
+                    if self.coin() { Over::Panels(leaf) } else { Over::Normal(leaf) }
+                }
                 _ => Over::Elements,
             };
             let (begin, end) = (first as u32, last as u32);

@@ -3,7 +3,7 @@
 use super::samples::plans;
 use super::{parse, print, print_with_note, words};
 use crate::dtype::Dtype;
-use crate::ir::{Block, Op, Plan, Target, Value};
+use crate::ir::{Block, LeafId, Op, Over, Plan, Target, Value};
 use crate::mesh::Mesh;
 use crate::placement::Type;
 use proptest::prelude::*;
@@ -55,7 +55,7 @@ region A
 %1 = apply A %0                 : f64[6]
 %2 = apply A.H %1               : f64[4]
 end
-region A
+region A.H A
 %3 = apply A %2                 : f64[6]
 end
 region
@@ -67,8 +67,8 @@ comm 0 calls, 0 B per rank
     );
     let nodes: Vec<_> = plan.blocks[0].regions.iter().map(|r| (r.first, r.last)).collect();
     assert_eq!(nodes, [(1, 2), (3, 3), (4, 4)]);
-    let last = plan.blocks[0].regions[2].over;
-    assert_eq!(last, crate::ir::Over::Elements);
+    let over: Vec<_> = plan.blocks[0].regions.iter().map(|r| r.over).collect();
+    assert_eq!(over, [Over::Panels(LeafId(0)), Over::Normal(LeafId(0)), Over::Elements]);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn bounds(plan: &Plan, block: &Block, region: Region, free: usize) -> Result<(),
         return Err(format!("a region of the nodes {nodes:?} overlaps another or is not there"));
     }
     match region.over {
-        Over::Panels(leaf) => has_rows(plan, leaf),
+        Over::Panels(leaf) | Over::Normal(leaf) => has_rows(plan, leaf),
         Over::Elements => Ok(()),
     }
 }
@@ -50,6 +50,7 @@ fn is_inside(block: &Block, region: Region) -> bool {
 fn roles(plan: &Plan, block: &Block, region: Region) -> Result<Vec<Role>, (usize, String)> {
     match region.over {
         Over::Panels(leaf) => panels(plan, block, region, leaf),
+        Over::Normal(leaf) => normal(plan, block, region, leaf),
         Over::Elements => elements(plan, block, region),
     }
 }
@@ -77,6 +78,21 @@ fn panels(
     }
     if keeps_nothing(&plan[leaf].signature) {
         used_inside(block, region)?;
+    }
+    Ok(roles)
+}
+
+/// A stencil, and then its adjoint.
+fn normal(
+    plan: &Plan,
+    block: &Block,
+    region: Region,
+    leaf: LeafId,
+) -> Result<Vec<Role>, (usize, String)> {
+    let roles = panels(plan, block, region, leaf)?;
+    if !keeps_nothing(&plan[leaf].signature) || roles != [Role::Forward, Role::Adjoint] {
+        let message = "begins a region that is no stencil and its adjoint";
+        return Err((region.first as usize, message.into()));
     }
     Ok(roles)
 }
@@ -128,7 +144,7 @@ fn overwrites(block: &Block, region: Region, roles: &[Role], n: usize) -> bool {
             let reads = other.args.iter().any(|&v| earlier(r, v));
             let makes = other.results.iter().any(|&v| earlier(r, v));
             let by_rows = match region.over {
-                Over::Panels(_) => matches!(role(m), Role::Rows | Role::Adjoint),
+                Over::Panels(_) | Over::Normal(_) => matches!(role(m), Role::Rows | Role::Adjoint),
                 // A number is read by every piece, and a sum of elements with each of them.
                 Over::Elements => {
                     let dims = &block.ty(r).dims;

@@ -9,6 +9,7 @@ use crate::runtime::local::LocalNode;
 use crate::runtime::memory::Memory;
 use crate::runtime::tiles::{self, SharedTile};
 use adjoin_kernels::host::Acc;
+use adjoin_kernels::host::star::Sums;
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::{Buffer, Slab, View};
 
@@ -25,7 +26,7 @@ enum Job {
     Local(LocalNode),
     Kernel { tile: SharedTile, adjoint: bool, inputs: Vec<View>, outputs: Vec<View> },
     Region(Region),
-    Normal { tile: SharedTile, inputs: Vec<View>, outputs: Vec<View> },
+    Normal { tile: SharedTile, inputs: Vec<View>, outputs: Vec<View>, sums: Sums },
     Elements(Elements),
     Copy(Moves),
     Pack(Packing),
@@ -96,9 +97,9 @@ impl Engine {
                 self.ready_kernel(&inputs, &outputs)?;
                 Job::Kernel { tile, adjoint, inputs, outputs }
             }
-            Work::Normal { tile, inputs, outputs } => {
+            Work::Normal { tile, inputs, outputs, sums } => {
                 self.ready_kernel(&inputs, &outputs)?;
-                Job::Normal { tile, inputs, outputs }
+                Job::Normal { tile, inputs, outputs, sums }
             }
             Work::Region { tile, parts, sums } => {
                 for part in &parts {
@@ -170,7 +171,7 @@ impl Engine {
     }
 
     fn check_slab(&self, slab: &Slab) -> Result<(), String> {
-        let whole = slab.extents.iter().product::<usize>();
+        let whole = slab.offset + slab.extents.iter().product::<usize>();
         let known = self.lens.get(slab.buffer);
         let fits = known.is_some_and(|&len| whole <= len || slab.is_empty());
         let inside = slab.region.iter().zip(&slab.extents).all(|(r, &n)| r.end <= n);
@@ -212,8 +213,8 @@ impl Engine {
                 self.store.kernel(inputs, outputs, |x, y| tiles::apply(tile, *adjoint, x, y))
             }
             Job::Region(region) => region.run(&mut self.store),
-            Job::Normal { tile, inputs, outputs } => {
-                self.store.kernel(inputs, outputs, |x, z| tiles::normal(tile, x, z))
+            Job::Normal { tile, inputs, outputs, sums } => {
+                self.store.kernel(inputs, outputs, |x, z| tiles::normal(tile, x, z, *sums))
             }
             Job::Elements(elements) => elements.run(&mut self.store),
             Job::Copy(moves) => {

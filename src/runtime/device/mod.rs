@@ -12,7 +12,7 @@
 //! use adjoin_passes::calls::{Buffer, Slab};
 //! let mut device = Host::new();
 //! let buffer = device.allocate(&Buffer { dtype: Dtype::F64, len: 2 })?;
-//! let whole = Slab { buffer, extents: vec![2], region: vec![0..2] };
+//! let whole = Slab { buffer, offset: 0, extents: vec![2], region: vec![0..2] };
 //! let load = device.prepare(Work::Unpack { slabs: vec![whole.clone()], add: false })?;
 //! let read = device.prepare(Work::Pack { slabs: vec![whole] })?;
 //! device.feed(load, &[7; 16]).unwrap();
@@ -38,6 +38,7 @@ pub use shadow::Shadow;
 
 use super::local::LocalNode;
 use crate::ops::{Elementwise, LocalOperator};
+use adjoin_kernels::host::star::Sums;
 use adjoin_passes::calls::{Buffer, Slab, View};
 use std::sync::{Arc, Mutex};
 
@@ -109,6 +110,8 @@ pub enum Work {
         inputs: Vec<View>,
         /// The parts that come out.
         outputs: Vec<View>,
+        /// In which order they are summed.
+        sums: Sums,
     },
     /// Updates, sums and weights of vectors of one length, some elements after the others.
     Elements {

@@ -129,7 +129,7 @@ mod tests {
     use adjoin_passes::calls::Slab;
 
     fn whole(buffer: usize) -> Slab {
-        Slab { buffer, extents: vec![1], region: std::iter::once(0..1).collect() }
+        Slab { buffer, offset: 0, extents: vec![1], region: std::iter::once(0..1).collect() }
     }
 
     /// A load, a copy and a packing.

@@ -64,7 +64,8 @@ impl Shared<'_> {
     /// Where the first of some elements is, and how many bytes they are.
     fn bytes(&self, view: &View, some: &Range<usize>) -> (*mut u8, usize) {
         let (Place(start, bytes), size) = (self.places[view.buffer], view.dtype.size());
-        assert!(some.start <= some.end && some.end * size <= bytes, "elements of the memory");
-        (start.wrapping_add(some.start * size), some.len() * size)
+        let (first, end) = (view.offset + some.start, view.offset + some.end);
+        assert!(first <= end && end * size <= bytes, "elements of the memory");
+        (start.wrapping_add(first * size), some.len() * size)
     }
 }

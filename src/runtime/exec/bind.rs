@@ -11,6 +11,7 @@ use crate::runtime::local::{Functions, LocalNode};
 use crate::runtime::memory::Memory;
 use crate::runtime::tiles::{Application, SharedTile, Tiles};
 use crate::trace::{self, facts};
+use adjoin_kernels::host::star::Sums;
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::{
     Buffer, Call, CallBlock, Calls, Kernel, Kind, Packet, Port, Reals, Transfer, View,
@@ -320,7 +321,12 @@ impl Binder<'_> {
         Ok(match call {
             Call::Kernel(kernel) => self.kernel(kernel)?,
             Call::Local { op, args, out } => vec![self.local(op, args, out)?],
-            Call::Region { over: Over::Panels(leaf), calls } => self.region(*leaf, calls)?,
+            Call::Region { over: Over::Panels(leaf), calls } => {
+                self.region(*leaf, calls, Sums::Kept)?
+            }
+            Call::Region { over: Over::Normal(leaf), calls } => {
+                self.region(*leaf, calls, Sums::Free)?
+            }
             Call::Region { over: Over::Elements, calls } => self.elements(calls)?,
             Call::Copy { clear, moves } => {
                 let work = Work::Copy { clear: clear.clone(), moves: moves.clone() };

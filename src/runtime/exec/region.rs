@@ -5,6 +5,7 @@ use super::bind::{Binder, Why};
 use crate::runtime::device::{Part, Piece, Task, Work};
 use crate::runtime::local::LocalNode;
 use crate::runtime::tiles::{SharedTile, elementwise, has_normal, has_rows};
+use adjoin_kernels::host::star::Sums;
 use adjoin_passes::calls::{Call, Kernel};
 use adjoin_passes::ir::{LeafId, Op};
 use adjoin_passes::region::keeps_nothing;
@@ -13,7 +14,12 @@ use std::sync::Arc;
 
 impl Binder<'_> {
     /// The work of a region.
-    pub(super) fn region(&mut self, leaf: LeafId, calls: &[Call]) -> Result<Vec<Task>, Why> {
+    pub(super) fn region(
+        &mut self,
+        leaf: LeafId,
+        calls: &[Call],
+        sums: Sums,
+    ) -> Result<Vec<Task>, Why> {
         let tile = self.common_tile(calls)?;
         if let (Some(tile), [Call::Kernel(forward), Call::Kernel(adjoint)]) = (&tile, calls)
             && keeps_nothing(&self.plan[leaf].signature)
@@ -21,9 +27,8 @@ impl Binder<'_> {
         {
             let (inputs, outputs) = (forward.inputs.clone(), adjoint.outputs.clone());
             let label = format!("applying {0} and {0}.H", self.plan[leaf].name);
-            return Ok(vec![
-                self.prepare(label, Work::Normal { tile: tile.clone(), inputs, outputs })?,
-            ]);
+            let work = Work::Normal { tile: tile.clone(), inputs, outputs, sums };
+            return Ok(vec![self.prepare(label, work)?]);
         }
         let Some(tile) = tile.filter(has_rows) else {
             let works = calls.iter().map(|call| self.work(call));

@@ -1,15 +1,28 @@
-//! A star and its adjoint block by block: `z (+)= AᵀA x`, so that what lies between stays in a
-//! cache.
+//! A star and its adjoint: `z (+)= AᵀA x`, without keeping what lies between.
 //!
+//! If sums may be taken in any order and each arm is alone in its part, `AᵀA` is a star too, whose
+//! arms reach twice as far: `Σ DᵀD` has no products of different arms.
+//! It is applied in one sweep that reads `x` once, with coefficients that are computed in double
+//! precision before.
+//! Otherwise both are applied block by block, so that what lies between stays in a cache.
 //! For a block of `z` those rows of `y` are computed that it reads, each part only as far as its own
 //! arms reach; so a few rows are computed for several blocks, and each of them alike.
 //! Blocks far from all ends are done by one pair of sweeps, at other places.
 
 use super::super::crew::{self, Divided};
 use super::super::{Acc, Real};
-use super::sweep::{Sweep, Way};
+use super::sweep::{Side, Sweep, Way};
 use super::{Arm, Held};
 use std::ops::Range;
+
+/// In which order an operator and its adjoint may be summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sums {
+    /// As if one was applied after the other.
+    Kept,
+    /// In any.
+    Free,
+}
 
 /// Bytes of `y` for a block, about.
 const SCRATCH: usize = 1 << 18;
@@ -21,13 +34,43 @@ pub(super) struct NormalBoxes {
     pub y: Vec<Range<usize>>,
     pub z: Vec<Range<usize>>,
     pub group: usize,
+    pub sums: Sums,
 }
 
-/// The way over boxes.
-pub(super) struct Normal<R> {
+/// How a star and its adjoint are applied.
+pub(super) enum Normal<R> {
+    /// As one star.
+    One(Sweep<R>),
+    /// Block by block.
+    Blocks(Blocks<R>),
+}
+
+impl<R: Real> Normal<R> {
+    pub fn new(arms: &[Arm<R>], parts: usize, boxes: &NormalBoxes) -> Self {
+        let alone = |arm: &Arm<R>| arms.iter().filter(|other| other.part == arm.part).count() == 1;
+        if boxes.sums == Sums::Kept || !arms.iter().all(alone) {
+            return Normal::Blocks(Blocks::new(arms, parts, boxes));
+        }
+        let NormalBoxes { x, y, z, group, .. } = boxes;
+        let side = Side::Both(y);
+        let way = Way { side, from: x, to: z, held: z, group: *group, ahead: 0 };
+        Normal::One(Sweep::new(arms, 1, way))
+    }
+
+    /// `z (+)= AᵀA x`
+    pub fn run(&mut self, x: &[R], z: &mut [R], acc: Acc) {
+        match self {
+            Normal::One(sweep) => sweep.run(x, z, acc),
+            Normal::Blocks(blocks) => blocks.run(x, z, acc),
+        }
+    }
+}
+
+/// The way over boxes block by block.
+pub(super) struct Blocks<R> {
     dims: Vec<Cuts>,
     /// For each combination of kinds, the last dim counting fastest.
-    blocks: Vec<Block<R>>,
+    alike: Vec<Block<R>>,
     /// For each hand the elements of `y` for a block.
     scratch: Vec<Vec<R>>,
     room: usize,
@@ -56,19 +99,19 @@ struct Block<R> {
     adjoint: Sweep<R>,
 }
 
-impl<R: Real> Normal<R> {
+impl<R: Real> Blocks<R> {
     pub fn new(arms: &[Arm<R>], parts: usize, boxes: &NormalBoxes) -> Self {
         let each = size_of::<R>() * boxes.group * parts;
         let lens: Vec<usize> = boxes.z.iter().map(Range::len).collect();
         let block = block(lens, SCRATCH / each.max(1));
         let cuts = (0..boxes.z.len()).map(|d| Cuts::new(arms, boxes, d, block[d]));
-        let (dims, blocks) = (cuts.collect::<Vec<_>>(), Vec::new());
-        let mut normal = Normal { dims, blocks, scratch: Vec::new(), room: 0 };
+        let (dims, alike) = (cuts.collect::<Vec<_>>(), Vec::new());
+        let mut normal = Blocks { dims, alike, scratch: Vec::new(), room: 0 };
         let combinations = normal.dims.iter().map(|dim| dim.kinds.len()).product();
         for combination in 0..combinations {
             let block = normal.block(arms, parts, boxes, combination);
             normal.room = normal.room.max(parts * block.part);
-            normal.blocks.push(block);
+            normal.alike.push(block);
         }
         normal
     }
@@ -94,9 +137,10 @@ impl<R: Real> Normal<R> {
             let own: Vec<_> = arms.iter().filter(|arm| arm.part == part).cloned().collect();
             let own: Vec<_> = own.into_iter().map(|arm| Arm { part: 0, ..arm }).collect();
             let to = &read(&own, &z, &boxes.y)[..];
-            Sweep::new(&own, 1, Way { adjoint: false, from, to, held: &whole, group, ahead })
+            Sweep::new(&own, 1, Way { side: Side::Forward, from, to, held: &whole, group, ahead })
         };
-        let way = Way { adjoint: true, from: &whole, to: &z, held: &boxes.z, group, ahead: 0 };
+        let way =
+            Way { side: Side::Adjoint, from: &whole, to: &z, held: &boxes.z, group, ahead: 0 };
         Block {
             part: whole.iter().map(Range::len).product::<usize>() * group,
             forward: (0..parts).map(forward).collect(),
@@ -110,14 +154,14 @@ impl<R: Real> Normal<R> {
         if self.scratch.len() < hands {
             self.scratch.resize_with(hands, || vec![R::ZERO; self.room]);
         }
-        let Normal { dims, blocks, scratch, .. } = self;
+        let Blocks { dims, alike, scratch, .. } = self;
         let count = dims.iter().map(|dim| dim.pieces.len()).product();
         let (scratch, z) = (Divided::new(scratch), Divided::new(z));
         crew::each(hands, |hand| {
             for number in crew::part(count, 1, hands, hand) {
                 let (kind, moved) = placed(dims, number);
                 // SAFETY: nobody else has this hand's scratch, or this block of `z`.
-                unsafe { blocks[kind].run(scratch.one(hand), (x, moved[0]), (&z, moved[1]), acc) };
+                unsafe { alike[kind].run(scratch.one(hand), (x, moved[0]), (&z, moved[1]), acc) };
             }
         });
     }
@@ -233,7 +277,7 @@ impl Cuts {
 }
 
 impl<R: Real> super::Star<R> {
-    /// `z (+)= AᵀA x`, through the rows of this box of `y`: bit by bit what
+    /// `z (+)= AᵀA x`, through the rows of this box of `y`: where sums are kept bit by bit what
     /// [`super::Star::forward`] and then [`super::Star::adjoint`] make.
     ///
     /// # Panics
@@ -245,16 +289,18 @@ impl<R: Real> super::Star<R> {
         rows: &[Range<usize>],
         (to, z): Held<'_, &mut [R]>,
         group: usize,
-        acc: Acc,
+        (acc, sums): (Acc, Sums),
     ) {
         let known = self.normals.iter().position(|(boxes, _)| {
-            boxes.group == group && boxes.x == from && boxes.y == rows && boxes.z == to
+            let same = (boxes.group, boxes.sums) == (group, sums);
+            same && boxes.x == from && boxes.y == rows && boxes.z == to
         });
         let at = known.unwrap_or_else(|| {
             if self.normals.len() == super::SEEN {
                 self.normals.remove(0);
             }
-            let boxes = NormalBoxes { x: from.to_vec(), y: rows.to_vec(), z: to.to_vec(), group };
+            let (x, y, z) = (from.to_vec(), rows.to_vec(), to.to_vec());
+            let boxes = NormalBoxes { x, y, z, group, sums };
             let normal = Normal::new(&self.arms, self.parts, &boxes);
             self.normals.push((boxes, normal));
             self.normals.len() - 1

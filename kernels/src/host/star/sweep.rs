@@ -10,6 +10,8 @@
 mod classes;
 mod run;
 
+pub(super) use classes::Side;
+
 use super::super::crew::{self, Divided};
 use super::super::simd::versions;
 use super::super::vectors::Vector;
@@ -22,7 +24,7 @@ use std::ops::Range;
 /// The boxes of a sweep.
 #[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
-    pub adjoint: bool,
+    pub side: Side<'a>,
     /// What is read.
     pub from: &'a [Range<usize>],
     /// What is written, and the box in whose memory that lies.
@@ -81,9 +83,13 @@ struct Piece {
 
 impl<R: Real> Sweep<R> {
     pub fn new(arms: &[Arm<R>], parts: usize, way: Way<'_>) -> Self {
-        let Way { adjoint, from, to, held, group, ahead } = way;
-        let (to_parts, from_parts) = if adjoint { (1, parts) } else { (parts, 1) };
-        let dims: Vec<_> = (0..to.len()).map(|d| Classes::of(arms, d, from, to, adjoint)).collect();
+        let Way { side, from, to, held, group, ahead } = way;
+        let (to_parts, from_parts) = match side {
+            Side::Forward => (parts, 1),
+            Side::Adjoint => (1, parts),
+            Side::Both(_) => (1, 1),
+        };
+        let dims: Vec<_> = (0..to.len()).map(|d| Classes::of(arms, d, from, to, side)).collect();
         let same = |d: usize| from[d] == to[d] && held[d] == to[d];
         let differs = (0..to.len()).rev().find(|&d| !same(d)).unwrap_or(0);
         let run = arms.iter().map(|arm| arm.axis).max().unwrap_or(0).max(differs);
@@ -114,7 +120,7 @@ impl<R: Real> Sweep<R> {
         if volume(to) == 0 {
             return sweep;
         }
-        let shape = Shape { arms, run, inner, strides, from_part: volume(from), adjoint };
+        let shape = Shape { arms, run, inner, strides, from_part: volume(from), side };
         let combinations = sweep.combinations(&dims[..run], &shape.strides, &steps);
         for numbers in combinations {
             sweep.program(&shape, &dims, to, &numbers);

@@ -141,12 +141,17 @@ impl Reader {
     pub(super) fn region(&mut self, line: &mut Cursor) -> Read<()> {
         self.closed(line)?;
         line.expect("region")?;
-        let fault = line.fault("the name of an operator");
+        let fault = line.fault("the name of an operator, or its adjoint and itself");
         let over = if line.is_done() {
             Over::Elements
         } else {
-            let Reference::Leaf(leaf) = self.reference(line)? else { return Err(fault) };
-            Over::Panels(leaf)
+            match self.applied(line)? {
+                Applied::Leaf(leaf) => Over::Panels(leaf),
+                Applied::Adjoint(leaf) if self.applied(line)? == Applied::Leaf(leaf) => {
+                    Over::Normal(leaf)
+                }
+                Applied::Adjoint(_) | Applied::Term(_) => return Err(fault),
+            }
         };
         self.open(line, Open::Region(over))
     }

@@ -60,10 +60,30 @@ fn stencils_keep_nothing() {
     d.give(Target::Output, z);
     d.block().regions = vec![Region { over: Over::Panels(s), first: 1, last: 2 }];
     d.passes();
+    d.block().regions[0].over = Over::Normal(s);
+    d.passes();
     d.op(Op::Neg, &[y], "f64[6]");
+    d.breaks("regions");
+    d.block().regions[0].over = Over::Panels(s);
     d.breaks("regions");
     d.block().regions.clear();
     d.passes();
+}
+
+/// Data are read in panels, and a stencil without its adjoint is no normal operator.
+#[test]
+fn only_stencils_are_one_with_their_adjoints() {
+    let mut d = normal().0;
+    d.block().regions[0].over = Over::Normal(LeafId(0));
+    d.breaks("regions");
+    let mut d = Draft::new("");
+    let s = d.leaf("S", stencil(6), &[""]);
+    let x = d.input("f64[6]");
+    let y = d.apply(s, &[x], "f64[6]");
+    let z = d.adjoint(s, &[y], "f64[6]");
+    d.give(Target::Output, z);
+    d.block().regions = vec![Region { over: Over::Normal(s), first: 1, last: 1 }];
+    d.breaks("regions");
 }
 
 #[test]

@@ -6,13 +6,24 @@ use super::super::super::stencil::Term;
 use super::super::Arm;
 use std::ops::Range;
 
+/// Which of a star's matrices is applied.
+#[derive(Clone, Copy)]
+pub(in super::super) enum Side<'a> {
+    /// `A`
+    Forward,
+    /// `Aᵀ`
+    Adjoint,
+    /// `AᵀA` through these rows, of arms that are alone in their parts.
+    Both(&'a [Range<usize>]),
+}
+
 /// A term, and to which arm it belongs.
 pub(super) type ArmTerm<R> = (usize, Term<R>);
 
 /// Indices of a dim that have the same terms.
 #[derive(PartialEq)]
 pub(super) struct Class<R> {
-    /// Whether the source has the index.
+    /// Whether arms along other dims have rows here.
     pub inside: bool,
     /// For each arm along the dim its terms.
     pub terms: Vec<Vec<Term<R>>>,
@@ -39,7 +50,7 @@ pub(super) struct Shape<'a, R> {
     pub strides: Vec<isize>,
     /// The elements of a part of the source.
     pub from_part: usize,
-    pub adjoint: bool,
+    pub side: Side<'a>,
 }
 
 impl<R: Real> Shape<'_, R> {
@@ -59,10 +70,14 @@ impl<R: Real> Shape<'_, R> {
             let nth = seen[d];
             seen[d] += 1;
             let reached = classes().enumerate().all(|(e, class)| e == d || class.inside);
-            if !reached || (!self.adjoint && arm.part != part) {
+            let (skipped, base) = match self.side {
+                Side::Forward => (arm.part != part, 0),
+                Side::Adjoint => (false, (arm.part * self.from_part) as isize),
+                Side::Both(_) => (false, 0),
+            };
+            if !reached || skipped {
                 continue;
             }
-            let base = if self.adjoint { (arm.part * self.from_part) as isize } else { 0 };
             let own = classes().nth(d).map_or(&[][..], |class| &class.terms[nth]);
             let term = |&(offset, c): &Term<R>| (number, (base + offset * self.strides[d], c));
             for (number, (distance, c)) in own.iter().map(term) {
@@ -84,16 +99,17 @@ impl<R: Real> Classes<R> {
         d: usize,
         from: &[Range<usize>],
         to: &[Range<usize>],
-        adjoint: bool,
+        side: Side<'_>,
     ) -> Self {
         let arms: Vec<_> = arms.iter().filter(|arm| arm.axis == d).collect();
+        let rows = if let Side::Both(rows) = side { &rows[d] } else { &from[d] };
         let class = |at: usize| Class {
-            inside: from[d].contains(&at),
-            terms: arms.iter().map(|arm| arm.terms(at, &from[d], adjoint)).collect(),
+            inside: rows.contains(&at),
+            terms: arms.iter().map(|arm| arm.terms(at, rows, side)).collect(),
         };
         let margin = arms.iter().map(|arm| arm.stencil.margin()).max().unwrap_or(1);
         let ends = arms.iter().flat_map(|arm| [0, arm.stencil.n()]);
-        let ends: Vec<usize> = ends.chain([from[d].start, from[d].end]).collect();
+        let ends: Vec<usize> = ends.chain([rows.start, rows.end]).collect();
         let mut out = Classes { kinds: Vec::<Class<R>>::new(), stretches: Vec::<Stretch>::new() };
         let mut at = to[d].start;
         while at < to[d].end {
@@ -120,12 +136,12 @@ impl<R: Real> Classes<R> {
 }
 
 impl<R: Real> Arm<R> {
-    /// Of one index of the target, as offsets in the source.
-    fn terms(&self, at: usize, from: &Range<usize>, adjoint: bool) -> Vec<Term<R>> {
-        if adjoint {
-            self.stencil.column(at, from).collect()
-        } else {
-            self.stencil.row(at).to_vec()
+    /// Of one index of the target, as offsets in the source; there are only these rows.
+    fn terms(&self, at: usize, rows: &Range<usize>, side: Side<'_>) -> Vec<Term<R>> {
+        match side {
+            Side::Forward => self.stencil.row(at).to_vec(),
+            Side::Adjoint => self.stencil.column(at, rows).collect(),
+            Side::Both(_) => self.stencil.normal(at, rows),
         }
     }
 }
