@@ -53,6 +53,20 @@ fn filters_on_every_axis() {
     }
 }
 
+/// Rows of other filters' ghosts would be other rows than those of the result.
+#[test]
+fn a_filter_takes_more_than_it_reads_along_its_own_axis_only() {
+    for axis in [0, 1] {
+        let operator = ops::convolve1d([7, 5], source(&[3], Dtype::F64)).axis(axis).offset(1);
+        let operator = operator.build().unwrap();
+        let tile = ops::Tile::whole(operator.signature(), Dtype::F64);
+        let local = operator.build(&tile).unwrap();
+        for dim in [0, 1] {
+            assert_eq!(local.takes_windows(false, dim), dim == axis as usize, "{axis} {dim}");
+        }
+    }
+}
+
 #[test]
 fn a_compact_filter_is_a_stencil() {
     let operator = ops::convolve1d([30, 4], source(&[7], Dtype::F64)).axis(0).offset(2);

@@ -177,26 +177,3 @@ fn chains_of_stencils_agree_however_deep_their_ghosts_are() {
     println!("{split} of {cases} are split, {widened} work on ghosts");
     assert!(2 * split > cases && 4 * widened > cases, "{split} and {widened} of {cases}");
 }
-
-/// What the second filter needs is not there without the ghosts of the first one.
-#[test]
-fn filters_read_what_has_ghosts_along_another_axis() {
-    let dims = [7, 5];
-    let filter = |axis: isize, taps: usize| {
-        let taps = Array::from((1..=taps).map(|k| k as f64).collect::<Vec<_>>());
-        Op::new(ops::convolve1d(dims, taps).axis(axis).offset(1).build().unwrap())
-    };
-    let (down, along) = (filter(0, 3).named("D"), filter(1, 4).named("A"));
-    let other = Op::new(ops::symmetrize([5, 7]).axis(1).build().unwrap());
-    let stack = vstack([&other, &down, &along]).unwrap();
-    let machine = Machine::default().with_link(1e-9, 1e13).with_memory(1e5).with_flops(1e4);
-    let planner = Planner::new(Mesh::line(2)).machine(machine.with_launch(1e-9));
-    let planned = planner.apply(&(&stack * stack.input("x", F64))).unwrap();
-    let text = planned.to_string();
-    let read = |name: &str| {
-        let line = text.lines().find(|l| l.contains(&format!("apply {name} "))).unwrap();
-        line.split_whitespace().nth(4).unwrap().to_string()
-    };
-    assert_eq!(read("A"), read("D"), "{text}");
-    check(&planned).unwrap_or_else(|e| panic!("{e}\n{planned}"));
-}

@@ -155,7 +155,7 @@ fn a_rank_that_panics_or_gives_up_stops_all() {
         let message = if panics { "it panicked: index 9" } else { "no more data" };
         let expected = RunError::Failed { rank: 2, message: message.into() };
         assert_eq!(result.unwrap_err(), expected);
-        assert!(start.elapsed() < Duration::from_secs(2));
+        assert!(start.elapsed() < Duration::from_secs(30));
     }
 }
 
