@@ -233,6 +233,7 @@ class W2(Workload):
 class W2r(W2):
     title = "MDD, CGLS by recurrence"
     problem = "w2r.toml"
+    goal = 20
 
 
 class W3(Workload):
