@@ -53,36 +53,29 @@ impl Pass for MeetProjections {
     }
 
     fn run(&self, plan: &Plan, cx: &Context) -> Result<Plan, PlanError> {
-        let mut plan = plan.clone();
         if cx.numerics < self.numerics() {
-            return Ok(plan);
+            return Ok(plan.clone());
         }
-        for b in 0..plan.blocks.len() {
-            let mut block = plan.blocks[b].clone();
-            let defined = block.definitions();
-            for n in 0..block.nodes.len() {
-                let Some(meeting) = meeting(&plan, &defined, b, n) else { continue };
-                let Some(projection) = projection(&plan, &meeting.onto) else { continue };
-                block.nodes[n].op = Op::Project(projection);
-                block.nodes[n].args = vec![meeting.of];
-            }
-            plan.blocks[b] = block;
-        }
-        Ok(plan)
+        let blocks = plan.blocks.iter().map(|block| met(plan, block)).collect();
+        Ok(Plan { blocks, ..plan.clone() })
     }
 }
 
-/// A product of leaves that follows its own adjoint.
-struct Meeting {
-    /// The leaves; the last is applied first.
-    onto: Vec<LeafId>,
-    /// What the adjoint is applied to.
-    of: Value,
+/// The block with a projection for each product that follows its own adjoint.
+fn met(plan: &Plan, block: &Block) -> Block {
+    let (mut out, defined) = (block.clone(), block.definitions());
+    for (n, node) in out.nodes.iter_mut().enumerate() {
+        let Some((onto, of)) = meeting(block, &defined, n) else { continue };
+        if let Some(projection) = projection(plan, &onto) {
+            (node.op, node.args) = (Op::Project(projection), vec![of]);
+        }
+    }
+    out
 }
 
-/// The longest product that ends in a node and meets its adjoint.
-fn meeting(plan: &Plan, defined: &[usize], b: usize, n: usize) -> Option<Meeting> {
-    let block = &plan.blocks[b];
+/// The leaves of the product that ends in a node, the last of which is applied first, and what its
+/// adjoint is applied to, if that comes right before.
+fn meeting(block: &Block, defined: &[usize], n: usize) -> Option<(Vec<LeafId>, Value)> {
     let mut onto = Vec::new();
     let mut at = n;
     // Down through the product ...
@@ -100,7 +93,7 @@ fn meeting(plan: &Plan, defined: &[usize], b: usize, n: usize) -> Option<Meeting
         of = Some(*arg);
         at = defined[arg.index()];
     }
-    of.map(|of| Meeting { onto, of })
+    Some((onto, of?))
 }
 
 /// The operation of a node with one result, and its operands.
