@@ -1,27 +1,32 @@
-//! The time of an iteration as the machine model foresees it, beside what it takes: eight problems
+//! The time of an iteration as the machine model foresees it, beside what it takes: eleven problems
 //! on 1, 2 and 4 ranks, threads and MPI processes.
 //!
 //! ```text
 //! cargo bench --features mpi --bench predicted                  calibrates, then threads and MPI
 //! cargo bench --features mpi --bench predicted -- MDD --trace   one problem, and each of its calls
 //! ```
-//! The machine is calibrated once for each back end, on problems of its own, as `adjoin calibrate`
-//! does; `--threads FILE` and `--mpi FILE` take files instead, `--only threads` and `--only mpi` one
-//! of both.
-//! All problems are measured in turn, several times.
+//! The machine is calibrated for each back end, on problems of its own, as `adjoin calibrate` does;
+//! `--threads FILE` and `--mpi FILE` take files instead, `--only threads` and `--only mpi` one of
+//! both.
+//! Others who use the host slow it down for moments or minutes, so calibrations and measurements
+//! take turns: of both the first quartile of all rounds of all turns counts, and the model at the
+//! end, fitted to what all calibrations have seen, says what it foresees of all problems.
+//! A time counts if its plan is that of the last model.
 //! MPI processes are started by the program itself, with `mpiexec` or what `MPIEXEC` says.
 
 #[path = "predicted/problems.rs"]
 mod problems;
 
-use adjoin::machine::{self, Effort};
+use adjoin::machine::{self, Effort, Readings, quartile};
 use adjoin::planned::Planned;
 use adjoin::run::{Inputs, Session};
 use adjoin::runtime::{RunError, World};
 use adjoin::trace::Trace;
 use adjoin_passes::machine::Machine;
 use problems::{GROUPS, Problem};
+use std::collections::BTreeMap;
 use std::error::Error;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -29,9 +34,12 @@ use std::time::Instant;
 const RANKS: [usize; 3] = [1, 2, 4];
 
 /// Seconds of a round, how many there are at a time, and how many times.
-const ROUND: f64 = 0.05;
-const ROUNDS: usize = 5;
-const TURNS: usize = 3;
+const ROUND: f64 = 0.02;
+const ROUNDS: usize = 7;
+const TURNS: usize = 4;
+
+/// What a calibration leaves for the next one, beside the machine's file.
+const READINGS: &str = "readings";
 
 /// How far apart foreseen and measured times may be to count as near.
 const NEAR: f64 = 0.3;
@@ -54,8 +62,11 @@ struct Args {
 struct Row {
     problem: String,
     ranks: usize,
+    /// What plan it is of.
+    plan: u64,
     predicted: f64,
-    measured: f64,
+    /// Of each round.
+    rounds: Vec<f64>,
 }
 
 #[global_allocator]
@@ -70,8 +81,11 @@ fn main() -> Fallible<()> {
         if args.only.as_deref().is_some_and(|only| only != backend) {
             continue;
         }
-        let file = args.files[k].clone().map_or_else(|| calibrated(backend), Ok)?;
-        print(backend, &rows(backend, &file, &args)?);
+        let given = args.files[k].clone();
+        let own =
+            std::env::temp_dir().join(format!("adjoin-{}-{backend}.toml", std::process::id()));
+        let file = given.clone().unwrap_or(own);
+        print(backend, &rows(backend, &file, given.is_none(), &args)?);
     }
     Ok(())
 }
@@ -117,32 +131,39 @@ impl Args {
     }
 }
 
-/// A new file with the machine as it is under a back end.
-fn calibrated(backend: &str) -> Fallible<PathBuf> {
-    let file = std::env::temp_dir().join(format!("adjoin-{}-{backend}.toml", std::process::id()));
+/// The machine as it is under a back end, in a file, by what this calibration and all before saw.
+fn calibrated(backend: &str, file: &Path) -> Fallible<()> {
     let begin = Instant::now();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     for (ranks, what) in [(cores, "calibrate"), (2 * cores, "crowd")] {
         if backend == "threads" {
-            calibrate(&threads(ranks)?, what, &file)?;
-        } else if !launch(ranks)?.arg("--mpi").arg(&file).arg(what).status()?.success() {
+            calibrate(&threads(ranks)?, what, file)?;
+        } else if !launch(ranks)?.arg("--mpi").arg(file).arg(what).status()?.success() {
             return Err(format!("mpiexec -n {ranks} failed to {what}").into());
         }
     }
     println!("calibrated in {:.0} s: {}", begin.elapsed().as_secs_f64(), file.display());
-    Ok(file)
+    Ok(())
 }
 
 /// With a core for each rank, or what more of them wait.
 fn calibrate(world: &World, what: &str, file: &Path) -> Fallible<()> {
+    let effort = Effort::FULL.once();
+    let known = file.with_extension(READINGS);
+    let mut readings = match std::fs::read_to_string(&known) {
+        Ok(text) => Readings::parse(&text)?,
+        Err(_) => Readings::default(),
+    };
     let machine = match what {
         "crowd" => {
-            machine::crowd(world, &machine::named(&file.display().to_string())?, Effort::FULL)?
+            let machine = machine::named(&file.display().to_string())?;
+            machine::crowd(world, &machine, effort, &mut readings)?
         }
-        _ => machine::calibrate(world, world.backend(), Effort::FULL)?,
+        _ => machine::calibrate(world, world.backend(), effort, &mut readings)?,
     };
     if world.is_root() {
         std::fs::write(file, machine::text(&machine))?;
+        std::fs::write(known, readings.text())?;
     }
     Ok(())
 }
@@ -154,30 +175,38 @@ fn launch(ranks: usize) -> Fallible<Command> {
     Ok(command)
 }
 
-/// The rows of all turns, and of each problem one with its best turn.
-fn rows(backend: &str, file: &Path, args: &Args) -> Fallible<Vec<Row>> {
-    let mut turns: Vec<Vec<Row>> = Vec::new();
+/// Of each problem a row of the last model, with the best time of all turns.
+fn rows(backend: &str, file: &Path, calibrates: bool, args: &Args) -> Fallible<Vec<Row>> {
+    let mut seen: BTreeMap<(String, usize), Vec<Row>> = BTreeMap::new();
+    let mut order = Vec::new();
     for turn in 0..if args.trace { 1 } else { TURNS } {
+        if calibrates {
+            calibrated(backend, file)?;
+        }
         for ranks in RANKS {
             let rows = if backend == "threads" {
                 here(&threads(ranks)?, file, args)?
             } else {
                 launched(ranks, file, args)?
             };
-            for (k, row) in rows.into_iter().enumerate() {
-                match turn {
-                    0 => turns.push(vec![row]),
-                    _ => turns[ranks.trailing_zeros() as usize * args.problems().count() + k]
-                        .push(row),
+            for row in rows {
+                let key = (row.problem.clone(), ranks);
+                if turn == 0 {
+                    order.push(key.clone());
                 }
+                seen.entry(key).or_default().push(row);
             }
         }
     }
-    let merged = |of: Vec<Row>| {
-        let measured = quiet(of.iter().map(|row| row.measured).collect());
-        of.into_iter().next().map(|row| Row { measured, ..row })
+    let last = |key: (String, usize)| {
+        let mut turns = seen.remove(&key)?;
+        let mut last = turns.pop()?;
+        let same = turns.into_iter().filter(|row| row.plan == last.plan);
+        let rounds: Vec<f64> = same.flat_map(|row| row.rounds).collect();
+        last.rounds.extend(rounds);
+        Some(last)
     };
-    Ok(turns.into_iter().filter_map(merged).collect())
+    Ok(order.into_iter().filter_map(last).collect())
 }
 
 /// The rows of all problems on a world.
@@ -218,22 +247,31 @@ fn child(world: &World, args: &Args) -> Fallible<()> {
         return calibrate(world, what, file);
     }
     for row in here(world, file, args)? {
-        println!("= {}\t{}\t{}\t{}", row.problem, row.ranks, row.predicted, row.measured);
+        let Row { problem, ranks, plan, predicted, rounds } = row;
+        let rounds: Vec<String> = rounds.iter().map(f64::to_string).collect();
+        println!("= {problem}\t{ranks}\t{plan}\t{predicted}\t{}", rounds.join(" "));
     }
     Ok(())
 }
 
 impl Row {
     fn read(text: &str) -> Fallible<Row> {
-        let [problem, ranks, predicted, measured] = text.split('\t').collect::<Vec<_>>()[..] else {
+        let parts: Vec<&str> = text.split('\t').collect();
+        let [problem, ranks, plan, predicted, rounds] = parts[..] else {
             return Err(format!("no row: {text}").into());
         };
-        let (predicted, measured) = (predicted.parse()?, measured.parse()?);
-        Ok(Row { problem: problem.into(), ranks: ranks.parse()?, predicted, measured })
+        let rounds: Result<_, _> = rounds.split(' ').map(str::parse).collect();
+        let (plan, predicted, rounds) = (plan.parse()?, predicted.parse()?, rounds?);
+        Ok(Row { problem: problem.into(), ranks: ranks.parse()?, plan, predicted, rounds })
+    }
+
+    /// Seconds of an iteration, as the model was fitted: others only make rounds longer.
+    fn measured(&self) -> f64 {
+        quartile(&mut self.rounds.clone())
     }
 
     fn ratio(&self) -> f64 {
-        self.predicted / self.measured
+        self.predicted / self.measured()
     }
 
     fn near(&self) -> bool {
@@ -257,15 +295,18 @@ fn row(world: &World, problem: &Problem, machine: &Machine, trace: bool) -> Fall
             );
         }
     }
-    let measured = measured(world, &planned, &data)?;
+    let rounds = measured(world, &planned, &data)?;
     let (name, ranks) = (problem.name.to_owned(), world.ranks());
     let predicted = planned.account().iteration();
-    Ok(world.is_root().then_some(Row { problem: name, ranks, predicted, measured }))
+    let mut plan = DefaultHasher::new();
+    planned.plan().to_string().hash(&mut plan);
+    let plan = plan.finish();
+    Ok(world.is_root().then_some(Row { problem: name, ranks, plan, predicted, rounds }))
 }
 
-/// Seconds of an iteration in the steady state: of rounds between barriers.
-fn measured(world: &World, planned: &Planned, data: &Inputs) -> Result<f64, RunError> {
-    let times = world.run(|rank| {
+/// Seconds of an iteration in the steady state, of each round between barriers.
+fn measured(world: &World, planned: &Planned, data: &Inputs) -> Result<Vec<f64>, RunError> {
+    let mut times = world.run(|rank| {
         let mut session = Session::bind(planned, data, rank)?;
         let mut times = Vec::new();
         for _ in 0..=ROUNDS {
@@ -285,22 +326,16 @@ fn measured(world: &World, planned: &Planned, data: &Inputs) -> Result<f64, RunE
             times.push(seconds / iterations as f64);
         }
         // The first round brought the caches and the clock of the cores into their state.
-        Ok(quiet(times.split_off(1)))
+        Ok(times.split_off(1))
     })?;
-    Ok(times[0])
-}
-
-/// The first quartile, as the model was fitted: other users of the machine only make rounds longer.
-fn quiet(mut rounds: Vec<f64>) -> f64 {
-    rounds.sort_by(f64::total_cmp);
-    rounds[rounds.len() / 4]
+    Ok(times.swap_remove(0))
 }
 
 fn print(backend: &str, rows: &[Row]) {
     println!("\n| {backend} | ranks | predicted | measured | ratio |\n|---|---|---|---|---|");
     for row in rows {
         let micro = |seconds: f64| format!("{:.1} µs", 1e6 * seconds);
-        let (predicted, measured) = (micro(row.predicted), micro(row.measured));
+        let (predicted, measured) = (micro(row.predicted), micro(row.measured()));
         let mark = if row.near() { "" } else { " far" };
         let (problem, ranks, ratio) = (&row.problem, row.ranks, row.ratio());
         println!("| {problem} | {ranks} | {predicted} | {measured} | {ratio:.2}{mark} |");

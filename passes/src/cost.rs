@@ -2,15 +2,17 @@
 //! peak memory, and the lower bounds that no plan can beat.
 //!
 //! Local work is that of the rank that has most of it, or of one rank ([`Whose`]).
-//! A value is read at the bandwidth of what was touched since it was touched last, so that what
-//! follows its producer comes from a cache and what a whole iteration lies between does not.
+//! A value is read at the bandwidth of a working set that is all that was touched since its place
+//! in memory was touched last, so that what follows its producer comes from a cache and what a
+//! whole iteration lies between does not, unless all of the iteration fits there.
 //! How fast that and the arithmetic go depends on the kind of work (`Signature::manner`), and on how
 //! many ranks of a node work at once (`Machine::among`).
-//! In a region operator data is read once, and values that nobody outside needs are neither
-//! written nor read.
+//! In a region operator data is read once, and so is each place where vectors lie; what is made there
+//! is written once, though nobody outside may need it.
 
 mod account;
 mod bounds;
+mod reuse;
 mod whose;
 
 pub(crate) use account::runs;

@@ -3,7 +3,7 @@
 use super::args::Calibrate;
 use super::job::{chosen, start, together};
 use super::{Failure, text};
-use crate::machine::{self, Effort, Machine};
+use crate::machine::{self, Effort, Machine, Readings};
 use crate::runtime::{RunError, World};
 use std::thread::available_parallelism;
 
@@ -18,8 +18,8 @@ pub(super) fn run(args: &Calibrate) -> Result<(), Failure> {
             return Err(Failure::User(format!("--ranks {asked}, but the job has {here}")));
         }
         _ => match known {
-            Some(known) => machine::crowd(&world, &known, effort),
-            None => machine::calibrate(&world, &args.name, effort),
+            Some(known) => machine::crowd(&world, &known, effort, &mut Readings::default()),
+            None => machine::calibrate(&world, &args.name, effort, &mut Readings::default()),
         },
     };
     let measured = machine::text(&together(&world, measured.map_err(Into::into))?);
@@ -41,9 +41,10 @@ fn threads(
     let world = |ranks: usize| World::threads(ranks).with_threads_per_rank(1);
     let cores = available_parallelism().map_or(1, usize::from);
     let ranks = asked.unwrap_or(2 * cores);
+    let readings = &mut Readings::default();
     let known = match known {
         Some(known) => known,
-        None => machine::calibrate(&world(ranks.min(cores))?, name, effort)?,
+        None => machine::calibrate(&world(ranks.min(cores))?, name, effort, readings)?,
     };
-    if ranks > cores { machine::crowd(&world(ranks)?, &known, effort) } else { Ok(known) }
+    if ranks > cores { machine::crowd(&world(ranks)?, &known, effort, readings) } else { Ok(known) }
 }

@@ -3,7 +3,7 @@
 mod calibrate;
 
 pub use adjoin_passes::machine::{Flops, Kernel, Link, Machine, Memory, Shares};
-pub use calibrate::{Effort, calibrate, crowd};
+pub use calibrate::{Effort, Readings, calibrate, crowd, quartile};
 
 use std::path::Path;
 

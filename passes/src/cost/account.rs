@@ -1,13 +1,16 @@
 //! The account of a placed plan.
 
+use super::reuse::{Recent, Thing};
 use super::{Floor, Whose, Work, elementwise, floor, leaf_of, precision, share};
 use crate::flight::hidden;
-use crate::ir::{Block, LeafId, Node, Op, Plan, Region, Target, Value};
-use crate::machine::{Machine, Manner, bytes, ghost_bytes};
+use crate::ir::{Block, LeafId, Op, Over, Plan, Region, Target, Value};
+use crate::machine::{Machine, bytes, ghost_bytes};
 use crate::placement::Type;
+use crate::region::keeps_nothing;
 use crate::traffic::{Traffic, payload};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What a plan costs, block by block.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -147,14 +150,13 @@ pub const ONCE: f64 = 0.02;
 /// What communication takes depends on all ranks, so it is not counted for a single one.
 pub fn nodes(plan: &Plan, block: &Block, machine: &Machine, whose: Whose) -> Vec<NodeCost> {
     let machine = &machine.among(plan.mesh.ranks());
-    let mut walk = Walk { plan, block, machine, whose, clock: 0.0, touched: BTreeMap::new() };
-    let outside = outside(block);
+    let mut walk = Walk { plan, block, machine, whose, recent: Recent::default() };
     // Twice: in a loop the second run finds in caches what the first has left there.
-    let first = walk.nodes(&outside);
+    let first = walk.nodes();
     if block.name.is_empty() || runs(block) != Some(1.0) {
         return first;
     }
-    walk.nodes(&outside)
+    walk.nodes()
 }
 
 fn account(plan: &Plan, block: &Block, machine: &Machine) -> BlockCost {
@@ -179,139 +181,185 @@ fn account(plan: &Plan, block: &Block, machine: &Machine) -> BlockCost {
     }
 }
 
-/// For each value whether somebody outside the region that makes it needs it.
-fn outside(block: &Block) -> Vec<bool> {
-    let region = |n: usize| block.regions.iter().position(|r| r.nodes().contains(&n));
-    let made = block.definitions();
-    let mut out = vec![false; block.types.len()];
-    for (n, node) in block.nodes.iter().enumerate() {
-        for v in &node.args {
-            let at = made[v.index()];
-            out[v.index()] |= region(at).is_none() || region(at) != region(n);
-        }
-    }
-    block.returns.iter().for_each(|r| out[r.value.index()] = true);
-    out
-}
-
-/// What was touched when, as bytes of traffic since the start.
+/// A walk over the nodes of a block, as a rank runs them.
 struct Walk<'a> {
     plan: &'a Plan,
     block: &'a Block,
     machine: &'a Machine,
     whose: Whose<'a>,
-    clock: f64,
-    touched: BTreeMap<Thing, f64>,
-}
-
-/// What lies in memory.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Thing {
-    Leaf(LeafId),
-    Value(Value),
-    State(u32),
+    recent: Recent,
 }
 
 impl Walk<'_> {
-    fn nodes(&mut self, outside: &[bool]) -> Vec<NodeCost> {
+    fn nodes(&mut self) -> Vec<NodeCost> {
+        let mut out: Vec<NodeCost> = Vec::new();
+        while out.len() < self.block.nodes.len() {
+            let n = out.len();
+            match self.block.regions.iter().find(|r| r.nodes().contains(&n)) {
+                Some(region) => out.extend(self.together(region.nodes(), Some(region))),
+                None => out.push(self.node(n)),
+            }
+        }
         // What a block leaves in its state is where the next run finds it.
-        let out: Vec<NodeCost> = (0..self.block.nodes.len())
-            .map(|n| {
-                let region = self.block.regions.iter().find(|r| r.nodes().contains(&n));
-                self.node(n, region, outside)
-            })
-            .collect();
         for r in &self.block.returns {
-            if let (Target::State(s), Some(&at)) =
-                (&r.target, self.touched.get(&Thing::Value(r.value)))
-            {
-                self.touched.insert(Thing::State(*s), at);
+            if let Target::State(s) = r.target {
+                let (value, state) = (self.place(r.value), Thing::State(s));
+                if self.block.buffers.is_none() {
+                    self.recent.rename(value, state);
+                }
             }
         }
         out
     }
 
-    fn node(&mut self, n: usize, region: Option<&Region>, outside: &[bool]) -> NodeCost {
-        let (node, mesh, whose) = (&self.block.nodes[n], &self.plan.mesh, self.whose);
+    /// Where a value lies.
+    fn place(&self, value: Value) -> Thing {
+        match &self.block.buffers {
+            Some(buffers) => Thing::Buffer(buffers[value.index()]),
+            None => Thing::Value(value.index()),
+        }
+    }
+
+    /// The types of a node's arguments and results.
+    fn types(&self, n: usize) -> (Vec<Type>, Vec<Type>) {
+        let node = &self.block.nodes[n];
         let types = |vs: &[Value]| vs.iter().map(|&v| self.block.ty(v).clone()).collect::<Vec<_>>();
-        let (args, results) = (types(&node.args), types(&node.results));
+        (types(&node.args), types(&node.results))
+    }
+
+    /// A node by itself.
+    fn node(&mut self, n: usize) -> NodeCost {
+        let node = &self.block.nodes[n];
         if node.op.communicates() {
-            node.results
-                .iter()
-                .for_each(|&v| _ = self.touch(Thing::Value(v), 0.0, Manner::default()));
-            return match whose {
-                Whose::Largest => self.communication(node, (&args, &results)),
+            let size = |v: Value| self.whose.bytes(self.block.ty(v), &self.plan.mesh);
+            let results: Vec<_> = node.results.iter().map(|&v| (self.place(v), size(v))).collect();
+            self.recent.sweep(&results);
+            return match self.whose {
+                Whose::Largest => self.communication(n),
                 Whose::At(_) => NodeCost::default(),
             };
         }
-        if let Op::Get(s) = node.op {
-            let known = self.touched.get(&Thing::State(s)).copied();
-            if let Some(at) = known {
-                self.touched.insert(Thing::Value(node.results[0]), at);
+        if let (Op::Get(s), None) = (&node.op, &self.block.buffers) {
+            self.recent.rename(Thing::State(*s), Thing::Value(node.results[0].index()));
+        }
+        self.together(n..n + 1, None).swap_remove(0)
+    }
+
+    /// Local nodes that go over what they touch together.
+    fn together(&mut self, nodes: Range<usize>, region: Option<&Region>) -> Vec<NodeCost> {
+        let works: Vec<Work> = nodes.clone().map(|n| self.work(n)).collect();
+        let moves: Vec<Vec<(Thing, f64)>> =
+            nodes.clone().zip(&works).map(|(n, work)| self.moves(n, region, *work)).collect();
+        let distances = self.recent.sweep(&moves.concat());
+        let mut distances = distances.into_iter();
+        let each = nodes.zip(works).zip(moves);
+        let cost = |((n, work), moves): ((usize, Work), Vec<(Thing, f64)>)| {
+            if self.is_there(n) {
+                return NodeCost::default();
             }
-        }
-        if matches!(node.op, Op::Input(_) | Op::Get(_) | Op::Slot(_)) {
-            return NodeCost::default();
-        }
-        let work = if let Some((leaf, adjoint)) = leaf_of(node) {
+            let (mut traffic, mut memory) = (0.0, 0.0);
+            for ((_, size), distance) in moves.into_iter().zip(&mut distances) {
+                traffic += size;
+                memory += size * self.machine.drag(work.manner, distance.max(size));
+            }
+            self.local(n, region, work, (traffic, memory))
+        };
+        each.map(cost).collect()
+    }
+
+    /// Whether what a node makes is there already.
+    fn is_there(&self, n: usize) -> bool {
+        matches!(self.block.nodes[n].op, Op::Input(_) | Op::Get(_) | Op::Slot(_))
+    }
+
+    fn work(&self, n: usize) -> Work {
+        let (node, mesh, whose) = (&self.block.nodes[n], &self.plan.mesh, self.whose);
+        let (args, results) = self.types(n);
+        if let Some((leaf, adjoint)) = leaf_of(node) {
             let (signature, tile) = (&self.plan[leaf].signature, &self.plan[leaf].tile);
             let batch = whose.batch(signature, adjoint, &args[0], mesh);
             whose.applied(signature, tile, mesh, batch, (&args, &results))
         } else {
             let flops = elementwise(&node.op, whose, mesh, &args, &results);
             Work { flops, ..Work::default() }
-        };
-        self.local(n, region, outside, work, (&args, &results))
+        }
     }
 
-    fn communication(&self, node: &Node, (args, results): (&[Type], &[Type])) -> NodeCost {
-        let mesh = &self.plan.mesh;
-        let seconds = self.machine.communication(&node.op, mesh, args, results);
+    fn communication(&self, n: usize) -> NodeCost {
+        let (node, mesh) = (&self.block.nodes[n], &self.plan.mesh);
+        let (args, results) = self.types(n);
+        let seconds = self.machine.communication(&node.op, mesh, &args, &results);
         NodeCost { payload: payload(mesh, self.block, node), seconds, ..NodeCost::default() }
     }
 
+    /// A local node with so many bytes of traffic that take so long.
     fn local(
-        &mut self,
+        &self,
         n: usize,
         region: Option<&Region>,
-        outside: &[bool],
         work: Work,
-        (args, results): (&[Type], &[Type]),
+        (traffic, mut memory): (f64, f64),
     ) -> NodeCost {
-        let (node, mesh, whose) = (&self.block.nodes[n], &self.plan.mesh, self.whose);
-        let earlier = region.map_or(n..n, |r| r.nodes().start..n);
-        let before = &self.block.nodes[earlier.clone()];
-        let known: BTreeSet<Value> =
-            before.iter().flat_map(|m| m.args.iter().chain(&m.results)).copied().collect();
-        let leaf = leaf_of(node).map(|(leaf, _)| leaf);
-        let again = before.iter().any(|m| leaf.is_some() && leaf_of(m).map(|l| l.0) == leaf);
-        let (mut traffic, mut memory) = (0.0, 0.0);
-        let mut moves: Vec<(Thing, f64)> = Vec::new();
-        moves.extend(leaf.filter(|_| !again).map(|l| (Thing::Leaf(l), work.reads)));
-        let mut seen = known;
-        for (&v, ty) in node.args.iter().zip(args) {
-            if seen.insert(v) {
-                moves.push((Thing::Value(v), whose.bytes(ty, mesh)));
-            }
+        if self.has_read_leaf(n, region) {
+            // From a cache, where the piece has stayed.
+            memory += work.reads * self.machine.again(work.manner);
         }
-        let kept = node.results.iter().zip(results).filter(|(v, _)| outside[v.index()]);
-        moves.extend(kept.map(|(&v, ty)| (Thing::Value(v), whose.bytes(ty, mesh))));
-        for (thing, size) in moves {
-            traffic += size;
-            memory += size / self.touch(thing, size, work.manner);
-        }
-        let (dtype, flops) = (precision(args, results), work.flops);
+        let (args, results) = self.types(n);
+        let (dtype, flops) = (precision(&args, &results), work.flops);
         let machine = self.machine;
-        let begin = if earlier.is_empty() { machine.begin() } else { machine.proceed() };
+        let begins = region.is_none_or(|r| r.nodes().start == n);
+        let begin = if begins { machine.begin() } else { machine.proceed() };
         let seconds = begin + machine.work(work.manner, dtype, flops, memory);
         NodeCost { flops, traffic, payload: 0, seconds }
     }
 
-    /// The bandwidth at which something is read or written that was touched last some time ago.
-    fn touch(&mut self, thing: Thing, size: f64, manner: Manner) -> f64 {
-        self.clock += size;
-        let last = self.touched.insert(thing, self.clock);
-        let distance = last.map_or(f64::MAX, |at| self.clock - at);
-        self.machine.flow(manner, distance.max(size))
+    /// What a node reads, and then what it writes; in a region, which does a piece of it while the
+    /// piece is in a cache, what no node of it before has read, or written.
+    fn moves(&self, n: usize, region: Option<&Region>, work: Work) -> Vec<(Thing, f64)> {
+        let (node, block) = (&self.block.nodes[n], self.block);
+        if self.is_there(n) {
+            return Vec::new();
+        }
+        let size = |v: Value| self.whose.bytes(block.ty(v), &self.plan.mesh);
+        let before = &block.nodes[region.map_or(n..n, |r| r.nodes().start..n)];
+        let made = || before.iter().flat_map(|m| &m.results).map(|&v| self.place(v));
+        let held = before.iter().flat_map(|m| &m.args).map(|&v| self.place(v)).chain(made());
+        let (mut held, written): (Vec<Thing>, Vec<Thing>) = (held.collect(), made().collect());
+        let mut out = Vec::new();
+        if let Some((leaf, _)) = leaf_of(node) {
+            let again = self.has_read_leaf(n, region);
+            out.extend((!again).then_some((Thing::Leaf(leaf), work.reads)));
+        }
+        for &v in &node.args {
+            let place = self.place(v);
+            if !held.contains(&place) {
+                held.push(place);
+                out.push((place, size(v)));
+            }
+        }
+        let nobody = |v: Value| region.is_some_and(|r| self.is_left_out(v, r));
+        for &v in &node.results {
+            if !written.contains(&self.place(v)) && !nobody(v) {
+                out.push((self.place(v), size(v)));
+            }
+        }
+        out
+    }
+
+    /// Whether a node of a region applies a leaf whose data the region has read for a node before.
+    fn has_read_leaf(&self, n: usize, region: Option<&Region>) -> bool {
+        let leaf = |n: usize| leaf_of(&self.block.nodes[n]).map(|(leaf, _)| leaf);
+        let before = region.map_or(n..n, |r| r.nodes().start..n);
+        leaf(n).is_some() && before.into_iter().any(|m| leaf(m) == leaf(n))
+    }
+
+    /// Whether a value is nowhere in memory as a whole: a region makes and uses it whose operator
+    /// keeps nothing, piece by piece or never.
+    fn is_left_out(&self, v: Value, region: &Region) -> bool {
+        let (Over::Panels(leaf) | Over::Normal(leaf)) = region.over else { return false };
+        let used = |n: usize| self.block.nodes[n].args.contains(&v);
+        let outside = (0..self.block.nodes.len()).filter(|n| !region.nodes().contains(n)).any(used);
+        let returned = self.block.returns.iter().any(|r| r.value == v);
+        keeps_nothing(&self.plan[leaf].signature) && !outside && !returned
     }
 }

@@ -119,12 +119,40 @@ impl Machine {
 
     /// The bandwidth at which a kind of work reads what was touched so many bytes ago.
     pub fn flow(&self, manner: Manner, set: f64) -> f64 {
-        let k = self.level(set);
-        let Some(level) = self.memory.get(k) else { return f64::INFINITY };
-        // Ranks that take turns on a core have its bandwidth one after the other.
-        let own = level.bandwidth / self.crowd();
-        let part = level.total.map_or(f64::INFINITY, |total| total / self.sharers as f64);
-        own.min(part) / self.slowness(manner, |s| s.level(k))
+        1.0 / self.drag(manner, set)
+    }
+
+    /// The seconds for a byte that was touched so many bytes ago.
+    pub fn drag(&self, manner: Manner, set: f64) -> f64 {
+        let slowness = |k| self.slowness(manner, |s| s.level(k));
+        self.parts(set).enumerate().map(|(k, part)| part * slowness(k)).sum()
+    }
+
+    /// The seconds for a byte that a piece of work reads again; none on a machine that knows of no
+    /// cache.
+    pub fn again(&self, manner: Manner) -> f64 {
+        if self.memory.len() > 1 { self.drag(manner, 0.0) } else { 0.0 }
+    }
+
+    /// Of the seconds for a byte at all of the bandwidth, those that each level of memory has.
+    ///
+    /// Within an octave around the reach of a level both it and the next have a part of it.
+    pub fn parts(&self, set: f64) -> impl Iterator<Item = f64> + '_ {
+        let mut nearer = 0.0_f64;
+        self.memory.iter().map(move |level| {
+            let reached = match level.within {
+                Some(within) => {
+                    (0.5 - (self.demand(level, set) / within).log2()).clamp(nearer, 1.0)
+                }
+                None => 1.0,
+            };
+            let here = reached - nearer;
+            nearer = reached;
+            // Ranks that take turns on a core have its bandwidth one after the other.
+            let own = level.bandwidth / self.crowd();
+            let part = level.total.map_or(f64::INFINITY, |total| total / self.sharers as f64);
+            here / own.min(part)
+        })
     }
 
     /// How many times as long a kind of work takes as it would at a rate of the machine.
@@ -133,13 +161,9 @@ impl Machine {
         along / of(&kernel.along) + (1.0 - along) / of(&kernel.across)
     }
 
-    /// Which level of memory has what was touched so many bytes ago.
-    pub fn level(&self, set: f64) -> usize {
-        let reaches = |level: &Memory| {
-            let sharers = if level.total.is_some() { self.sharers as f64 } else { self.crowd() };
-            level.within.is_none_or(|within| set * sharers <= within)
-        };
-        self.memory.iter().position(reaches).unwrap_or(self.memory.len())
+    /// What the ranks need of a level, each of which works with so many bytes.
+    fn demand(&self, level: &Memory, set: f64) -> f64 {
+        set * if level.total.is_some() { self.sharers as f64 } else { self.crowd() }
     }
 
     /// Why the classes of work make no sense.
@@ -173,12 +197,22 @@ mod tests {
     fn memory_is_shared_and_cores_are_taken_in_turn() {
         let rate = |ranks: usize, set: f64| node().among(ranks).flow(Manner::default(), set);
         assert_eq!([1, 2, 4].map(|ranks| rate(ranks, 1e8)), [2e10, 1.5e10, 7.5e9]);
-        assert_eq!([1, 2, 4].map(|ranks| rate(ranks, 4e5)), [1e11, 1e11, 5e10]);
+        assert_eq!([1, 2, 4].map(|ranks| rate(ranks, 2e5)), [1e11, 1e11, 5e10]);
         // Two ranks on a core leave each half of its cache.
-        assert_eq!(rate(4, 8e5), 7.5e9);
+        assert_eq!(rate(4, 1e6), 7.5e9);
         let time = |ranks: usize| node().among(ranks).arithmetic(STENCIL, Dtype::F64, 1e9);
         assert_eq!([time(2) / time(1), time(4) / time(1)], [1.0, 2.0]);
         assert_eq!(node().among(4).among(4), node().among(4));
+    }
+
+    #[test]
+    fn a_level_ends_within_an_octave() {
+        let rate = |set: f64| node().flow(Manner::default(), set);
+        let half = rate(1e6);
+        assert!((half - 2.0 / (1.0 / 1e11 + 1.0 / 2e10)).abs() < 1.0, "{half}");
+        assert!(rate(0.5e6) == 1e11 && rate(2e6) == 2e10);
+        assert!(rate(0.9e6) > half && half > rate(1.1e6));
+        assert_eq!([0.0, f64::INFINITY].map(rate), [1e11, 2e10]);
     }
 
     #[test]
@@ -197,8 +231,8 @@ mod tests {
         let slower = |dtype| time(&machine, dtype) / time(&node(), dtype);
         assert!((slower(Dtype::F64) - (0.25 + 0.75 / 0.5)).abs() < 1e-12);
         assert_eq!(slower(Dtype::C64), 1.0);
-        let stencil = [4e5, 1e8].map(|set| machine.flow(STENCIL, set));
-        assert_eq!(stencil, [1e11, 2e10 / (0.25 + 0.75 / 0.25)]);
+        let stencil = [4e5, 1e8].map(|set| machine.drag(STENCIL, set));
+        assert_eq!(stencil, [1.0 / 1e11, (0.25 + 0.75 / 0.25) / 2e10]);
         let product = Manner { class: Class::Product, along: 0.0 };
         assert_eq!(machine.flow(product, 1e8), 2e10);
         // What was measured takes its times one after the other.

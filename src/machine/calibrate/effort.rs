@@ -12,19 +12,19 @@ pub struct Effort {
     pub product: usize,
     /// How long a part of a measurement takes at least.
     pub part: Duration,
-    /// How often all is measured; the best counts.
+    /// How often all is measured, one after the other.
     pub turns: usize,
     /// Sums of a number between ranks that are timed together.
     pub sums: usize,
 }
 
 impl Effort {
-    /// Half a minute: working sets of 128 MB, beyond the caches of most machines.
+    /// Less than a minute: working sets of 128 MB, beyond the caches of most machines.
     pub const FULL: Effort = Effort {
         largest: 1 << 27,
         product: 320,
         part: Duration::from_millis(4),
-        turns: 2,
+        turns: 3,
         sums: 1000,
     };
 
@@ -37,4 +37,12 @@ impl Effort {
         turns: 1,
         sums: 40,
     };
+}
+
+impl Effort {
+    /// All of it once, for whoever comes back later.
+    #[must_use]
+    pub fn once(self) -> Effort {
+        Effort { turns: 1, ..self }
+    }
 }

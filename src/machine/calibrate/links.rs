@@ -1,7 +1,7 @@
 //! What lies between ranks: the time of a call, the bandwidth, and what passes beside work.
 
 use super::rounded;
-use super::team::Team;
+use super::team::{PARTS, Team};
 use crate::machine::{Link, Machine};
 use crate::runtime::RunError;
 use crate::runtime::comm::{Comm, Elem, Operation, ReduceOp};
@@ -19,16 +19,19 @@ const LONG: usize = 1 << 22;
 /// Bytes of a vector that is updated between sums, some microseconds.
 const BETWEEN: usize = 1 << 16;
 
+/// Times of a measurement.
+type Parts = [f64; PARTS];
+
 /// The connection between ranks with a core each.
 pub(super) fn link(team: &Team<'_>) -> Result<Link, RunError> {
-    let mut times = [0.0; 2];
+    let mut times = [[[0.0; PARTS]; 2]; 2];
     if team.is_busy() && team.busy > 1 {
         times = [
             sum(&*team.near, 1, team.effort.sums)?,
             sum(&*team.near, LARGE / size_of::<f64>(), 4)?,
         ];
     }
-    let [small, large] = [team.largest(times[0])?, team.largest(times[1])?];
+    let [small, large] = [took(team, "small", times[0])?, took(team, "large", times[1])?];
     Ok(if team.busy > 1 { fit(team.busy, small, large) } else { Machine::default().links[0] })
 }
 
@@ -46,14 +49,21 @@ fn fit(ranks: usize, small: f64, large: f64) -> Link {
 /// What a call takes more among ranks that take turns on their cores, as this team does.
 pub(super) fn crowded(team: &Team<'_>, machine: &Machine) -> Result<f64, RunError> {
     // Those who take turns wait long.
-    let took = team.largest(sum(team.comm, 1, team.effort.sums.div_ceil(5))?)?;
+    let took = took(team, "crowded", sum(team.comm, 1, team.effort.sums.div_ceil(5))?)?;
     let mesh = Mesh::line(team.ranks);
     let known = machine.link(&mesh, &[0]).all_reduce(team.ranks, size_of::<f64>() as f64);
     Ok(rounded((took - known).max(0.0)))
 }
 
-/// Seconds of a sum over ranks, each of which works a little before.
-fn sum(comm: &dyn Comm, count: usize, times: usize) -> Result<f64, RunError> {
+/// Seconds of a sum, from those with the work before and those of that alone.
+fn took(team: &Team<'_>, what: &str, [both, work]: [Parts; 2]) -> Result<f64, RunError> {
+    let both = team.note(format_args!("a {what} sum and work"), &both)?;
+    let work = team.note(format_args!("work without a {what} sum"), &work)?;
+    Ok((both - work).max(1e-8))
+}
+
+/// Seconds of a sum over ranks, each of which works a little before, and of that work alone.
+fn sum(comm: &dyn Comm, count: usize, times: usize) -> Result<[Parts; 2], RunError> {
     let mut sum =
         comm.prepare(Operation::AllReduce { count, elem: Elem::F64, op: ReduceOp::Sum })?;
     let x = vec![1.0_f64; BETWEEN / size_of::<f64>()];
@@ -68,8 +78,7 @@ fn sum(comm: &dyn Comm, count: usize, times: usize) -> Result<f64, RunError> {
             Ok(())
         })
     };
-    let (both, work) = (time(true)?, time(false)?);
-    Ok((both - work).max(1e-8))
+    Ok([time(true)?, time(false)?])
 }
 
 /// The share of a large sum that passes while ranks work and nobody waits for it.
@@ -82,7 +91,7 @@ pub(super) fn overlap(team: &Team<'_>) -> Result<f64, RunError> {
     let mut sum = team.comm.prepare(Operation::AllReduce { count, elem, op })?;
     let x = vec![1.0_f64; (1 << 19) / size_of::<f64>()];
     let mut y = x.clone();
-    let mut time = |sums: bool, sweeps: usize| {
+    let mut time = |what: &str, sums: bool, sweeps: usize| {
         let seconds = Team::together(team.comm, 1, || {
             if sums {
                 sum.send_as::<f64>().fill(1.0);
@@ -92,12 +101,13 @@ pub(super) fn overlap(team: &Team<'_>) -> Result<f64, RunError> {
             black_box(&y);
             if sums { Ok(sum.wait()?) } else { Ok(()) }
         })?;
-        team.largest(seconds)
+        team.note(format_args!("{what} of {sweeps} sweeps"), &seconds)
     };
-    let wire = time(true, 0)?;
+    let wire = time("a long sum beside the work", true, 0)?;
     // Twice as much work as the sum takes, the same on all ranks.
-    let sweeps = (2.0 * wire / (time(false, 64)? / 64.0)).ceil() as usize;
-    let (work, both) = (time(false, sweeps)?, time(true, sweeps)?);
+    let sweeps = (2.0 * wire / (time("the work", false, 64)? / 64.0)).ceil() as usize;
+    let work = time("the work", false, sweeps)?;
+    let both = time("a long sum beside the work", true, sweeps)?;
     let share = ((wire + work - both) / wire).clamp(0.0, 1.0);
     // Less is noise.
     Ok(if share > 0.2 { rounded(share) } else { 0.0 })

@@ -5,7 +5,8 @@
 //! What ranks wait that take turns on cores is measured by more ranks than there are cores, which
 //! a world of its own tells best: whoever has no core of his own may wait otherwise.
 //! A number is the first quartile of several parts of some milliseconds, of each the slowest rank's,
-//! and the best of two turns: others that use the machine only make parts longer.
+//! in all turns, and in all earlier sittings whose [`Readings`] are known: others that use the
+//! machine make parts longer.
 //! How large working sets grow and how long parts take is the caller's choice ([`Effort`]).
 //! The connections between ranks are measured as one level: a file for a machine of several
 //! levels is put together from runs within a node and across nodes.
@@ -15,28 +16,57 @@ mod fit;
 mod kernels;
 mod links;
 mod memory;
+mod readings;
 mod team;
 mod trials;
 
 use super::{Flops, Machine};
 use crate::runtime::{RunError, World};
 pub use effort::Effort;
+pub use readings::{Readings, quartile};
 use std::collections::BTreeMap;
-use team::Team;
+use team::{Job, Team};
 
 /// The model of this machine, whose ranks have a thread each.
 ///
 /// Ranks beyond its cores sleep, but for the number that only they can tell.
-pub fn calibrate(world: &World, name: &str, effort: Effort) -> Result<Machine, RunError> {
-    single(world)?;
-    let machine = one(world.run(|rank| measure(&Team::new(&**rank.comm(), effort)?, name))?);
-    crowd(world, &machine, effort)
+/// Readings are what was measured before, if anything, and what is known afterwards.
+pub fn calibrate(
+    world: &World,
+    name: &str,
+    effort: Effort,
+    readings: &mut Readings,
+) -> Result<Machine, RunError> {
+    let machine = on(world, effort, readings, |team| measure(team, name))?;
+    crowd(world, &machine, effort, readings)
 }
 
 /// A model of this machine, with what more ranks than cores wait, if the world has so many.
-pub fn crowd(world: &World, machine: &Machine, effort: Effort) -> Result<Machine, RunError> {
+pub fn crowd(
+    world: &World,
+    machine: &Machine,
+    effort: Effort,
+    readings: &mut Readings,
+) -> Result<Machine, RunError> {
+    on(world, effort, readings, |team| crowded(team, machine))
+}
+
+/// What the ranks of a world, which have a thread each, say together.
+fn on(
+    world: &World,
+    effort: Effort,
+    readings: &mut Readings,
+    measure: impl Fn(&Team<'_>) -> Result<Machine, RunError> + Send + Sync,
+) -> Result<Machine, RunError> {
     single(world)?;
-    Ok(one(world.run(|rank| crowded(&Team::new(&**rank.comm(), effort)?, machine))?))
+    let known = &*readings;
+    let all = world.run(|rank| {
+        let team = Team::new(&**rank.comm(), effort, known)?;
+        Ok((measure(&team)?, team.readings()))
+    })?;
+    let (machine, seen) = all.into_iter().next().unwrap_or_default();
+    *readings = seen;
+    Ok(machine)
 }
 
 /// The model is of ranks with one thread.
@@ -49,19 +79,19 @@ fn single(world: &World) -> Result<(), RunError> {
     }
 }
 
-fn one(machines: Vec<Machine>) -> Machine {
-    machines.into_iter().next().unwrap_or_default()
+fn measure(team: &Team<'_>, name: &str) -> Result<Machine, RunError> {
+    let mut machine = once(team, name)?;
+    for _ in 1..team.effort.turns {
+        machine = once(team, name)?;
+    }
+    Ok(machine)
 }
 
-fn measure(team: &Team<'_>, name: &str) -> Result<Machine, RunError> {
-    let early = flops(team)?;
+fn once(team: &Team<'_>, name: &str) -> Result<Machine, RunError> {
+    let flops = flops(team)?;
     let (launch, step) = kernels::launch(team)?;
     let memory = memory::levels(team)?;
     let (overlap, link) = (links::overlap(team)?, links::link(team)?);
-    // On what everything else relies is measured again later.
-    let late = flops(team)?;
-    let flops =
-        Flops { single: early.single.max(late.single), double: early.double.max(late.double) };
     let machine = Machine {
         name: name.into(),
         source: format!("measured by {} ranks on {} cores", team.ranks, team.cores),
@@ -81,8 +111,9 @@ fn measure(team: &Team<'_>, name: &str) -> Result<Machine, RunError> {
 }
 
 fn flops(team: &Team<'_>) -> Result<Flops, RunError> {
-    let single = team.best(team.busy, || Ok(kernels::product::<f32>(team.effort)))?;
-    let double = team.best(team.busy, || Ok(kernels::product::<f64>(team.effort)))?;
+    let rate = |what: &str, job: Job| team.seconds(what, team.busy, || Ok(job));
+    let single = rate("a product in f32", kernels::product::<f32>(team.effort))?;
+    let double = rate("a product in f64", kernels::product::<f64>(team.effort))?;
     Ok(Flops { single: rounded(1.0 / single), double: rounded(1.0 / double) })
 }
 

@@ -1,17 +1,19 @@
 //! Ranks of which some work at the same time, while the others sleep.
 
 use super::effort::Effort;
+use super::readings::Readings;
 use crate::runtime::RunError;
 use crate::runtime::comm::{Comm, Elem, Operation, Prepared, ReduceOp};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::thread::{available_parallelism, sleep};
 use std::time::{Duration, Instant};
 
 /// The parts of a measurement, and of one whose parts are long.
-const PARTS: usize = 9;
-const FEW: usize = 5;
+pub(super) const PARTS: usize = 5;
+const FEW: usize = 3;
 
 pub(super) struct Team<'a> {
     pub(super) comm: &'a dyn Comm,
@@ -25,6 +27,7 @@ pub(super) struct Team<'a> {
     pub(super) busy: usize,
     pub(super) effort: Effort,
     max: RefCell<Box<dyn Prepared + 'a>>,
+    readings: RefCell<Readings>,
 }
 
 /// Something to be done again and again, and how many units of it are done at a time.
@@ -34,14 +37,20 @@ pub(super) struct Job {
 }
 
 impl<'a> Team<'a> {
-    pub(super) fn new(comm: &'a dyn Comm, effort: Effort) -> Result<Self, RunError> {
+    /// The ranks of a communicator, and what was measured before; the same on all of them.
+    pub(super) fn new(
+        comm: &'a dyn Comm,
+        effort: Effort,
+        readings: &Readings,
+    ) -> Result<Self, RunError> {
         let max = Operation::AllReduce { count: PARTS, elem: Elem::F64, op: ReduceOp::Max };
         let max = RefCell::new(comm.prepare(max)?);
         let (ranks, cores) = (comm.size(), cores(comm)?);
         let busy = ranks.min(cores);
         let alone = comm.split(comm.rank(), 0)?;
         let near = comm.split(usize::from(comm.rank() >= busy), comm.rank())?;
-        Ok(Team { comm, alone, near, ranks, cores, busy, effort, max })
+        let readings = RefCell::new(readings.clone());
+        Ok(Team { comm, alone, near, ranks, cores, busy, effort, max, readings })
     }
 
     /// Whether this rank has a core of its own.
@@ -63,10 +72,25 @@ impl<'a> Team<'a> {
         Ok(all)
     }
 
+    /// What was measured, by all teams of which each knew what the one before had measured.
+    pub(super) fn readings(self) -> Readings {
+        self.readings.into_inner()
+    }
+
+    /// What something takes by all readings, of which these are new; the slowest rank counts.
+    pub(super) fn note(&self, what: impl Display, times: &[f64]) -> Result<f64, RunError> {
+        let mut parts = [0.0; PARTS];
+        parts[..times.len()].copy_from_slice(times);
+        let all = self.largest_of(parts)?;
+        let what = format!("{what}, {} ranks", self.ranks);
+        Ok(self.readings.borrow_mut().note(what, &all[..times.len()]))
+    }
+
     /// Seconds of a unit on the first ranks, so many at the same time, of which the slowest counts;
-    /// only they make the job.
+    /// only they make the job. By all readings of it.
     pub(super) fn seconds(
         &self,
+        what: impl Display,
         ranks: usize,
         job: impl FnOnce() -> Result<Job, RunError>,
     ) -> Result<f64, RunError> {
@@ -87,17 +111,10 @@ impl<'a> Team<'a> {
             sleep(Duration::from_secs_f64(once * (times * used) as f64));
         }
         let units = self.largest(job.map_or(0.0, |job| job.units))?;
-        Ok(quiet(&mut self.largest_of(parts)?[..used]) / units)
-    }
-
-    /// The least of all turns of [`Team::seconds`].
-    pub(super) fn best(
-        &self,
-        ranks: usize,
-        mut job: impl FnMut() -> Result<Job, RunError>,
-    ) -> Result<f64, RunError> {
-        (0..self.effort.turns)
-            .try_fold(f64::MAX, |least, _| Ok(least.min(self.seconds(ranks, &mut job)?)))
+        for part in &mut parts {
+            *part /= units;
+        }
+        self.note(format_args!("{what} on {ranks}"), &parts[..used])
     }
 
     /// Seconds of something that all ranks of a communicator do together so many times.
@@ -105,7 +122,7 @@ impl<'a> Team<'a> {
         comm: &dyn Comm,
         times: usize,
         mut run: impl FnMut() -> Result<(), RunError>,
-    ) -> Result<f64, RunError> {
+    ) -> Result<[f64; PARTS], RunError> {
         let mut parts = [0.0; PARTS];
         run()?;
         for part in &mut parts {
@@ -114,7 +131,7 @@ impl<'a> Team<'a> {
             (0..times).try_for_each(|_| run())?;
             *part = begin.elapsed().as_secs_f64() / times as f64;
         }
-        Ok(quiet(&mut parts))
+        Ok(parts)
     }
 }
 
@@ -130,12 +147,6 @@ impl Job {
         (0..times).try_for_each(|_| (self.run)())?;
         Ok(begin.elapsed().as_secs_f64() / times as f64)
     }
-}
-
-/// The first quartile: whoever else uses the machine only makes a part longer.
-fn quiet(parts: &mut [f64]) -> f64 {
-    parts.sort_by(f64::total_cmp);
-    parts[parts.len() / 4]
 }
 
 /// The cores on which the ranks may run; a launcher may give each process some of its own.

@@ -12,17 +12,20 @@ use num_complex::{Complex32, Complex64};
 const DIRECTED: [Class; 5] =
     [Class::Product, Class::Stencil, Class::Convolution, Class::Transform, Class::Move];
 
-/// Taps of a filter.
-const TAPS: usize = 61;
+/// Taps of a long filter and of a short one.
+const TAPS: [usize; 2] = [61, 15];
 
-/// Elements of a transform.
-const LENGTH: usize = 240;
+/// Elements of transforms: of complex numbers, of real ones, and of complex ones again.
+const LENGTHS: [usize; 3] = [240, 480, 512];
 
-/// Rows and columns of matrices of which there is one for each index.
-const SIDE: usize = 48;
+/// Rows and columns of matrices of which there is one for each index: of many, and of few.
+const SIDES: [usize; 2] = [72, 4];
 
-/// Vectors of a product with many.
-const MANY: usize = 16;
+/// Vectors of a product with many: of a large matrix, of small ones, and of tiny ones.
+const MANY: [usize; 3] = [16, 12, 200];
+
+/// Columns of an array across which is worked, as far as there are so many.
+const COLUMNS: usize = 900;
 
 /// Which way an operator goes: along the last dim or for one vector, otherwise, or neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,75 +35,141 @@ pub(super) enum Way {
     Any,
 }
 
+/// What is done with an operator: it and its adjoint are applied to two vectors, or one after the
+/// other to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    Both,
+    Normal,
+}
+
 /// An operator of a class.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trial {
     pub(super) class: Class,
     pub(super) way: Way,
+    /// Which of those of the class, which differ in their flops for a byte.
+    pub(super) form: usize,
+}
+
+/// All classes, and the ways that each has.
+pub(super) fn manners() -> impl Iterator<Item = (Class, Way)> {
+    let any = [Class::Update, Class::Gather].map(|class| (class, Way::Any));
+    let both = |class| [Way::Along, Way::Across].map(|way| (class, way));
+    any.into_iter().chain(DIRECTED.into_iter().flat_map(both))
+}
+
+impl std::fmt::Display for Trial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?} {}", self.class, self.way, self.form)
+    }
 }
 
 impl Trial {
-    /// All of them.
-    pub(super) fn all() -> impl Iterator<Item = Trial> {
-        let any = [Class::Update, Class::Gather].map(|class| Trial { class, way: Way::Any });
-        let both = |class| [Way::Along, Way::Across].map(|way| Trial { class, way });
-        any.into_iter().chain(DIRECTED.into_iter().flat_map(both))
+    /// Those of a class that go one way.
+    pub(super) fn of(class: Class, way: Way) -> impl Iterator<Item = Trial> {
+        let forms = match (class, way) {
+            (Class::Gather, _) => 1,
+            (Class::Update | Class::Transform, _) | (Class::Product, Way::Across) => 3,
+            _ => 2,
+        };
+        (0..forms).map(move |form| Trial { class, way, form })
     }
 
-    /// Whether complex matrices are tried too, which have more flops for their bytes.
-    pub(super) fn has_complex(self) -> bool {
-        self.class == Class::Product && self.way == Way::Along
+    /// What is done with it.
+    pub(super) fn uses(self) -> &'static [Use] {
+        match (self.class, self.way, self.form) {
+            (Class::Product | Class::Stencil, _, 0) => &[Use::Both, Use::Normal],
+            _ => &[Use::Both],
+        }
+    }
+
+    /// Whether it is what it is, however many bytes are asked for.
+    pub(super) fn has_one_size(self) -> bool {
+        self.class == Class::Gather
     }
 
     /// The operator, whose data and vectors have about so many bytes.
     pub(super) fn operator(self, dtype: Dtype, bytes: usize) -> Result<Op, OperatorError> {
         let n = (bytes / 2 / dtype.size()).max(1 << 12);
         let along = self.way == Way::Along;
-        let axis = if along { -1 } else { 0 };
-        // Arrays of two dims, with the dim that is worked along in the place that is wanted.
-        let lines = |n: usize, long: usize| if along { [n / long, long] } else { [long, n / long] };
+        // Arrays of which so many elements in a row are worked along, or as many one below another.
+        let lines = |n: usize, long: usize| match self.way {
+            Way::Across => {
+                let columns = (n / long).clamp(1, COLUMNS);
+                [(n / long / columns).max(1), long, columns]
+            }
+            Way::Along | Way::Any => [1, (n / long).max(1), long],
+        };
+        let axis = if along { -1 } else { 1 };
+        let stencil = [(n / 4608).max(1), 32, 144];
         Ok(match self.class {
             Class::Update => Op::identity(vec![n]),
-            Class::Product if dtype.is_complex() => {
-                let table = ones([n.div_ceil(SIDE * SIDE / 2), SIDE, SIDE], dtype);
-                Op::new(ops::fredholm1(table).build()?)
+            Class::Product if self.form > 0 => {
+                let (side, many) = (SIDES[self.form - 1], if along { 1 } else { MANY[self.form] });
+                // Of tiny matrices vectors are larger than they are.
+                let slices = n.div_ceil(side * side.max(many));
+                let table = ones([slices, side, side], dtype.complex());
+                Op::new(ops::fredholm1(table).nz(many).build()?)
             }
             Class::Product => {
-                let side = ((2 * n) as f64).sqrt() as usize;
+                // Rows a power of two apart meet in few places of a cache.
+                let side = ((2 * n) as f64).sqrt() as usize / 8 * 8 + 4;
                 Op::new(ops::matrix_mult(ones([side, side], dtype)).build()?)
             }
+            Class::Stencil if self.form > 0 => {
+                let axis = if along { 2 } else { 0 };
+                let derivative = ops::first_derivative(stencil).axis(axis);
+                Op::new(derivative.dtype(dtype).build()?)
+            }
             Class::Stencil => {
-                let axes = if along { vec![2] } else { vec![0, 1] };
-                let stencil = ops::laplacian([n.div_ceil(4096), 32, 128]).axes(axes);
-                Op::new(stencil.dtype(dtype).build()?)
+                let axes = if along { vec![2] } else { vec![0, 1, 2] };
+                Op::new(ops::laplacian(stencil).axes(axes).dtype(dtype).build()?)
             }
             Class::Convolution => {
-                let filter = ops::convolve1d(lines(n, 256), ones([TAPS], dtype));
-                Op::new(filter.offset(TAPS / 2).axis(axis).dtype(dtype).build()?)
+                let taps = TAPS[self.form];
+                let filter = ops::convolve1d(lines(n, 256), ones([taps], dtype));
+                Op::new(filter.offset(taps / 2).axis(axis).dtype(dtype).build()?)
             }
             Class::Transform => {
-                let transform = ops::fft(lines(n / 2, LENGTH)).axis(axis);
-                Op::new(transform.dtype(dtype.complex()).build()?)
+                let real = self.form == 1;
+                let n = if real { n } else { n / 2 };
+                let transform = ops::fft(lines(n, LENGTHS[self.form])).axis(axis).real(real);
+                let dtype = if real { dtype } else { dtype.complex() };
+                Op::new(transform.dtype(dtype).build()?)
             }
             Class::Gather => gather(dtype)?,
             Class::Move => {
                 let axes = if along { [1, 0, 2] } else { [2, 0, 1] };
-                Op::new(ops::transpose([n.div_ceil(4096), 32, 128], axes).dtype(dtype).build()?)
+                // Lines a power of two apart meet in few places of a cache, and are common.
+                let dims = if self.form > 0 { [(n / 4096).max(1), 32, 128] } else { stencil };
+                Op::new(ops::transpose(dims, axes).dtype(dtype).build()?)
             }
         })
     }
 
-    /// An operator or its adjoint, applied to a vector, or to many.
-    pub(super) fn applied(self, operator: &Op, adjoint: bool, dtype: Dtype) -> Vector {
-        let complex = self.class == Class::Transform;
-        let dtype = if complex { dtype.complex() } else { dtype };
-        let many = self.class == Class::Product && self.way == Way::Across;
-        let operator = if adjoint { operator.h() } else { operator.clone() };
-        let x = match operator.shape() {
-            (_, columns) if many => input("x", [columns, MANY], dtype),
-            _ => operator.input("x", dtype),
+    /// An operator and its adjoint, applied to a vector each, or to many.
+    pub(super) fn applied(self, operator: &Op, way: Use, dtype: Dtype) -> Vec<Vector> {
+        let complex = match self.class {
+            Class::Transform => self.form != 1,
+            Class::Product => self.form > 0,
+            _ => false,
         };
-        operator * x
+        let dtype = if complex { dtype.complex() } else { dtype };
+        let many = self.class == Class::Product && self.way == Way::Across && self.form == 0;
+        let apply = |operator: &Op, dtype: Dtype| {
+            let x = match operator.shape() {
+                (_, columns) if many => input("x", [columns, MANY[0]], dtype),
+                _ => operator.input("x", dtype),
+            };
+            operator * x
+        };
+        let half = self.class == Class::Transform && !complex;
+        let back = if half { dtype.complex() } else { dtype };
+        match way {
+            Use::Both => vec![apply(operator, dtype), apply(&operator.h(), back)],
+            Use::Normal => vec![apply(&(operator.h() * operator), dtype)],
+        }
     }
 }
 
@@ -143,18 +212,38 @@ pub(super) fn numbers() -> String {
     format!("mesh 1 rank\n%0 = input x : f64[]\n{nodes}return %{NUMBERS}\n")
 }
 
-/// Updates and scalar products, as solvers have them, of vectors with so many elements.
-pub(super) fn updates(dtype: Dtype, n: usize) -> String {
-    let vector = |line: &str| format!("{line} : {dtype}[{n}]\n");
-    let number = |line: &str| format!("{line} : f64[]\n");
-    let states = ["state x", "state r", "state c", "state q"];
-    let got = ["%1 = get x", "%2 = get r", "%3 = get c", "%4 = get q"];
-    let vectors = ["%5 = axpy %0 %3 %1", "%6 = axpy %0 %4 %2", "%7 = axpy %0 %3 %6"];
-    let numbers = ["%8 = dot real %6 %6", "%9 = dot real %7 %4"];
-    let lines = [&states.map(vector)[..], &[number("%0 = slot a")], &got.map(vector)];
-    let lines = [&lines.concat()[..], &vectors.map(vector), &numbers.map(number)].concat();
-    let ends = "set x %5\nset r %6\nset c %7\nreturn %8 %9\n";
-    format!("mesh 1 rank\nslot a : f64\n{}{ends}", lines.concat())
+/// Updates of vectors (V) and scalar products (N), as solvers have them: of several vectors in their
+/// places, of one, and such that make new vectors.
+const UPDATES: [&str; 3] = [
+    "state x : V\nstate r : V\nstate c : V\nstate q : V
+     %0 = slot a : N
+     %1 = get x : V\n%2 = get r : V\n%3 = get c : V\n%4 = get q : V
+     %5 = axpy %0 %3 %1 : V\n%6 = axpy %0 %4 %2 : V\n%7 = axpy %0 %3 %6 : V
+     %8 = dot real %6 %6 : N\n%9 = dot real %7 %4 : N
+     set x %5\nset r %6\nset c %7\nreturn %8 %9",
+    "state x : V\nstate r : V
+     %0 = slot a : N
+     %1 = get x : V\n%2 = get r : V
+     %3 = axpy %0 %2 %1 : V
+     set x %3",
+    "state x : V\nstate r : V\nstate c : V\nstate q : V
+     %0 = slot a : N
+     %1 = get x : V\n%2 = get r : V
+     %3 = scale %0 %1 : V\n%4 = add %3 %2 : V
+     %5 = dot real %3 %4 : N
+     set c %3\nset q %4\nreturn %5",
+];
+
+/// A plan of some updates, of vectors with so many elements.
+pub(super) fn updates(form: usize, dtype: Dtype, n: usize) -> String {
+    let lines = UPDATES[form].replace('V', &format!("{dtype}[{n}]")).replace('N', "f64[]");
+    let lines: Vec<&str> = lines.lines().map(str::trim).collect();
+    format!("mesh 1 rank\nslot a : f64\n{}\n", lines.join("\n"))
+}
+
+/// How many vectors there are in some updates.
+pub(super) fn vectors(form: usize) -> usize {
+    UPDATES[form].matches("state ").count()
 }
 
 #[cfg(test)]
@@ -165,35 +254,63 @@ mod tests {
 
     #[test]
     fn updates_are_one_region() {
-        for dtype in [Dtype::F32, Dtype::F64] {
-            let plan = text::parse(&updates(dtype, 64)).unwrap();
+        for (dtype, (form, nodes)) in [Dtype::F32, Dtype::F64]
+            .into_iter()
+            .flat_map(|dtype| [(0, 5), (2, 3)].map(|updates| (dtype, updates)))
+        {
+            let plan = text::parse(&updates(form, dtype, 64)).unwrap();
             let plan = compile(&plan, &Context::default()).unwrap().plan;
             let region = plan.blocks[0].regions[0].nodes();
-            assert_eq!((plan.blocks[0].regions.len(), region.len()), (1, 5), "{plan}");
+            assert_eq!((plan.blocks[0].regions.len(), region.len()), (1, nodes), "{plan}");
         }
         assert!(text::parse(&numbers()).is_ok());
     }
 
     #[test]
     fn every_trial_is_of_its_class_and_has_its_size() {
-        for trial in Trial::all().filter(|trial| trial.class != Class::Update) {
-            let Trial { class, way } = trial;
+        let trials = manners().flat_map(|(class, way)| Trial::of(class, way));
+        for trial in trials.filter(|trial| trial.class != Class::Update) {
+            let Trial { class, way, form } = trial;
             let operator = trial.operator(Dtype::F32, 1 << 20).unwrap();
-            let vector = trial.applied(&operator, true, Dtype::F32);
-            let planned = Planner::new(Ranks(1)).apply(&vector).unwrap();
-            // What a migration gathers is convolved with its wavelet.
-            let mut leaves = planned.plan().leaves.iter().map(|leaf| &leaf.signature);
-            let signature = leaves.find(|signature| signature.class() == class).unwrap();
-            let many = if class == Class::Product && way == Way::Across { 16.0 } else { 1.0 };
-            let along = signature.manner(many).along;
-            match way {
-                Way::Any => {}
-                Way::Along => assert_eq!(along, 1.0, "{class}"),
-                Way::Across => assert!(along <= 0.5, "{class}"),
+            for vector in trial.applied(&operator, trial.uses()[0], Dtype::F32) {
+                let planned = Planner::new(Ranks(1)).apply(&vector).unwrap();
+                // What a migration gathers is convolved with its wavelet.
+                let mut leaves = planned.plan().leaves.iter().map(|leaf| &leaf.signature);
+                let signature = leaves.find(|signature| signature.class() == class).unwrap();
+                // Columns of small matrices are their own.
+                let many = class == Class::Product && way == Way::Across && form == 0;
+                let along = signature.manner(if many { 16.0 } else { 1.0 }).along;
+                match way {
+                    Way::Any => {}
+                    Way::Along => assert_eq!(along, 1.0, "{trial}"),
+                    Way::Across => assert!(along <= 0.5, "{trial} {along}"),
+                }
+                let bytes = planned.account().blocks[0].traffic;
+                let size = class == Class::Gather || (0.4e6..2.2e6).contains(&bytes);
+                assert!(size, "{trial} {bytes}");
             }
-            let bytes = planned.account().blocks[0].traffic;
-            let size = class == Class::Gather || (0.4e6..2.2e6).contains(&bytes);
-            assert!(size, "{class} {way:?} {bytes}");
+        }
+    }
+
+    #[test]
+    fn trials_of_a_class_differ_in_their_flops_for_a_byte() {
+        let directed = [Class::Product, Class::Stencil, Class::Convolution, Class::Transform];
+        for (class, way) in manners().filter(|(class, _)| directed.contains(class)) {
+            let intensity = |trial: Trial, way: Use| {
+                let operator = trial.operator(Dtype::F32, 1 << 20).unwrap();
+                let vector = trial.applied(&operator, way, Dtype::F32).remove(0);
+                let planned = Planner::new(Ranks(1)).apply(&vector).unwrap();
+                let block = planned.account().blocks[0].clone();
+                block.flops / block.traffic
+            };
+            let uses = |trial: Trial| trial.uses().iter().map(move |way| (trial, *way));
+            let all: Vec<f64> =
+                Trial::of(class, way).flat_map(uses).map(|(t, way)| intensity(t, way)).collect();
+            let [low, high] = [
+                all.iter().copied().fold(f64::MAX, f64::min),
+                all.iter().copied().fold(0.0, f64::max),
+            ];
+            assert!(high > 1.1 * low, "{class} {way:?} {all:?}");
         }
     }
 }
