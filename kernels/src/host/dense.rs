@@ -2,7 +2,7 @@
 
 use super::crew;
 use super::{Acc, Scalar, reals};
-use rows::Rows;
+use rows::{Ask, Rows};
 use std::ops::Range;
 
 mod rows;
@@ -60,18 +60,32 @@ impl<'a, S: Scalar> Matrix<'a, S> {
         self.rows * self.cols * size_of::<S>()
     }
 
-    /// All rows, with what is to be asked for while they are read.
-    fn all_rows(&self) -> Rows<'a, S::Real> {
+    /// All rows, as the product or its adjoint reads them.
+    fn all_rows(&self, adjoint: bool) -> Rows<'a, S::Real> {
+        let Matrix { data, rows: count, conj, .. } = *self;
+        let [row, stride] = [self.cols, self.stride].map(|n| n * S::PARTS);
+        Rows { data: reals(data), count, reals: row, stride, conj, ask: self.ask(adjoint) }
+    }
+
+    /// What is to be asked for while the rows are read, in reals.
+    fn ask(&self, adjoint: bool) -> Ask {
         /// Bytes of data that stay in the second cache, where there is nothing to ask for.
         const CACHED: usize = 1 << 20;
-        /// Bytes that are on their way to that cache: so many that short rows do not disturb each
-        /// other, and few enough to be there still when they are needed.
-        const WAY: usize = 1 << 17;
-        let Matrix { data, rows: count, conj, .. } = *self;
-        let near = if size_of_val(data) > CACHED { WAY / size_of::<S>() } else { 0 };
-        let far = if near > 0 && self.after > 0 { self.after } else { near };
-        let [row, stride, near, far] = [self.cols, self.stride, near, far].map(|n| n * S::PARTS);
-        Rows { data: reals(data), count, reals: row, stride, conj, near, far }
+        /// Bytes that are on their way to that cache: those of a group of rows, at most so many, so
+        /// that they are there still when they are needed, and not many fewer.
+        const WAY: usize = 1 << 18;
+        /// Bytes that each row of longer groups is ahead.
+        const STEP: usize = 1 << 12;
+        if size_of_val(self.data) <= CACHED {
+            return Ask::Nothing;
+        }
+        if self.after > 0 {
+            let half = if adjoint { self.rows * self.stride / 2 } else { 0 };
+            return Ask::Half((self.after + half) * S::PARTS);
+        }
+        let group = 8 * self.stride * size_of::<S>();
+        let near = if group <= WAY { group.max(WAY / 2) } else { STEP };
+        Ask::Near(near / size_of::<S::Real>())
     }
 
     fn check(&self) {
@@ -108,19 +122,19 @@ pub fn adjoint<S: Scalar>(a: Matrix<'_, S>, k: usize, y: &[S], z: &mut [S], acc:
 
 /// Each hand makes some rows of `y`.
 fn gemv<S: Scalar>(a: Matrix<'_, S>, x: &[S], y: &mut [S], acc: Acc) {
-    crew::over(a.bytes(), 8, y, |rows, y| rows::forward(a.panel(rows).all_rows(), x, y, acc));
+    crew::over(a.bytes(), 8, y, |rows, y| rows::forward(a.panel(rows).all_rows(false), x, y, acc));
 }
 
 /// Each hand makes some columns of `z`, whole cache lines.
 fn gemv_adjoint<S: Scalar>(a: Matrix<'_, S>, y: &[S], z: &mut [S], acc: Acc) {
-    /// Columns whose sums stay in the first-level cache.
-    const COLUMNS: usize = 2048;
+    /// Columns whose sums stay in the second cache.
+    const COLUMNS: usize = 1 << 14;
     let lines = (128 / size_of::<S>()).max(1);
     crew::over(a.bytes(), lines, z, |columns, z| {
         acc.prepare(z);
         for (k, z) in z.chunks_mut(COLUMNS).enumerate() {
             let start = columns.start + k * COLUMNS;
-            rows::adjoint(a.columns(start..start + z.len()).all_rows(), y, z);
+            rows::adjoint(a.columns(start..start + z.len()).all_rows(true), y, z);
         }
     });
 }
@@ -233,7 +247,7 @@ mod checks {
             assert_eq!(parts, whole);
             let some = cols / 3..cols;
             let mut part = vec![S::ZERO; some.len()];
-            rows::adjoint(a.columns(some.clone()).all_rows(), &y, &mut part);
+            rows::adjoint(a.columns(some.clone()).all_rows(true), &y, &mut part);
             assert_eq!(part, whole[some]);
         }
     }
@@ -241,18 +255,22 @@ mod checks {
     pub fn all_sizes_around_registers_and_groups<S: Scalar>() {
         for (m, n) in (1..=18).flat_map(|m| (1..=35).map(move |n| (m, n))) {
             let (data, x): (Vec<S>, Vec<S>) = (values(1, m * n), values(2, n));
-            let a = Matrix { after: 40, ..Matrix::new(&data, m, n) };
-            let (mut y, mut want): (Vec<S>, Vec<S>) = (values(3, m), values(3, m));
-            apply(a, 1, &x, &mut y, Acc::Add);
-            naive(a, 1, &x, &mut want);
-            assert_close(&y, &want);
-            let (mut z, mut want): (Vec<S>, Vec<S>) = (values(4, n), values(4, n));
-            adjoint(a, 1, &y, &mut z, Acc::Add);
+            let a = Matrix::new(&data, m, n);
+            let (y, z): (Vec<S>, Vec<S>) = (values(3, m), values(4, n));
+            let (mut image, mut back) = (y.clone(), z.clone());
+            naive(a, 1, &x, &mut image);
             for (i, &y) in y.iter().enumerate() {
                 let row = &data[i * n..(i + 1) * n];
-                want.iter_mut().zip(row).for_each(|(z, a)| *z += a.conj() * y);
+                back.iter_mut().zip(row).for_each(|(z, a)| *z += a.conj() * y);
             }
-            assert_close(&z, &want);
+            for ask in [Ask::Nothing, Ask::Near(40), Ask::Half(40)] {
+                let rows = Rows { ask, ..a.all_rows(false) };
+                let (mut u, mut v) = (y.clone(), z.clone());
+                rows::forward(rows, &x, &mut u, Acc::Add);
+                assert_close(&u, &image);
+                rows::adjoint(rows, &y, &mut v);
+                assert_close(&v, &back);
+            }
         }
     }
 

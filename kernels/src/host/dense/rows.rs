@@ -3,16 +3,33 @@
 //! A row is summed alike whatever rows are computed with it, and a column of the adjoint adds sums
 //! of eight rows, counted from the first; so bits depend on the matrix and the vector only.
 //!
-//! Rows that are shorter than a page end before a machine finds out by itself what is read next, so
-//! that each group of rows asks for what lies `near`. Where a panel is applied with its adjoint,
-//! memory would rest while the panel is read again. There each asks for one half of the lines of the
-//! next panel, which lies `far`: the forward product for those of even rows, the adjoint for those
-//! of odd ones, so that they come at an even pace.
+//! A machine finds out by itself what is read next, but late where a group of rows is as many
+//! streams, each of which begins anew in every page; so a group asks for its next rows. Where a
+//! panel is applied with its adjoint, memory would rest while the panel is read again. There each of
+//! the two asks for one half of the next panel, line by line in their order and at an even pace.
 
 use crate::host::simd::versions;
 use crate::host::vectors::{Vector, prefetch};
 use crate::host::{Acc, Real, Scalar, reals, reals_mut};
 use std::array::from_fn;
+
+/// What a product asks for while it reads some rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Nothing.
+    Nothing,
+    /// For each real the one that lies so many after it; rows that are taken one by one are foreseen
+    /// without that.
+    Near(usize),
+    /// For half as many reals as there are, the first of which lies so many after that of the first
+    /// row.
+    Half(usize),
+}
+
+/// The cases of [`Ask`] as they are compiled.
+const NOTHING: u8 = 0;
+const NEAR: u8 = 1;
+const HALF: u8 = 2;
 
 /// Rows of a matrix; reals are counted.
 #[derive(Clone, Copy)]
@@ -25,10 +42,8 @@ pub(super) struct Rows<'a, R> {
     pub stride: usize,
     /// Whether elements are those of the complex conjugate.
     pub conj: bool,
-    /// How far ahead lies what is needed soon, and what is needed after the panel, which is the same
-    /// if nothing is known of that; zero if nothing is to be asked for.
-    pub near: usize,
-    pub far: usize,
+    /// What is to be asked for.
+    pub ask: Ask,
 }
 
 /// `y (+)= A x`.
@@ -63,11 +78,8 @@ impl<R: Real> Rows<'_, R> {
     /// that it is read in its order.
     fn together(&self) -> usize {
         const PAGE: usize = 4096;
-        if self.far == self.near && self.near > 0 && self.reals * size_of::<R>() < PAGE {
-            1
-        } else {
-            8
-        }
+        let short = matches!(self.ask, Ask::Near(_)) && self.reals * size_of::<R>() < PAGE;
+        if short { 1 } else { usize::MAX }
     }
 
     /// Where some rows from `i` on start.
@@ -75,34 +87,68 @@ impl<R: Real> Rows<'_, R> {
         from_fn(|r| self.data[(i + r) * self.stride..].as_ptr())
     }
 
-    /// Asks for what follows the reals that some rows have at `at`; rows of this parity ask far
-    /// ahead.
-    #[allow(clippy::inline_always)] // It is part of a loop.
-    #[inline(always)]
-    fn ask<const ROWS: usize>(&self, rows: [*const R; ROWS], at: usize, parity: usize) {
-        if self.far > 0 {
-            for (r, row) in rows.into_iter().enumerate() {
-                let ahead = if r % 2 == parity { self.far } else { self.near };
-                prefetch(row.wrapping_add(at + ahead));
-            }
+    /// The first real that a group of rows from `i` on asks for.
+    fn asked(&self, i: usize) -> *const R {
+        let (start, row) = (self.data.as_ptr(), i * self.stride);
+        match self.ask {
+            Ask::Nothing => start,
+            Ask::Near(near) => start.wrapping_add(row + near),
+            Ask::Half(far) => start.wrapping_add(row / 2 + far),
         }
     }
+}
+
+/// Asks for what belongs to a register of each of some rows that are `stride` reals apart, `at`
+/// reals after their start.
+#[allow(clippy::inline_always)] // It is part of a loop.
+#[inline(always)]
+fn ask<R: Real, V: Vector<R>, const ROWS: usize, const ASK: u8>(
+    asked: *const R,
+    stride: usize,
+    at: usize,
+) {
+    if ASK == NEAR && ROWS > 1 {
+        for r in 0..ROWS {
+            prefetch(asked.wrapping_add(r * stride + at));
+        }
+    } else if ASK == HALF {
+        for line in 0..ROWS.div_ceil(2) {
+            prefetch(asked.wrapping_add(at * ROWS / 2 + line * V::LANES));
+        }
+    }
+}
+
+/// All rows, as many at a time as there is a kernel for, which is the last one for whatever is left.
+macro_rules! groups {
+    ($rows:expr, $most:expr, $kernel:ident, [$($count:literal)*], ($($arg:ident),*)) => {{
+        let mut i = 0;
+        while i < $rows.count {
+            let left = $most.min($rows.count - i);
+            i += match $rows.ask {
+                Ask::Nothing => groups!(left, $kernel, NOTHING, [$($count)*], i, ($($arg),*)),
+                Ask::Near(_) => groups!(left, $kernel, NEAR, [$($count)*], i, ($($arg),*)),
+                Ask::Half(_) => groups!(left, $kernel, HALF, [$($count)*], i, ($($arg),*)),
+            };
+        }
+    }};
+    ($left:ident, $kernel:ident, $ask:ident, [$one:literal], $i:ident, ($($arg:ident),*)) => {
+        $kernel::<R, V, $one, $ask>($i, $($arg),*)
+    };
+    ($left:ident, $kernel:ident, $ask:ident, [$count:literal $($less:literal)*], $i:ident,
+     ($($arg:ident),*)) => {
+        if $left >= $count {
+            $kernel::<R, V, $count, $ask>($i, $($arg),*)
+        } else {
+            groups!($left, $kernel, $ask, [$($less)*], $i, ($($arg),*))
+        }
+    };
 }
 
 versions! {
     fn real_forward {R: Real} {R} (a: Rows<'_, R>, x: &[R], y: &mut [R], set: bool) {
         a.check(x.len(), y.len(), 1);
-        let mut i = 0;
-        while i < a.count {
-            // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
-            i += unsafe {
-                match a.together().min(a.count - i) {
-                    8.. => real_dots::<R, V, 8>(a, i, x, y, set),
-                    4.. => real_dots::<R, V, 4>(a, i, x, y, set),
-                    _ => real_dots::<R, V, 1>(a, i, x, y, set),
-                }
-            };
-        }
+        // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
+        unsafe { groups!(a, a.together(), real_dots, [8 4 1], (a, x, y, set)) }
     }
 }
 
@@ -112,14 +158,14 @@ versions! {
 /// The vectors and the data hold them, and the machine has the instructions of `V`.
 #[allow(clippy::inline_always)] // Its instructions are those of the caller.
 #[inline(always)]
-unsafe fn real_dots<R: Real, V: Vector<R>, const ROWS: usize>(
-    a: Rows<'_, R>,
+unsafe fn real_dots<R: Real, V: Vector<R>, const ROWS: usize, const ASK: u8>(
     i: usize,
+    a: Rows<'_, R>,
     x: &[R],
     y: &mut [R],
     set: bool,
 ) -> usize {
-    let (rows, x) = (a.starts::<ROWS>(i), x.as_ptr());
+    let (rows, asked, x) = (a.starts::<ROWS>(i), a.asked(i), x.as_ptr());
     // SAFETY: Loads end at the last real of a row at most; the rest is the caller's care.
     unsafe {
         let mut sums = [V::splat(R::ZERO); ROWS];
@@ -129,7 +175,7 @@ unsafe fn real_dots<R: Real, V: Vector<R>, const ROWS: usize>(
             for r in 0..ROWS {
                 sums[r] = V::load(rows[r].add(at)).fused(v, sums[r]);
             }
-            a.ask(rows, at, 0);
+            ask::<R, V, ROWS, ASK>(asked, a.stride, at);
             at += V::LANES;
         }
         if at < a.reals {
@@ -138,7 +184,7 @@ unsafe fn real_dots<R: Real, V: Vector<R>, const ROWS: usize>(
             for r in 0..ROWS {
                 sums[r] = V::load_where(some, rows[r].add(at)).fused(v, sums[r]);
             }
-            a.ask(rows, at, 0);
+            ask::<R, V, ROWS, ASK>(asked, a.stride, at);
         }
         for (y, sum) in y[i..i + ROWS].iter_mut().zip(sums) {
             let [even, odd] = sum.halves();
@@ -151,17 +197,8 @@ unsafe fn real_dots<R: Real, V: Vector<R>, const ROWS: usize>(
 versions! {
     fn complex_forward {R: Real} {R} (a: Rows<'_, R>, x: &[R], y: &mut [R], set: bool) {
         a.check(x.len(), y.len(), 2);
-        let mut i = 0;
-        while i < a.count {
-            // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
-            i += unsafe {
-                match a.together().min(a.count - i) {
-                    4.. => complex_dots::<R, V, 4>(a, i, x, y, set),
-                    2.. => complex_dots::<R, V, 2>(a, i, x, y, set),
-                    _ => complex_dots::<R, V, 1>(a, i, x, y, set),
-                }
-            };
-        }
+        // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
+        unsafe { groups!(a, a.together(), complex_dots, [4 2 1], (a, x, y, set)) }
     }
 }
 
@@ -171,14 +208,14 @@ versions! {
 /// As for [`real_dots`].
 #[allow(clippy::inline_always)] // Its instructions are those of the caller.
 #[inline(always)]
-unsafe fn complex_dots<R: Real, V: Vector<R>, const ROWS: usize>(
-    a: Rows<'_, R>,
+unsafe fn complex_dots<R: Real, V: Vector<R>, const ROWS: usize, const ASK: u8>(
     i: usize,
+    a: Rows<'_, R>,
     x: &[R],
     y: &mut [R],
     set: bool,
 ) -> usize {
-    let (rows, x) = (a.starts::<ROWS>(i), x.as_ptr());
+    let (rows, asked, x) = (a.starts::<ROWS>(i), a.asked(i), x.as_ptr());
     // SAFETY: As for `real_dots`.
     unsafe {
         // Products of parts with the same parts of `x`, and with the other ones.
@@ -193,7 +230,7 @@ unsafe fn complex_dots<R: Real, V: Vector<R>, const ROWS: usize>(
                 straight[r] = row.fused(v, straight[r]);
                 crossed[r] = row.fused(w, crossed[r]);
             }
-            a.ask(rows, at, 0);
+            ask::<R, V, ROWS, ASK>(asked, a.stride, at);
             at += V::LANES;
         }
         if at < a.reals {
@@ -205,7 +242,7 @@ unsafe fn complex_dots<R: Real, V: Vector<R>, const ROWS: usize>(
                 straight[r] = row.fused(v, straight[r]);
                 crossed[r] = row.fused(w, crossed[r]);
             }
-            a.ask(rows, at, 0);
+            ask::<R, V, ROWS, ASK>(asked, a.stride, at);
         }
         for (r, y) in y[2 * i..2 * (i + ROWS)].as_chunks_mut::<2>().0.iter_mut().enumerate() {
             let ([rr, ii], [ri, ir]) = (straight[r].halves(), crossed[r].halves());
@@ -219,18 +256,8 @@ unsafe fn complex_dots<R: Real, V: Vector<R>, const ROWS: usize>(
 versions! {
     fn real_adjoint {R: Real} {R} (a: Rows<'_, R>, y: &[R], z: &mut [R]) {
         a.check(z.len(), y.len(), 1);
-        let mut i = 0;
-        while i < a.count {
-            // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
-            i += unsafe {
-                match a.count - i {
-                    8.. => real_sums::<R, V, 8>(a, i, y, z),
-                    4.. => real_sums::<R, V, 4>(a, i, y, z),
-                    2.. => real_sums::<R, V, 2>(a, i, y, z),
-                    _ => real_sums::<R, V, 1>(a, i, y, z),
-                }
-            };
-        }
+        // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
+        unsafe { groups!(a, usize::MAX, real_sums, [8 4 2 1], (a, y, z)) }
     }
 }
 
@@ -240,13 +267,13 @@ versions! {
 /// As for [`real_dots`].
 #[allow(clippy::inline_always)] // Its instructions are those of the caller.
 #[inline(always)]
-unsafe fn real_sums<R: Real, V: Vector<R>, const ROWS: usize>(
-    a: Rows<'_, R>,
+unsafe fn real_sums<R: Real, V: Vector<R>, const ROWS: usize, const ASK: u8>(
     i: usize,
+    a: Rows<'_, R>,
     y: &[R],
     z: &mut [R],
 ) -> usize {
-    let (rows, z) = (a.starts::<ROWS>(i), z.as_mut_ptr());
+    let (rows, asked, z) = (a.starts::<ROWS>(i), a.asked(i), z.as_mut_ptr());
     // SAFETY: As for `real_dots`.
     unsafe {
         let mut factors = [V::splat(R::ZERO); ROWS];
@@ -260,7 +287,7 @@ unsafe fn real_sums<R: Real, V: Vector<R>, const ROWS: usize>(
                 sum = V::load(rows[r].add(at)).fused(factors[r], sum);
             }
             sum.store(z.add(at));
-            a.ask(rows, at, 1);
+            ask::<R, V, ROWS, ASK>(asked, a.stride, at);
             at += V::LANES;
         }
         if at < a.reals {
@@ -270,7 +297,7 @@ unsafe fn real_sums<R: Real, V: Vector<R>, const ROWS: usize>(
                 sum = V::load_where(some, rows[r].add(at)).fused(factors[r], sum);
             }
             sum.store_where(some, z.add(at));
-            a.ask(rows, at, 1);
+            ask::<R, V, ROWS, ASK>(asked, a.stride, at);
         }
     }
     ROWS
@@ -279,18 +306,8 @@ unsafe fn real_sums<R: Real, V: Vector<R>, const ROWS: usize>(
 versions! {
     fn complex_adjoint {R: Real} {R} (a: Rows<'_, R>, y: &[R], z: &mut [R]) {
         a.check(z.len(), y.len(), 2);
-        let mut i = 0;
-        while i < a.count {
-            // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
-            i += unsafe {
-                match a.count - i {
-                    8.. => complex_sums::<R, V, 8>(a, i, y, z),
-                    4.. => complex_sums::<R, V, 4>(a, i, y, z),
-                    2.. => complex_sums::<R, V, 2>(a, i, y, z),
-                    _ => complex_sums::<R, V, 1>(a, i, y, z),
-                }
-            };
-        }
+        // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
+        unsafe { groups!(a, usize::MAX, complex_sums, [8 4 2 1], (a, y, z)) }
     }
 }
 
@@ -300,13 +317,13 @@ versions! {
 /// As for [`real_dots`].
 #[allow(clippy::inline_always)] // Its instructions are those of the caller.
 #[inline(always)]
-unsafe fn complex_sums<R: Real, V: Vector<R>, const ROWS: usize>(
-    a: Rows<'_, R>,
+unsafe fn complex_sums<R: Real, V: Vector<R>, const ROWS: usize, const ASK: u8>(
     i: usize,
+    a: Rows<'_, R>,
     y: &[R],
     z: &mut [R],
 ) -> usize {
-    let (rows, z) = (a.starts::<ROWS>(i), z.as_mut_ptr());
+    let (rows, asked, z) = (a.starts::<ROWS>(i), a.asked(i), z.as_mut_ptr());
     let one = R::ONE;
     // SAFETY: As for `real_dots`.
     unsafe {
@@ -328,7 +345,7 @@ unsafe fn complex_sums<R: Real, V: Vector<R>, const ROWS: usize>(
                 sums = [row.fused(re[r], sums[0]), row.fused(im[r], sums[1])];
             }
             ended(V::load(z.add(at)), sums).store(z.add(at));
-            a.ask(rows, at, 1);
+            ask::<R, V, ROWS, ASK>(asked, a.stride, at);
             at += V::LANES;
         }
         if at < a.reals {
@@ -339,7 +356,7 @@ unsafe fn complex_sums<R: Real, V: Vector<R>, const ROWS: usize>(
                 sums = [row.fused(re[r], sums[0]), row.fused(im[r], sums[1])];
             }
             ended(V::load_where(some, z.add(at)), sums).store_where(some, z.add(at));
-            a.ask(rows, at, 1);
+            ask::<R, V, ROWS, ASK>(asked, a.stride, at);
         }
     }
     ROWS
