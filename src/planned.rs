@@ -3,7 +3,7 @@
 //! A value without data or ranks: print it, save it, run it on a [`crate::runtime::World`].
 
 use crate::expr::{ExprError, LowerContext, Output, Vector, lower};
-use crate::ops::Operator;
+use crate::ops::{Operator, completed};
 use crate::problem::file::Contract;
 use crate::solve::{Settings, Solver, System};
 use adjoin_passes::certify::Verdict;
@@ -208,6 +208,7 @@ impl Planner {
         if let Verdict::Refuted(reason) = &verdict {
             return Err(PlanError::Refuted(reason.clone()).into());
         }
+        let operators = completed(&compiled.plan, &operators);
         let context = Context { mesh: compiled.plan.mesh.clone(), ..self.context.clone() };
         let context = context.among_ranks();
         Ok(Planned { compiled, context, operators, slots, outputs, drive, verdict, shapes })
