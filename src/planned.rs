@@ -3,7 +3,7 @@
 //! A value without data or ranks: print it, save it, run it on a [`crate::runtime::World`].
 
 use crate::expr::{ExprError, LowerContext, Output, Vector, lower};
-use crate::ops::Operator;
+use crate::ops::{Operator, completed};
 use crate::problem::file::Contract;
 use crate::solve::{Settings, Solver, System};
 use adjoin_passes::certify::Verdict;
@@ -163,7 +163,7 @@ impl Planner {
         let lowered = lower(vector)?;
         let planner = self.clone().pins(lowered.pins);
         let (operators, slots, outputs) = (lowered.operators, lowered.slots, lowered.outputs);
-        planner.finish(&lowered.plan, operators, slots, outputs, Drive::Apply)
+        planner.finish(&lowered.plan, &operators, slots, outputs, Drive::Apply)
     }
 
     /// Plans a solver's program.
@@ -186,13 +186,13 @@ impl Planner {
         let outputs =
             parts.map(|(p, ty)| Output { name: p.name.clone(), dims: ty.dims, dtype: ty.dtype });
         let outputs = outputs.collect();
-        planner.finish(&plan, operators, slots, outputs, Drive::Solve(solver, settings))
+        planner.finish(&plan, &operators, slots, outputs, Drive::Solve(solver, settings))
     }
 
     fn finish(
         &self,
         plan: &Plan,
-        operators: Vec<Arc<dyn Operator>>,
+        operators: &[Arc<dyn Operator>],
         slots: Vec<Complex64>,
         outputs: Vec<Output>,
         drive: Drive,
@@ -208,6 +208,7 @@ impl Planner {
         if let Verdict::Refuted(reason) = &verdict {
             return Err(PlanError::Refuted(reason.clone()).into());
         }
+        let operators = completed(&compiled.plan, operators);
         let context = Context { mesh: compiled.plan.mesh.clone(), ..self.context.clone() };
         let context = context.among_ranks();
         Ok(Planned { compiled, context, operators, slots, outputs, drive, verdict, shapes })

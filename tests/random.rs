@@ -41,7 +41,8 @@ fn culprit(vector: &Vector, mesh: Mesh, machine: Machine) -> String {
     let lowered = lower(vector).expect("a sound expression");
     let Ok(compiled) = compile(&lowered.plan, &context) else { return String::new() };
     let trace = (&compiled.source, &compiled.trace[..]);
-    match check_trace(trace, &lowered.operators, &lowered.slots) {
+    let operators = ops::completed(&compiled.plan, &lowered.operators);
+    match check_trace(trace, &operators, &lowered.slots) {
         Ok(_) => format!("though every run agrees with\n{}\n{}", compiled.source, compiled.plan),
         Err(fault) => fault,
     }

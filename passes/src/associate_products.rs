@@ -132,6 +132,7 @@ impl Expansion<'_> {
             Term::Element(map, _) => x.into_iter().map(|v| self.element(*map, v)).collect(),
             Term::Regroup(from, to) => self.regroup(from, to, x),
             Term::Lift(t, _) => self.apply(*t, x),
+            Term::Kronecker(_) => unreachable!("expand-kronecker leaves no Kronecker product"),
         }
     }
 

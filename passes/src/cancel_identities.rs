@@ -100,6 +100,7 @@ fn cancel(from: &Plan, to: &mut Plan, term: TermId) -> TermId {
             }
             t => Term::Lift(t, extra.clone()),
         },
+        Term::Kronecker(ts) => Term::Kronecker(ts.map(|t| cancel(from, to, t))),
     };
     to.term(term)
 }

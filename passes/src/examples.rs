@@ -152,7 +152,7 @@ fn the_examples_in_the_documentation_of_all_passes_are_true() {
         // Communication that runs by itself is what one pass is about, and no matter to the others.
         let machine = Machine::default().with_overlap(1.0);
         let numerics = pass.numerics().max(Numerics::default());
-        let mesh = read(&after).mesh;
+        let mesh = text::parse(&after).unwrap_or_else(|e| panic!("{file}: {e}")).mesh;
         let cx = Context { mesh, machine, numerics, ..Context::default() };
         match proven(*pass, &read(&before), &cx) {
             Ok(plan) if text::print(&plan) == after => {}

@@ -92,6 +92,14 @@ fn fold(from: &Plan, to: &mut Plan, term: TermId) -> (Coefficient, TermId) {
             let (c, t) = fold(from, to, *t);
             return (c, to.term(Term::Lift(t, extra.clone())));
         }
+        Term::Kronecker([a, b]) => {
+            let ((outer, a), (inner, b)) = (fold(from, to, *a), fold(from, to, *b));
+            if terms::is_complex_linear(to, a) || !terms::is_complex(to, &inner) {
+                return (outer.times(&inner), to.term(Term::Kronecker([a, b])));
+            }
+            let b = scale(to, inner, b);
+            return (outer, to.term(Term::Kronecker([a, b])));
+        }
     };
     (Coefficient::default(), to.term(plain))
 }

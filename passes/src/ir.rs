@@ -203,6 +203,9 @@ pub enum Term {
     Regroup(Vec<Vec<usize>>, Vec<Vec<usize>>),
     /// `A` on each index of additional trailing dims.
     Lift(TermId, Vec<usize>),
+    /// `A ⊗ B`, each with one part on either side: `B` on the trailing dims of each index of the
+    /// leading ones, and then `A` on the leading dims.
+    Kronecker([TermId; 2]),
 }
 
 /// Linear maps that act element by element.
@@ -539,7 +542,25 @@ impl Op {
 }
 
 impl Term {
-    /// The terms that it is made of.
+    /// The terms that it is made of, in the order in which they are written.
+    pub fn operands(&self) -> &[TermId] {
+        match self {
+            Term::Leaf(_) | Term::Element(..) | Term::Regroup(..) => &[],
+            Term::Adjoint(t)
+            | Term::Transpose(t)
+            | Term::Conj(t)
+            | Term::Scale(_, t)
+            | Term::Lift(t, _) => std::slice::from_ref(t),
+            Term::Kronecker(ts) => ts,
+            Term::Sum(ts)
+            | Term::Product(ts)
+            | Term::VStack(ts)
+            | Term::HStack(ts)
+            | Term::BlockDiag(ts) => ts,
+        }
+    }
+
+    /// The same, to be replaced.
     pub fn operands_mut(&mut self) -> &mut [TermId] {
         match self {
             Term::Leaf(_) | Term::Element(..) | Term::Regroup(..) => &mut [],
@@ -548,6 +569,7 @@ impl Term {
             | Term::Conj(t)
             | Term::Scale(_, t)
             | Term::Lift(t, _) => std::slice::from_mut(t),
+            Term::Kronecker(ts) => ts,
             Term::Sum(ts)
             | Term::Product(ts)
             | Term::VStack(ts)

@@ -24,6 +24,7 @@ pub mod push_adjoints;
 pub mod fold_scalars;
 pub mod cancel_identities;
 pub mod recognise_normal;
+pub mod expand_kronecker;
 pub mod associate_products;
 pub mod share_values;
 pub mod meaning;

@@ -13,6 +13,7 @@ use crate::contest::winner;
 use crate::cost::Account;
 use crate::drop_replicated_dots::DropReplicatedDots;
 use crate::error::PlanError;
+use crate::expand_kronecker::ExpandKronecker;
 use crate::fold_scalars::FoldScalars;
 use crate::fuse_updates::FuseUpdates;
 use crate::hoist_invariants::HoistInvariants;
@@ -132,6 +133,8 @@ pub static PIPELINE: &[Stage] = &[
     (&PushAdjoints, "all that follows knows leaves and their adjoints only"),
     (&FoldScalars, "scalars between factors hide what cancels"),
     (&RecogniseNormal, "no scalar stands between stacks that meet"),
+    (&ExpandKronecker, "Kronecker products have met as blocks, too"),
+    (&RecogniseNormal, "operands of Kronecker products that met may be stacks"),
     (&FoldScalars, "blocks that met may have had scalars of their own"),
     (&CancelIdentities, "on flat products without scalars, before they become nodes"),
     (&AssociateProducts, "from terms to nodes: the last pass that sees composite operators"),

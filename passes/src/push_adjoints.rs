@@ -23,7 +23,7 @@
 //! comm 0 calls, 0 B per rank
 //! ```
 //! (A B)ᴴ = Bᴴ Aᴴ, (A + B)ᴴ = Aᴴ + Bᴴ, (cA)ᴴ = Aᴴ c̄, `VStack`ᴴ = `HStack` of adjoints, Aᴴᴴ = A;
-//! Aᵀ = conj(Aᴴ), and conj(A) = conj ∘ A ∘ conj, which is A itself for real operators.
+//! (A ⊗ B)ᴴ = Aᴴ ⊗ Bᴴ where they commute, Aᵀ = conj(Aᴴ), and conj(A) = conj ∘ A ∘ conj, which is A itself for real operators.
 //! Numerics class: E.
 
 use crate::error::PlanError;
@@ -127,6 +127,16 @@ fn push(from: &Plan, to: &mut Plan, term: TermId, adjoint: bool, conj: bool) -> 
             let inner = push(from, to, *t, adjoint, conj);
             Term::Lift(inner, extra.clone())
         }
+        Term::Kronecker([a, b]) if adjoint && !terms::commutes(from, *a, *b) => {
+            // B goes first, so its adjoint goes last: (A ⊗ 1)(1 ⊗ B) turned around.
+            let (outer, inner) = (terms::domain(from, *a), terms::range(from, *b));
+            let [a, b] = [a, b].map(|&t| push(from, to, t, true, conj));
+            let [outer, inner] =
+                [outer, inner].map(|s| to.term(Term::Element(Elementwise::Identity, s)));
+            let factors = [[outer, b], [a, inner]].map(|ts| to.term(Term::Kronecker(ts)));
+            Term::Product(factors.to_vec())
+        }
+        Term::Kronecker(ts) => Term::Kronecker(ts.map(|t| push(from, to, t, adjoint, conj))),
     };
     to.term(term)
 }

@@ -78,6 +78,7 @@ fn shown(from: &Plan, to: &mut Plan, term: TermId) -> TermId {
         Term::Conj(t) => Term::Conj(shown(from, to, *t)),
         Term::Scale(c, t) => Term::Scale(c.clone(), shown(from, to, *t)),
         Term::Lift(t, extra) => Term::Lift(shown(from, to, *t), extra.clone()),
+        Term::Kronecker(ts) => Term::Kronecker(ts.map(|t| shown(from, to, t))),
         Term::Leaf(_) | Term::Element(..) | Term::Regroup(..) => from[term].clone(),
     };
     to.term(made)

@@ -302,7 +302,28 @@ impl<F: Number> Machine<'_, F> {
                 Ok(regroup(&x, if adjoint { to } else { from }, if adjoint { from } else { to }))
             }
             Term::Lift(t, _) => self.term(*t, adjoint, x),
+            Term::Kronecker(ts) => self.kronecker(*ts, adjoint, x),
         }
+    }
+
+    /// `B` on trailing dims and then `A` on leading ones, or the adjoint of `A` and then that of
+    /// `B`. What an operator acts on stands before its columns.
+    fn kronecker(
+        &mut self,
+        [a, b]: [TermId; 2],
+        adjoint: bool,
+        x: Vec<Array<F>>,
+    ) -> Result<Vec<Array<F>>, String> {
+        let x = if adjoint { self.term(a, true, x)? } else { x };
+        let dims =
+            |(domain, range): (terms::Shapes, terms::Shapes)| (domain[0].len(), range[0].len());
+        let outer = dims(terms::sides(self.plan, a)).0;
+        let (domain, range) = dims(terms::sides(self.plan, b));
+        let (takes, gives) = if adjoint { (range, domain) } else { (domain, range) };
+        let front = x.iter().map(|x| swapped(x, outer, takes)).collect();
+        let y = self.term(b, adjoint, front)?;
+        let y = y.iter().map(|y| swapped(y, gives, outer)).collect();
+        if adjoint { Ok(y) } else { self.term(a, false, y) }
     }
 
     fn sum(
@@ -350,6 +371,19 @@ impl<F: Number> Machine<'_, F> {
                 (t, rest.by_ref().take(n).collect())
             })
             .collect()
+    }
+}
+
+/// The first dims behind so many that follow them; what comes after these stays.
+fn swapped<F: Copy>(x: &Array<F>, first: usize, next: usize) -> Array<F> {
+    let (p, q) = (&x.dims[..first], &x.dims[first..first + next]);
+    let rest = &x.dims[first + next..];
+    let size = |dims: &[usize]| dims.iter().product::<usize>();
+    let (m, n, each) = (size(p), size(q), size(rest));
+    let from = |k: usize| (k / each % m * n + k / each / m) * each + k % each;
+    Array {
+        dims: [q, p, rest].concat(),
+        data: (0..m * n * each).map(|k| x.data[from(k)]).collect(),
     }
 }
 

@@ -15,6 +15,7 @@
 //! | anywhere, marked whole | *transformed* | it cannot be split |
 
 mod class;
+mod transposition;
 
 pub use class::Class;
 

@@ -6,7 +6,7 @@
 use crate::dtype::Dtype;
 use crate::ir::{Coefficient, Elementwise, Plan, Term, TermId};
 use crate::placement::Type;
-use crate::signature::{Linearity, Signature};
+use crate::signature::{Linearity, Signature, Typing};
 
 /// The shapes of a list of parts.
 pub type Shapes = Vec<Vec<usize>>;
@@ -54,6 +54,13 @@ pub fn sides(plan: &Plan, term: TermId) -> (Shapes, Shapes) {
             let (domain, range) = sides(plan, *t);
             (lift(domain), lift(range))
         }
+        Term::Kronecker([a, b]) => {
+            let join = |a: Shapes, b: Shapes| -> Shapes {
+                a.into_iter().zip(b).map(|(a, b)| [a, b].concat()).collect()
+            };
+            let (a, b) = (sides(plan, *a), sides(plan, *b));
+            (join(a.0, b.0), join(a.1, b.1))
+        }
     }
 }
 
@@ -87,6 +94,7 @@ pub fn forward(plan: &Plan, term: TermId, args: &[Dtype]) -> Vec<Dtype> {
             ts.iter().map(|&t| forward(plan, t, args)).reduce(promote).unwrap_or_default()
         }
         Term::Product(ts) => ts.iter().rev().fold(args.to_vec(), |d, &t| forward(plan, t, &d)),
+        Term::Kronecker([a, b]) => forward(plan, *a, &forward(plan, *b, args)),
         Term::VStack(ts) => ts.iter().flat_map(|&t| forward(plan, t, args)).collect(),
         Term::HStack(ts) => {
             blocks(plan, ts, args, domain, forward).into_iter().reduce(promote).unwrap_or_default()
@@ -112,6 +120,7 @@ pub fn adjoint(plan: &Plan, term: TermId, args: &[Dtype]) -> Vec<Dtype> {
             ts.iter().map(|&t| adjoint(plan, t, args)).reduce(promote).unwrap_or_default()
         }
         Term::Product(ts) => ts.iter().fold(args.to_vec(), |d, &t| adjoint(plan, t, &d)),
+        Term::Kronecker([a, b]) => adjoint(plan, *b, &adjoint(plan, *a, args)),
         Term::VStack(ts) => {
             blocks(plan, ts, args, range, adjoint).into_iter().reduce(promote).unwrap_or_default()
         }
@@ -184,6 +193,45 @@ fn blocks(
     out
 }
 
+/// Whether `(A ⊗ 1)(1 ⊗ B)` is `(1 ⊗ B)(A ⊗ 1)`: both are matrices, so that elements of one are
+/// numbers that pass through the other.
+pub fn commutes(plan: &Plan, a: TermId, b: TermId) -> bool {
+    [a, b].into_iter().all(|t| conjugates(plan, t) == Some(false))
+}
+
+/// Whether numbers come out conjugated, if the term is a matrix but for that.
+fn conjugates(plan: &Plan, term: TermId) -> Option<bool> {
+    let alike = |ts: &[TermId]| {
+        let all: Vec<_> = ts.iter().map(|&t| conjugates(plan, t)).collect();
+        all.windows(2).all(|w| w[0] == w[1]).then(|| all.first().copied()?)?
+    };
+    let in_turn = |ts: &[TermId]| {
+        ts.iter().try_fold(false, |so_far, &t| Some(so_far != conjugates(plan, t)?))
+    };
+    match &plan[term] {
+        Term::Leaf(leaf) if plan[*leaf].signature.typing != Typing::Same => None,
+        Term::Leaf(leaf) => match plan[*leaf].signature.linearity {
+            Linearity::Complex => Some(false),
+            Linearity::Antilinear => Some(true),
+            Linearity::Real => None,
+        },
+        Term::Adjoint(t)
+        | Term::Transpose(t)
+        | Term::Conj(t)
+        | Term::Scale(_, t)
+        | Term::Lift(t, _) => conjugates(plan, *t),
+        Term::Sum(ts) | Term::VStack(ts) | Term::HStack(ts) | Term::BlockDiag(ts) => alike(ts),
+        Term::Product(ts) => in_turn(ts),
+        Term::Kronecker(ts) => in_turn(ts),
+        Term::Element(map, _) => match map {
+            Elementwise::Identity | Elementwise::Zero => Some(false),
+            Elementwise::Conj => Some(true),
+            Elementwise::Real => None,
+        },
+        Term::Regroup(..) => Some(false),
+    }
+}
+
 /// Whether complex scalars pass through the term.
 pub fn is_complex_linear(plan: &Plan, term: TermId) -> bool {
     match &plan[term] {
@@ -198,6 +246,7 @@ pub fn is_complex_linear(plan: &Plan, term: TermId) -> bool {
         | Term::VStack(ts)
         | Term::HStack(ts)
         | Term::BlockDiag(ts) => ts.iter().all(|&t| is_complex_linear(plan, t)),
+        Term::Kronecker(ts) => ts.iter().all(|&t| is_complex_linear(plan, t)),
         Term::Element(map, _) => match map {
             Elementwise::Identity | Elementwise::Zero => true,
             Elementwise::Real | Elementwise::Conj => false,

@@ -51,10 +51,8 @@ impl Fields {
             | Kind::Pinned(_, a)
             | Kind::Conj(a)
             | Kind::Neg(a)
-            | Kind::Lift(a, _)
             | Kind::Power(a, 1)
-            | Kind::Rows(_, a)
-            | Kind::Kronecker(_, _, a) => a.0.fields.clone(),
+            | Kind::Rows(_, a) => a.0.fields.clone(),
             Kind::Flat(a) => both(&|of, n, m| of(a).aligned(n, m)),
             Kind::Scale(c, a) | Kind::Divide(a, c) => {
                 both(&|of, _, _| of(a).scaled(c.is_complex()))
@@ -66,6 +64,10 @@ impl Fields {
             Kind::Product(ops) => Fields {
                 forward: Side::chain(ops.iter().rev().map(FORWARD), n, m),
                 adjoint: Side::chain(ops.iter().map(ADJOINT), m, n),
+            },
+            Kind::Kronecker(a, b) => Fields {
+                forward: Side::chain([b, a].into_iter().map(FORWARD), n, m),
+                adjoint: Side::chain([a, b].into_iter().map(ADJOINT), m, n),
             },
             Kind::Power(_, 0) => both(&|_, _, _| Side::element(Elementwise::Identity, n)),
             Kind::Power(a, _) => both(&|of, n, m| Side::chain([of(a), of(a)].into_iter(), n, m)),

@@ -9,6 +9,7 @@
 //! written. Where sizes agree and shapes do not, a regrouping stands between.
 
 use super::error::{ExprError, Fault, Wrong};
+use super::kronecker::one_part;
 use super::op::{Block, Kind, Op, Stacked};
 use super::parts::Parts;
 use super::text::report;
@@ -132,7 +133,7 @@ impl LowerContext {
                 self.pin(term, wanted);
                 return Ok(term);
             }
-            Kind::Rows(_, a) | Kind::Kronecker(_, _, a) => return self.lower(a, hint),
+            Kind::Rows(_, a) => return self.lower(a, hint),
             Kind::Adjoint(a) => Term::Adjoint(self.lower(a, hint)?),
             Kind::Transpose(a) => Term::Transpose(self.lower(a, hint)?),
             Kind::Conj(a) => Term::Conj(self.lower(a, hint)?),
@@ -156,7 +157,10 @@ impl LowerContext {
             Kind::Power(a, n) => return self.power(a, *n, hint),
             Kind::Stack(how, blocks) => return self.stack(op, *how, blocks, hint),
             Kind::Element(map) => Term::Element(*map, op.domain().shapes()),
-            Kind::Lift(a, extra) => Term::Lift(self.lower(a, hint)?, extra.clone()),
+            Kind::Kronecker(a, b) => {
+                let (a, b) = (one_part(a), one_part(b));
+                Term::Kronecker([self.lower(&a, hint)?, self.lower(&b, hint)?])
+            }
             Kind::Flat(a) => {
                 let term = self.lower(a, hint)?;
                 return Ok(self.between(a, term, op.domain(), op.range()));
@@ -188,13 +192,12 @@ impl LowerContext {
     fn product(&mut self, op: &Op) -> Result<TermId, Fault> {
         let mut factors = Vec::new();
         flatten(op, &mut factors);
-        let factors = super::kronecker::met(&factors);
         let mut terms = Vec::new();
-        for (i, (factor, name)) in factors.iter().enumerate() {
+        for (i, factor) in factors.iter().enumerate() {
             if i > 0 {
-                terms.extend(self.regroup(factor.range(), factors[i - 1].0.domain()));
+                terms.extend(self.regroup(factor.range(), factors[i - 1].domain()));
             }
-            terms.push(self.lower(factor, name.as_deref())?);
+            terms.push(self.lower(factor, None)?);
         }
         Ok(self.joined(Term::Product, terms))
     }

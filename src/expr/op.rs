@@ -55,11 +55,8 @@ pub(super) enum Kind {
     Stack(Stacked, Vec<Block>),
     /// Rows of blocks, and the stack of stacks that they are.
     Rows(Vec<Vec<Block>>, Op),
-    /// Both operands, and the expression that they make.
-    Kronecker(Op, Op, Op),
+    Kronecker(Op, Op),
     Element(Elementwise),
-    /// On each index of additional trailing dims.
-    Lift(Op, Vec<usize>),
     /// Domain and range as one flat part each.
     Flat(Op),
     /// What was nested too deeply.
@@ -291,13 +288,12 @@ impl Kind {
             | Kind::Scale(_, a)
             | Kind::Divide(a, _)
             | Kind::Power(a, _)
-            | Kind::Lift(a, _)
             | Kind::Flat(a) => vec![a],
             Kind::Sum(terms) => terms.iter().map(|(_, a)| a).collect(),
             Kind::Product(factors) => factors.iter().collect(),
             Kind::Stack(_, blocks) => blocks.iter().map(|b| &b.op).collect(),
             Kind::Rows(_, whole) => vec![whole],
-            Kind::Kronecker(a, b, whole) => vec![a, b, whole],
+            Kind::Kronecker(a, b) => vec![a, b],
         }
     }
 }

@@ -17,7 +17,7 @@ impl Text for Op {
             Kind::Product(_) | Kind::Scale(..) | Kind::Divide(..) => Level::Product,
             Kind::Neg(_) => Level::Sign,
             Kind::Power(..) => Level::Power,
-            Kind::Lift(a, _) | Kind::Flat(a) | Kind::Pinned(_, a) => a.level(),
+            Kind::Flat(a) | Kind::Pinned(_, a) => a.level(),
             Kind::Leaf(..)
             | Kind::Named(..)
             | Kind::Adjoint(_)
@@ -65,7 +65,7 @@ impl Text for Op {
                 w.push(")");
             }
             Kind::Rows(rows, whole) => write_rows(w, rows, whole),
-            Kind::Kronecker(a, b, _) => {
+            Kind::Kronecker(a, b) => {
                 w.push("Kronecker(");
                 w.list(id, 0, [(None, a), (None, b)]);
                 w.push(")");
@@ -73,7 +73,7 @@ impl Text for Op {
             Kind::Element(map) => {
                 w.push(&format!("{map:?}({})", text::dims(&self.0.domain.0)));
             }
-            Kind::Lift(a, _) | Kind::Flat(a) | Kind::Pinned(_, a) => a.write(w),
+            Kind::Flat(a) | Kind::Pinned(_, a) => a.write(w),
             Kind::Deep => w.push("…"),
         }
     }

@@ -31,15 +31,21 @@ pub(super) fn product(a: &Op, b: &Op, at: usize) -> Sides {
     let complex = &b.0.fields.forward.complex;
     let together = vec![complex.contains(&true); a.0.domain.len()];
     let complex = if b.range().in_step(a.domain()) { complex } else { &together };
-    if loses(complex, &a.0.fields.forward.real_only) {
-        let message = format!(
-            "{} takes real vectors and {} gives complex ones: an imaginary part would be lost",
-            quote(a),
-            quote(b),
-        );
-        return Err(Wrong::new(message).at(at).help(format!("apply Real to {}", quote(b))));
-    }
+    passes_on(a, b, complex, at)?;
     Ok((b.0.domain.clone(), a.0.range.clone()))
+}
+
+/// Whether `A` takes what `B`, which is operand `at`, gives: parts that are complex or not.
+pub(super) fn passes_on(a: &Op, b: &Op, complex: &[bool], at: usize) -> Result<(), Wrong> {
+    if !loses(complex, &a.0.fields.forward.real_only) {
+        return Ok(());
+    }
+    let message = format!(
+        "{} takes real vectors and {} gives complex ones: an imaginary part would be lost",
+        quote(a),
+        quote(b),
+    );
+    Err(Wrong::new(message).at(at).help(format!("apply Real to {}", quote(b))))
 }
 
 /// The sides of `A + B`, where `B` is operand `at`.

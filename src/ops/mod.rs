@@ -98,7 +98,7 @@ pub use roll::roll;
 pub use smoothing::{smoothing1d, smoothing2d, smoothingnd};
 pub use sum::sum;
 pub use symmetrize::symmetrize;
-pub use transpose::transpose;
+pub use transpose::{completed, transpose};
 pub use zero::zero;
 
 /// A shared operator.

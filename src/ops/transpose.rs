@@ -11,8 +11,7 @@ use super::registry::{Arguments, Entry, RegistryError};
 use super::tile::{self, real_typed};
 use super::{Handle, OperatorError};
 use adjoin_kernels::host::boxes::BoxCopy;
-use adjoin_passes::signature::{Binding, Cost, Factor, Laws, Linearity, Rule, Typing, letter};
-use adjoin_passes::{Dtype, Signature};
+use adjoin_passes::{Dtype, Plan, Signature};
 
 const KIND: &str = "Transpose";
 
@@ -44,40 +43,30 @@ impl Transpose {
             let message = format!("axes {:?} must name every axis of dims {dims:?}", self.axes);
             return dims::fail(KIND, message);
         }
-        leaf(signature(self.dtype, dims, &axes), move |signature, tile| {
-            let axes = axes.clone();
-            let domain = tile::lens(&tile.domain_box(&signature.rule, 0));
-            let make = move |group| BoxCopy::permute(&domain, &axes, group);
-            real_typed!(tile.domain, T => {
-                Ok(tile::local(signature, tile, Moves::<T, _>::new((true, true), make)))
-            })
-        })
+        made(Signature::transposition(dims, &axes, self.dtype), axes)
     }
 }
 
-fn signature(dtype: Dtype, dims: Vec<usize>, axes: &[usize]) -> Signature {
-    let place = |d: usize| axes.iter().position(|&a| a == d).map(Binding::plain);
-    Signature {
-        kind: KIND.into(),
-        dtype,
-        typing: Typing::Same,
-        rule: Rule {
-            factors: axes.iter().map(|&a| Factor::free(letter(a), dims[a])).collect(),
-            domain: vec![(0..dims.len()).filter_map(place).collect()],
-            range: vec![(0..dims.len()).map(Binding::plain).collect()],
-        },
-        range: vec![axes.iter().map(|&a| dims[a]).collect()],
-        domain: vec![dims],
-        linearity: Linearity::Complex,
-        laws: Laws {
-            permutation: true,
-            isometry: true,
-            co_isometry: true,
-            identity: axes.is_sorted(),
-            ..Laws::default()
-        },
-        cost: Cost::default(),
-    }
+fn made(signature: Signature, axes: Vec<usize>) -> Result<Handle, OperatorError> {
+    leaf(signature, move |signature, tile| {
+        let axes = axes.clone();
+        let domain = tile::lens(&tile.domain_box(&signature.rule, 0));
+        let make = move |group| BoxCopy::permute(&domain, &axes, group);
+        real_typed!(tile.domain, T => {
+            Ok(tile::local(signature, tile, Moves::<T, _>::new((true, true), make)))
+        })
+    })
+}
+
+/// The operators of all leaves of a plan: those that are given, and the transpositions that passes
+/// have added after them.
+pub fn completed(plan: &Plan, given: &[Handle]) -> Vec<Handle> {
+    let more = plan.leaves.iter().skip(given.len()).map_while(|leaf| {
+        let signature = Signature::clone(&leaf.signature);
+        let axes = signature.transposed_axes()?;
+        made(signature, axes).ok()
+    });
+    given.iter().cloned().chain(more).collect()
 }
 
 pub(super) const ENTRY: Entry = Entry {

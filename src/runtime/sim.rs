@@ -11,7 +11,7 @@ use super::memory::Memory;
 use super::tiles::{Application, Tiles, apply};
 use crate::data::{Array, Source};
 use crate::elements::{Slice, SliceMut};
-use crate::ops::{Operator, Patch, PatchMut};
+use crate::ops::{Operator, Patch, PatchMut, completed};
 use adjoin_kernels::host::Acc;
 use adjoin_passes::Dtype;
 use adjoin_passes::calls::{Buffer, Calls, Port, Slab, View};
@@ -91,7 +91,7 @@ pub fn simulate(
     given: &Given,
     block: &str,
 ) -> Result<Outcome, RunError> {
-    check(plan, operators, plan.mesh.ranks()).map_err(RunError::Unbindable)?;
+    check(plan, &completed(plan, operators), plan.mesh.ranks()).map_err(RunError::Unbindable)?;
     let calls = lower_all(plan);
     simulate_calls(plan, &calls, operators, functions, given, block)
 }
@@ -228,7 +228,8 @@ impl<'a> Sim<'a> {
             find(slots, &slot.name).copied().ok_or_else(missing)
         };
         let slots = plan.slots.iter().map(value).collect::<Result<_, _>>()?;
-        let tiles = calls.iter().map(|rank| Tiles::new(operators, rank.rank)).collect();
+        let operators = completed(plan, operators);
+        let tiles = calls.iter().map(|rank| Tiles::new(&operators, rank.rank)).collect();
         Ok(Sim { plan, functions, tiles, slots })
     }
 }

@@ -1,7 +1,7 @@
 //! Kronecker products: structure, and the permutation inside.
 
-use crate::operators::{dense, fourier, matrix, term};
-use adjoin::Dtype::F64;
+use crate::operators::{dense, fourier, term, typed};
+use adjoin::Dtype::{C128, F64};
 use adjoin::Mesh;
 use adjoin::data::Source;
 use adjoin::expr::{LowerContext, Op, input, kronecker, lower, vstack};
@@ -12,20 +12,21 @@ use adjoin::runtime::World;
 use num_complex::Complex64;
 
 #[test]
-fn it_is_two_lifted_operators_between_permutations() {
+fn it_is_lowered_as_it_is_written() {
     let (a, b) = (dense(2, [3]).named("A"), dense(5, [4, 6]).named("B"));
     let k = kronecker(&a, &b).unwrap();
     assert_eq!((k.to_string().as_str(), k.shape()), ("Kronecker(A, B)", (10, 72)));
     assert_eq!((k.dims(), k.dimsd()), (vec![3, 4, 6], vec![2, 5]));
-    let mut context = LowerContext::new();
-    let id = context.term(&k).unwrap();
-    insta::assert_snapshot!(
-        term(&context.plan, id),
-        @"(Transpose.H B*[2] Transpose2 A*[4, 6])"
-    );
+    insta::assert_snapshot!(lowered(&(k.h() * &k)), @"((A ⊗ B).H (A ⊗ B))");
     let flat = &k * input("x", [72], F64);
     assert_eq!(flat.dims(), [2, 5]);
     assert!(lower(&flat).is_ok());
+}
+
+#[test]
+fn operands_without_a_name_go_by_that_of_the_product() {
+    let k = kronecker(dense(2, [3]), dense(5, [4])).unwrap().named("K");
+    insta::assert_snapshot!(lowered(&k), @"(K ⊗ K2)");
 }
 
 #[test]
@@ -34,8 +35,25 @@ fn sides_of_several_parts_count_as_flat() {
     let v = vstack([&a, &a]).unwrap();
     let k = kronecker(&v, &a).unwrap();
     assert_eq!((k.dims(), k.dimsd()), (vec![3, 3], vec![4, 2]));
+    insta::assert_snapshot!(lowered(&k), @"(([[2], [2]]>[[4]] v[A, A]) ⊗ A)");
+    let wide = dense(2, [3, 4]);
+    let k = kronecker(vstack([&wide, &wide]).unwrap(), &a).unwrap();
+    assert_eq!((k.dims(), k.dimsd()), (vec![12, 3], vec![4, 2]));
+    assert!(lower(&(k.h() * (&k * k.input("x", F64)))).is_ok());
     let bad = kronecker(&a + a.h(), &a);
     assert!(bad.unwrap_err().to_string().contains("Kronecker(A + A.H, A)"));
+}
+
+#[test]
+fn an_imaginary_part_is_not_lost_between_the_operands() {
+    let (f, c) = (fourier(3).named("F"), typed(C128, 2, 2).named("C"));
+    assert!(kronecker(&c, &f).is_ok());
+    insta::assert_snapshot!(kronecker(&f, &c).err().unwrap(), @r"
+    F takes real vectors and C gives complex ones: an imaginary part would be lost
+      Kronecker(F, C)
+                   ^
+    help: apply Real to C
+    ");
 }
 
 fn lowered(op: &Op) -> String {
@@ -44,32 +62,32 @@ fn lowered(op: &Op) -> String {
     term(&context.plan, id)
 }
 
-fn one(_: usize, _: usize) -> f64 {
-    1.0
+/// The operators that the finished plan applies, in order.
+fn applied(op: &Op) -> String {
+    let planned = Planner::new(Mesh::line(1)).apply(&(op * op.input("x", F64))).unwrap();
+    let plan = planned.to_string();
+    let names = plan.lines().filter_map(|line| line.split_once("= apply ")?.1.split(' ').next());
+    names.collect::<Vec<_>>().join(" ")
 }
 
 #[test]
 fn the_operator_that_leaves_less_work_goes_first() {
-    let (wide, tall) = (matrix(2, 9, one).named("W"), matrix(9, 2, one).named("T"));
-    insta::assert_snapshot!(lowered(&kronecker(&wide, &tall).unwrap()), @"(Transpose.H T*[2] Transpose2 W*[2])");
-    insta::assert_snapshot!(lowered(&kronecker(&tall, &wide).unwrap()), @"(T*[2] Transpose.H W*[2] Transpose2)");
-}
-
-/// The real part of a product is another thing than the product of a real part.
-#[test]
-fn an_operator_that_is_not_complex_linear_keeps_its_place() {
-    let (f, tall) = (fourier(3).named("F"), matrix(9, 2, one).named("T"));
-    insta::assert_snapshot!(lowered(&kronecker(&f, &tall).unwrap()), @"(F*[9] Transpose.H T*[3] Transpose2)");
-    let k = kronecker(&f, &tall).unwrap();
-    assert!(lowered(&(k.h() * &k)).matches("Transpose").count() > 2);
+    let (wide, tall) = (dense(2, [9]).named("W"), dense(9, [2]).named("T"));
+    assert_eq!(applied(&kronecker(&wide, &tall).unwrap()), "W Transpose T Transpose2.H");
+    assert_eq!(applied(&kronecker(&tall, &wide).unwrap()), "Transpose W Transpose2.H T");
 }
 
 #[test]
-fn products_that_fit_are_products_of_the_operands_where_that_is_less_work() {
-    let (a, b) = (matrix(5, 4, one).named("A"), matrix(9, 3, one).named("B"));
-    let k = kronecker(&a, &b).unwrap().named("K");
-    insta::assert_snapshot!(lowered(&(k.h() * &k)), @"((A.H A)*[3] Transpose.H (B.H B)*[4] Transpose)");
-    insta::assert_snapshot!(lowered(&(&k * k.h())), @"((Transpose.H B*[5] Transpose2 A*[3]) (Transpose.H B*[5] Transpose2 A*[3]).H)");
+fn products_of_pinned_stacked_and_scaled_ones_are_products_of_operands() {
+    let (a, b) = (dense(5, [4]).named("A"), dense(9, [3]).named("B"));
+    let k = kronecker(&a, &b).unwrap();
+    let once = applied(&(k.h() * &k));
+    assert_eq!(once.matches("Transpose").count(), 2, "{once}");
+    let scaled = 2.0 * k.on("replicated");
+    let l = dense(7, [12]).named("L");
+    let stacked = vstack([&scaled, &l]).unwrap();
+    let more = applied(&(stacked.h() * &stacked));
+    assert_eq!(more.matches("Transpose").count(), 2, "{more}");
 }
 
 /// Rows, columns and elements.

@@ -171,6 +171,7 @@ pub fn term(plan: &Plan, id: TermId) -> String {
         Term::Element(map, shapes) => format!("{map:?}{shapes:?}"),
         Term::Regroup(from, to) => format!("{from:?}>{to:?}"),
         Term::Lift(t, extra) => format!("{}*{extra:?}", term(plan, *t)),
+        Term::Kronecker(ts) => format!("({})", list(ts, " ⊗ ")),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::check::{agree, precision};
 use super::dense::{self, Dense, Z};
 use adjoin::data::Source;
-use adjoin::expr::{Op, Vector, family, param, vstack};
+use adjoin::expr::{Op, Vector, family, kronecker, param, vstack};
 use adjoin::ops;
 use adjoin::planned::{Planned, Planner};
 use adjoin::runtime::Functions;
@@ -87,6 +87,7 @@ pub fn all() -> Vec<Subject> {
         Subject::new("normal operator of a family, 3 ranks", applied("p=3", &family_normal())),
         Subject::new("restriction of a stencil, 3 ranks", applied("p=3", &restricted())),
         Subject::new("complex with conjugates, 2×2", applied("r=2,c=2", &conjugated())),
+        Subject::new("normal operator of a Kronecker product, 3 ranks", kronecker_normal()),
         Subject::new("columns of a product, 4 ranks", applied("p=4", &columns())),
     ]
 }
@@ -236,6 +237,16 @@ fn conjugated() -> Vector {
     let alpha = param("alpha", Complex64::new(0.5, -0.75));
     let x = a.input("x", Dtype::C128);
     a.t() * ((alpha * &b).conj() * x.conj() - &a * &x)
+}
+
+/// Products of the operands between two transpositions, which the compiler adds.
+fn kronecker_normal() -> Planned {
+    let (a, b) =
+        (matrix(18, 5, 4, Dtype::C128).named("A"), matrix(19, 9, 3, Dtype::F64).named("B"));
+    let k = kronecker(&a, &b).expect("two operators").named("K");
+    let planned = applied("p=3", &(k.h() * &k * k.input("x", Dtype::C128)));
+    assert_eq!(planned.plan().leaves.len(), 3, "{planned}");
+    planned
 }
 
 fn columns() -> Vector {

@@ -78,13 +78,14 @@ pub(super) type Outcome = Result<(), String>;
 pub(super) fn link(source: &Plan, placed: &Plan) -> Result<Symbols, String> {
     let mut extents = Extents::default();
     let states = source.states.len() == placed.states.len() || placed.meaning().is_some();
-    if source.leaves.len() != placed.leaves.len() || !states {
+    if source.leaves.len() > placed.leaves.len() || !states {
         return Err("leaves or states of the two plans differ".into());
     }
+    // Leaves that passes have added come last.
     let leaves: Vec<_> =
-        source.leaves.iter().map(|leaf| leaf_symbols(&mut extents, leaf)).collect();
+        placed.leaves.iter().map(|leaf| leaf_symbols(&mut extents, leaf)).collect();
     let mut tall = Vec::new();
-    for (leaf, of) in source.leaves.iter().zip(&leaves) {
+    for (leaf, of) in placed.leaves.iter().zip(&leaves) {
         laws(&mut extents, &mut tall, leaf, of)?;
     }
     let mut dims =
@@ -261,7 +262,8 @@ fn symbolic(symbols: &mut Symbols, plan: &Plan) -> Result<Plan, String> {
             | Term::Product(_)
             | Term::VStack(_)
             | Term::HStack(_)
-            | Term::BlockDiag(_) => term.clone(),
+            | Term::BlockDiag(_)
+            | Term::Kronecker(_) => term.clone(),
         };
         out.terms.push(term);
     }
@@ -296,6 +298,7 @@ fn fit(extents: &mut Extents, plan: &Plan, term: &Term) -> Outcome {
         | Term::BlockDiag(_)
         | Term::Element(..)
         | Term::Regroup(..)
-        | Term::Lift(..) => Ok(()),
+        | Term::Lift(..)
+        | Term::Kronecker(_) => Ok(()),
     }
 }

@@ -144,7 +144,8 @@ impl Writer<'_> {
             | Term::Product(_)
             | Term::VStack(_)
             | Term::HStack(_)
-            | Term::BlockDiag(_) => term.clone(),
+            | Term::BlockDiag(_)
+            | Term::Kronecker(_) => term.clone(),
         }
     }
 }

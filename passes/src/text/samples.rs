@@ -201,12 +201,12 @@ impl Choices {
     }
 
     fn term(&mut self, plan: &Plan) -> Term {
-        let form = self.pick(14);
-        if let (10 | 11, n @ 1..) = (form, plan.leaves.len()) {
+        let form = self.pick(15);
+        if let (11 | 12, n @ 1..) = (form, plan.leaves.len()) {
             return Term::Leaf(LeafId(self.pick(n) as u32));
         }
         let n = plan.terms.len();
-        if n == 0 || form > 11 {
+        if n == 0 || form > 12 {
             return match self.pick(3) {
                 0 => Term::Regroup(self.shapes(), self.shapes()),
                 _ => Term::Element(self.one_of(&words::ELEMENTWISE), self.shapes()),
@@ -225,6 +225,7 @@ impl Choices {
             6 => Term::HStack(ts),
             7 => Term::BlockDiag(ts),
             8 => Term::Lift(t, self.many(2, |c| c.pick(9))),
+            9 => Term::Kronecker([t, TermId(self.pick(n) as u32)]),
             _ => {
                 let slots = plan.slots.len();
                 let slots = if slots == 0 {

@@ -46,7 +46,7 @@ pub(super) const ELEMENTWISE: [Elementwise; 4] =
     [Elementwise::Identity, Elementwise::Zero, Elementwise::Real, Elementwise::Conj];
 
 /// Words that begin a term, and so cannot be an operator's name without quotes.
-pub(super) const TERMS: [&str; 12] = [
+pub(super) const TERMS: [&str; 13] = [
     "vstack",
     "hstack",
     "blockdiag",
@@ -55,6 +55,7 @@ pub(super) const TERMS: [&str; 12] = [
     "scale",
     "regroup",
     "lift",
+    "kronecker",
     "identity",
     "zero",
     "real",
@@ -152,5 +153,6 @@ pub(super) fn term(term: &Term) -> Option<&'static str> {
         Term::Element(map, _) => Some(elementwise(*map)),
         Term::Regroup(..) => Some("regroup"),
         Term::Lift(..) => Some("lift"),
+        Term::Kronecker(_) => Some("kronecker"),
     }
 }

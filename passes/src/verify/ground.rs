@@ -130,6 +130,7 @@ fn term_ids(plan: &Plan, of: &Term) -> Outcome {
         | Term::VStack(ts)
         | Term::HStack(ts)
         | Term::BlockDiag(ts) => ts.iter().try_for_each(|&t| term(plan, t)),
+        Term::Kronecker(ts) => ts.iter().try_for_each(|&t| term(plan, t)),
         Term::Element(..) | Term::Regroup(..) => Ok(()),
     }
 }

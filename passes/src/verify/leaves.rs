@@ -100,6 +100,13 @@ fn term_fits(plan: &Plan, term: &Term) -> Outcome {
             let (from, to) = (elements(from), elements(to));
             ensure(from == to, || format!("regroups {from} elements as {to}"))
         }
+        Term::Kronecker(ts) => {
+            let single = |t: &TermId| {
+                let (domain, range) = sides(plan, *t);
+                domain.len() == 1 && range.len() == 1
+            };
+            ensure(ts.iter().all(single), || "has an operand of several parts".into())
+        }
     }
 }
 

@@ -199,6 +199,7 @@ fn parts(term: &Term) -> Option<Vec<TermId>> {
         | Term::VStack(ts)
         | Term::HStack(ts)
         | Term::BlockDiag(ts) => Some(ts.clone()),
+        Term::Kronecker(ts) => Some(ts.to_vec()),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::hash::{global, waits_next};
 use super::steps::{Step, Transport};
 use super::{BoundBlock, BoundPort, BoundSlot, Controls, Program, Traced, fail};
-use crate::ops::Operator;
+use crate::ops::{Operator, completed};
 use crate::runtime::comm::{Comm, Elem, LARGEST_TAG, Message, Operation, ReduceOp};
 use crate::runtime::device::{Device, Host, Task, Work};
 use crate::runtime::error::RunError;
@@ -44,7 +44,8 @@ impl<'a> Binding<'a> {
         }
     }
 
-    /// The operator behind each leaf of the plan, in its order.
+    /// The operator behind each leaf of the plan, in its order; those of leaves that passes have
+    /// added may be left out.
     pub fn operators(mut self, operators: &[Arc<dyn Operator>]) -> Self {
         self.operators = operators.to_vec();
         self
@@ -76,7 +77,8 @@ impl<'a> Binding<'a> {
 
     /// Makes the program of this rank; all ranks of the communicator do so.
     pub fn bind(self, comm: Arc<dyn Comm>) -> Result<Program, RunError> {
-        check(self.plan, &self.operators, comm.size()).map_err(RunError::Unbindable)?;
+        let operators = completed(self.plan, &self.operators);
+        check(self.plan, &operators, comm.size()).map_err(RunError::Unbindable)?;
         let lowered = || lower_with_nodes(self.plan, comm.rank());
         let (calls, nodes) = self.calls.map_or_else(lowered, |calls| (calls, Vec::new()));
         agree(self.plan, &calls, comm.as_ref())?;
@@ -91,7 +93,7 @@ impl<'a> Binding<'a> {
         let mut binder = Binder {
             plan: self.plan,
             calls: &calls,
-            tiles: Tiles::new(&self.operators, comm.rank()),
+            tiles: Tiles::new(&operators, comm.rank()),
             functions: self.functions,
             comms,
             device: self.device,

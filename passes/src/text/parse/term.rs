@@ -88,6 +88,10 @@ impl Reader {
                 let term = self.operand(term);
                 Ok(Term::Lift(term, shape(line)?))
             }
+            "kronecker" => {
+                let (a, b) = (self.reference(line)?, self.reference(line)?);
+                Ok(Term::Kronecker([self.operand(a), self.operand(b)]))
+            }
             "product" => Ok(Term::Product(self.operands(line)?)),
             "sum" => Ok(Term::Sum(self.operands(line)?)),
             "vstack" => Ok(Term::VStack(self.operands(line)?)),

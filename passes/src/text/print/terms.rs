@@ -53,36 +53,19 @@ fn own_lines(plan: &Plan, leaves: &BTreeMap<LeafId, TermId>) -> Vec<TermId> {
             waiting.push(id);
             continue;
         }
-        let mentioned: BTreeSet<TermId> = operands(term).iter().copied().collect();
+        let mentioned: BTreeSet<TermId> = term.operands().iter().copied().collect();
         let needs_line =
             |id: &TermId| !firsts.contains(id) || applied.contains(id) || !mentioned.contains(id);
         let implied = waiting.split_off(waiting.iter().rposition(needs_line).map_or(0, |n| n + 1));
         let mut new: BTreeSet<TermId> = implied.iter().copied().collect();
         lines.append(&mut waiting);
-        if !operands(term).iter().filter(|id| new.remove(id)).eq(&implied) {
+        if !term.operands().iter().filter(|id| new.remove(id)).eq(&implied) {
             lines.extend(implied);
         }
         lines.push(id);
     }
     lines.append(&mut waiting);
     lines
-}
-
-/// The terms that a term is made of, in the order in which they print.
-fn operands(term: &Term) -> &[TermId] {
-    match term {
-        Term::Leaf(_) | Term::Element(..) | Term::Regroup(..) => &[],
-        Term::Adjoint(t)
-        | Term::Transpose(t)
-        | Term::Conj(t)
-        | Term::Scale(_, t)
-        | Term::Lift(t, _) => std::slice::from_ref(t),
-        Term::Sum(ts)
-        | Term::Product(ts)
-        | Term::VStack(ts)
-        | Term::HStack(ts)
-        | Term::BlockDiag(ts) => ts,
-    }
 }
 
 impl Printer<'_> {
@@ -128,6 +111,7 @@ impl Printer<'_> {
             | Term::VStack(ts)
             | Term::HStack(ts)
             | Term::BlockDiag(ts) => begin(term, &self.operands(ts, " ")),
+            Term::Kronecker(ts) => begin(term, &self.operands(ts, " ")),
             Term::Scale(c, t) => begin(term, &(self.coefficient(c) + &self.operand(*t))),
             Term::Element(_, parts) => begin(term, &shapes(parts)),
             Term::Regroup(from, to) => {

@@ -236,6 +236,8 @@ fn term_shapes() {
     let h = d.plan.term(Term::Adjoint(b));
     d.plan.terms.push(Term::HStack(vec![a, b]));
     d.plan.terms.push(Term::Product(vec![h, a]));
+    let stack = d.plan.term(Term::VStack(vec![a, a]));
+    d.plan.terms.push(Term::Kronecker([h, a]));
     d.passes();
     for wrong in [
         Term::VStack(vec![a, b]),
@@ -243,8 +245,10 @@ fn term_shapes() {
         Term::Sum(vec![a, b]),
         Term::HStack(vec![a, h]),
         Term::Regroup(vec![vec![3, 2]], vec![vec![3], vec![2]]),
+        Term::Kronecker([h, stack]),
     ] {
-        d.plan.terms[4] = wrong;
+        let last = d.plan.terms.len() - 1;
+        d.plan.terms[last] = wrong;
         d.breaks("term-shapes");
     }
 }
