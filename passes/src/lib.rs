@@ -51,6 +51,7 @@ pub mod carry_numbers;
 pub mod merge_halos;
 pub mod one_pass_normal;
 pub mod fuse_updates;
+pub mod rematerialise;
 pub mod start_early;
 pub mod split_halos;
 pub mod compose_stencils;

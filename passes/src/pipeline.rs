@@ -35,6 +35,7 @@ use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
 use crate::recognise_normal::RecogniseNormal;
 use crate::recur_products::RecurProducts;
+use crate::rematerialise::Rematerialise;
 use crate::ride_reductions::RideReductions;
 use crate::search::{Decisions, Pin, Space};
 use crate::share_values::ShareValues;
@@ -152,6 +153,7 @@ pub static PIPELINE: &[Stage] = &[
     (&OnePassNormal, "once no reduction moves between an operator and its adjoint"),
     (&ComposeStencils, "stencils stand in regions with their adjoints"),
     (&FuseUpdates, "updates gather around what is left between them"),
+    (&Rematerialise, "on whole regions, of which each may make for itself what it needs"),
     (&StartEarly, "on whole regions: nobody moves a node after it"),
     (&SplitHalos, "what other work cannot hide, the interior may"),
     (&PlanBuffers, "liveness is final once no node moves any more"),

@@ -5,6 +5,7 @@ use crate::flight::hidden;
 use crate::ir::{Block, LeafId, Node, Op, Plan, Region, Target, Value};
 use crate::machine::{Machine, Manner, bytes, ghost_bytes};
 use crate::placement::Type;
+use crate::region::passing_buffers;
 use crate::traffic::{Traffic, payload};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,7 +124,8 @@ impl Account {
     }
 }
 
-/// Bytes of all buffers, each as large as the largest value in it.
+/// Bytes of all buffers, each as large as the largest value in it; those through which values only
+/// pass are as good as nothing.
 fn buffers(plan: &Plan) -> f64 {
     let mut sizes: BTreeMap<(usize, u32), f64> = BTreeMap::new();
     for (b, block) in plan.blocks.iter().enumerate() {
@@ -137,6 +139,8 @@ fn buffers(plan: &Plan) -> f64 {
             *entry = entry.max(size);
         }
     }
+    let pass = passing_buffers(plan);
+    sizes.retain(|(_, b), _| !pass.contains(b));
     sizes.values().sum()
 }
 
