@@ -31,6 +31,7 @@ pub mod hoist_isometries;
 pub mod meet_projections;
 pub mod recur_products;
 pub mod hoist_invariants;
+pub mod rotate_updates;
 mod interior;
 pub mod flight;
 pub mod machine;
