@@ -6,9 +6,12 @@ use adjoin::ops::{self, Handle};
 use adjoin::runtime::device::{Host, Shadow};
 use adjoin::runtime::{Program, World};
 use adjoin_passes::fuse_updates::FuseUpdates;
+use adjoin_passes::machine::{Machine, Memory};
 use adjoin_passes::one_pass_normal::OnePassNormal;
 use adjoin_passes::pipeline::{Pass, run};
 use adjoin_passes::plan_buffers::PlanBuffers;
+use adjoin_passes::region::passing_buffers;
+use adjoin_passes::rematerialise::Rematerialise;
 use adjoin_passes::{Context, Plan, text};
 use std::fmt::Write;
 
@@ -32,9 +35,13 @@ fn values(dims: &[usize], dtype: Dtype) -> Source {
 fn finished(source: &str, ranks: usize) -> Plan {
     let source = source.replace("mesh", &format!("mesh p={ranks}"));
     let plan = text::parse(&source).unwrap_or_else(|error| panic!("{error}"));
-    let passes: [&dyn Pass; 3] = [&OnePassNormal, &FuseUpdates, &PlanBuffers];
+    let passes: [&dyn Pass; 4] = [&OnePassNormal, &FuseUpdates, &Rematerialise, &PlanBuffers];
+    let level = |within| Memory { within, bandwidth: 1e6, total: None };
+    let memory = vec![level(Some(1.0)), level(None)];
+    let machine = Machine { memory, ..Machine::default() };
+    let cx = Context { machine, ..Context::default() };
     let one = |plan: Plan, pass: &&dyn Pass| {
-        run(*pass, &plan, &Context::default()).unwrap_or_else(|error| panic!("{error}"))
+        run(*pass, &plan, &cx).unwrap_or_else(|error| panic!("{error}"))
     };
     passes.iter().fold(plan, one)
 }
@@ -248,6 +255,42 @@ fn updates_of_columns_keep_every_bit() {
             unchanged(&source, &d, &inputs);
             let regions = finished(&source, 2).blocks[0].regions.clone();
             assert_eq!(regions.iter().map(|r| r.nodes().len()).sum::<usize>(), 7, "{regions:?}");
+        }
+    }
+}
+
+/// Elements that two regions need, with a sum between them; the second one makes them again.
+#[test]
+fn what_is_made_again_keeps_every_bit() {
+    for dtype in [Dtype::F32, Dtype::F64, Dtype::C64, Dtype::C128] {
+        for (n, batch) in [(7, ""), (1025, ""), (30_011, ""), (5000, ", 3")] {
+            let ty = format!("{dtype}[{n}/p{batch}]");
+            let source = format!(
+                "mesh
+let D = (i) <- (i) diagonal : {dtype}[{n}/p]
+slot w : f64
+%0 = input x : {ty}
+%1 = input y : {ty}
+%2 = slot w : f64[]
+%3 = apply D %0 : {ty}
+%4 = axpy %2 %3 %1 : {ty}
+%5 = dot real %4 %4 : f64[] +p
+%6 = all_reduce p %5 : f64[]
+%7 = axpy %6 %4 %0 : {ty}
+%8 = apply D.H %7 : {ty}
+%9 = add %8 %1 : {ty}
+%10 = dot real %9 %9 : f64[] +p
+%11 = all_reduce p %10 : f64[]
+return %7 %9 %11
+"
+            );
+            let plan = finished(&source, 2);
+            let applied = plan.to_string().matches("= apply D %").count();
+            assert_eq!((applied, passing_buffers(&plan).is_empty()), (2, false), "{plan}");
+            let d = ops::diagonal(values(&[n], dtype)).build().unwrap();
+            let dims = if batch.is_empty() { vec![n] } else { vec![n, 3] };
+            let inputs = [("x", values(&dims, dtype)), ("y", values(&dims, dtype))];
+            unchanged(&source, &d, &inputs);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! memory is used for two things at once.
 
 mod hazards;
+mod passing;
 
 use crate::calls::{Call, Calls, Kernel, Kind, Packet, Port, Slab, Transfer, View};
 use crate::interpret::CallError;
@@ -13,6 +14,7 @@ pub fn check(calls: &Calls) -> Result<(), CallError> {
     for block in &calls.blocks {
         hazards::check(&block.calls).or_else(|(rule, text)| broken(rule, text))?;
     }
+    passing::check(calls).or_else(|text| broken("passes", text))?;
     if let Some(port) = ports(calls).find(|port| !view_fits(calls, &port.view)) {
         let text = format!("buffer {} is too small for {}", port.view.buffer, port.name);
         return broken("inside its buffer", text);

@@ -7,7 +7,7 @@ use crate::dtype::Dtype;
 use crate::ir::{LeafId, Op, Over};
 use crate::placement::Region;
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
+use std::ops::{Not, Range};
 
 /// Everything that one rank does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,10 @@ pub struct Buffer {
     pub dtype: Dtype,
     /// How many elements.
     pub len: usize,
+    /// Whether its values pass: regions over elements make and use them, and nobody else does, so
+    /// that a run time needs room for the elements that are done at a time only.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub passing: bool,
 }
 
 /// The calls of one block, and what goes in and out.
@@ -216,6 +220,13 @@ impl Call {
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde wants it.
 fn is_zero(offset: &usize) -> bool {
     *offset == 0
+}
+
+impl Buffer {
+    /// Memory for so many elements, which stay until they are overwritten.
+    pub fn new(dtype: Dtype, len: usize) -> Self {
+        Buffer { dtype, len, passing: false }
+    }
 }
 
 impl View {

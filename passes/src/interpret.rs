@@ -16,6 +16,7 @@
 //! | `same group` | both ends name the same ranks, themselves among them |
 //! | `no deadlock` | nobody waits for what never starts |
 //! | `inside its buffer` | boxes lie in their buffers |
+//! | `passes` | where values only pass, regions over elements write before they read |
 //! | `whole packets` | a collective has a packet for every member, an exchange none for itself |
 //! | `own output`, `in flight` | no memory is used for two things at once |
 

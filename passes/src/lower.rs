@@ -12,6 +12,7 @@ use crate::dtype::Dtype;
 use crate::flight::waits;
 use crate::ir::{Applied, Block, Leaf, LeafId, Node, Op, Plan, Target, Value};
 use crate::placement::{Region, Type, volume};
+use crate::region::passing_buffers;
 use crate::rooms::Rooms;
 use scope::Scope;
 use std::iter;
@@ -115,7 +116,10 @@ impl<'a> Lowering<'a> {
                 None => count += block.types.len(),
             }
         }
-        self.calls.buffers = vec![Buffer { dtype: Dtype::F64, len: 0 }; count];
+        self.calls.buffers = vec![Buffer::new(Dtype::F64, 0); count];
+        for b in passing_buffers(self.plan) {
+            self.calls.buffers[b as usize].passing = true;
+        }
     }
 
     fn block(&mut self, block: &'a Block) {
@@ -164,7 +168,7 @@ impl<'a> Lowering<'a> {
         let len = volume(&widest.held(&self.plan.mesh, &self.at));
         let buffers = &mut self.calls.buffers;
         while buffers.len() <= buffer {
-            buffers.push(Buffer { dtype: ty.dtype, len: 0 });
+            buffers.push(Buffer::new(ty.dtype, 0));
         }
         let memory = &mut buffers[buffer];
         if memory.len == 0 {
@@ -315,7 +319,7 @@ impl<'a> Lowering<'a> {
 
     /// A box of a value in a buffer of its own.
     fn temporary(&mut self, dtype: Dtype, dims: &[usize], held: Region) -> View {
-        self.calls.buffers.push(Buffer { dtype, len: volume(&held) });
+        self.calls.buffers.push(Buffer::new(dtype, volume(&held)));
         let buffer = self.calls.buffers.len() - 1;
         View { buffer, offset: 0, dtype, dims: dims.to_vec(), held }
     }

@@ -36,7 +36,9 @@ use crate::plan_buffers::PlanBuffers;
 use crate::push_adjoints::PushAdjoints;
 use crate::recognise_normal::RecogniseNormal;
 use crate::recur_products::RecurProducts;
+use crate::rematerialise::Rematerialise;
 use crate::ride_reductions::RideReductions;
+use crate::rotate_updates::RotateUpdates;
 use crate::search::{Decisions, Pin, Space};
 use crate::share_values::ShareValues;
 use crate::split_halos::SplitHalos;
@@ -90,6 +92,9 @@ pub struct Context {
     /// After how many steps what is carried along by a recurrence is computed anew; see
     /// [`Context::refresh`].
     pub refresh: Option<u32>,
+    /// Whether a step ends with all of its own updates, even where it is cheaper that the next one
+    /// begins with them ([`crate::rotate_updates`]).
+    pub whole_steps: bool,
     /// Seconds for a byte that is held: what makes the search save memory.
     pub memory_price: f64,
     /// Placements that the user demands.
@@ -143,6 +148,7 @@ pub static PIPELINE: &[Stage] = &[
     (&MeetProjections, "transforms that left the loop take what they met with them"),
     (&RecurProducts, "in the last basis, of which products are cheaper"),
     (&HoistInvariants, "a new basis may leave vectors that do not change any more"),
+    (&RotateUpdates, "the state is as the solver needs it, and no placement is decided"),
     (&InsertCollectives, "decides and writes placements; the passes below never change one"),
     (&ShareValues, "redistributions of one value may have become equal"),
     (&MergeSums, "fewer reductions, before they are merged into calls"),
@@ -155,6 +161,7 @@ pub static PIPELINE: &[Stage] = &[
     (&OnePassNormal, "once no reduction moves between an operator and its adjoint"),
     (&ComposeStencils, "stencils stand in regions with their adjoints"),
     (&FuseUpdates, "updates gather around what is left between them"),
+    (&Rematerialise, "on whole regions, of which each may make for itself what it needs"),
     (&StartEarly, "on whole regions: nobody moves a node after it"),
     (&SplitHalos, "what other work cannot hide, the interior may"),
     (&PlanBuffers, "liveness is final once no node moves any more"),
@@ -227,19 +234,48 @@ fn insertion() -> usize {
 pub fn compile_prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Compiled, PlanError> {
     check("lowering", source)?;
     let cx = &cx.among_ranks();
-    if cx.numerics < Numerics::Recurrence || cx.decisions.is_some() {
+    if cx.decisions.is_some() {
         return prefix(source, cx, passes);
     }
-    let kept = Context { numerics: Numerics::Reassociate, ..cx.clone() };
-    if compile_algebra(source, cx)? == compile_algebra(source, &kept)? {
-        return prefix(source, cx, passes);
-    }
-    // Another recurrence is taken only where the finished plan is cheaper.
     let all = PIPELINE.len();
-    let (other, plain) = (prefix(source, cx, all)?, prefix(source, &kept, all)?);
-    let cost = |of: &Compiled| Account::of(&of.plan, &cx.machine).weighted();
-    let (cx, best) = if cost(&other) < cost(&plain) { (cx, other) } else { (&kept, plain) };
-    if passes == all { Ok(best) } else { prefix(source, cx, passes) }
+    let mut ways = ways(source, cx)?;
+    if ways.len() == 1 {
+        return prefix(source, &ways.remove(0), passes);
+    }
+    let mut best: Option<(f64, Context, Compiled)> = None;
+    for way in ways {
+        let finished = prefix(source, &way, all)?;
+        let cost = Account::of(&finished.plan, &cx.machine).weighted();
+        if best.as_ref().is_none_or(|(least, ..)| cost <= *least) {
+            best = Some((cost, way, finished));
+        }
+    }
+    match best {
+        Some((_, _, best)) if passes == all => Ok(best),
+        Some((_, way, _)) => prefix(source, &way, passes),
+        None => prefix(source, cx, passes),
+    }
+}
+
+/// What is finished and compared, plainest last: another recurrence, and steps that begin with
+/// updates of those before, are taken only where the finished plan is cheaper.
+fn ways(source: &Plan, cx: &Context) -> Result<Vec<Context>, PlanError> {
+    let mut ways: Vec<(Context, Plan)> = Vec::new();
+    for numerics in [cx.numerics, cx.numerics.min(Numerics::Reassociate)] {
+        let way = Context { numerics, ..cx.clone() };
+        let before = prefix(source, &way, insertion())?;
+        if ways.iter().any(|(_, known)| *known == before.plan) {
+            continue;
+        }
+        let rotated = before.trace.iter().any(|(pass, _)| *pass == RotateUpdates.name());
+        ways.push((way.clone(), before.plan));
+        if rotated {
+            let way = Context { whole_steps: true, ..way };
+            let plan = compile_algebra(source, &way)?;
+            ways.push((way, plan));
+        }
+    }
+    Ok(ways.into_iter().map(|(way, _)| way).collect())
 }
 
 fn prefix(source: &Plan, cx: &Context, passes: usize) -> Result<Compiled, PlanError> {

@@ -34,6 +34,8 @@
 //! A value with ghosts lies around the one that it is made of where that leaves room for it
 //! (`rooms.rs`), so that a halo moves ghosts only; neither is overwritten while the other is needed.
 //! In a region over elements a new vector lies where one was whose elements nobody needs any more.
+//! What such a region makes for itself only has buffers of its own: there only is room for some
+//! elements in them ([`crate::region::passing`]).
 //! What a communication sends stays as it is until the communication is waited for.
 //! Numerics class: E.
 
@@ -43,6 +45,7 @@ use crate::ir::{Applied, Block, Node, Op, Over, Plan, Region, SplitHalo, State, 
 use crate::lower::works_in_place;
 use crate::pipeline::{Context, Numerics, Pass};
 use crate::placement::Type;
+use crate::region::passing;
 use crate::rooms::fit;
 
 /// The pass.
@@ -83,6 +86,8 @@ enum Holds {
     Inner,
     /// Some became others of another shape where they are.
     Reshaped,
+    /// All of them pass through a region.
+    Passing,
 }
 
 const END: usize = usize::MAX;
@@ -100,6 +105,8 @@ struct Planner<'a> {
     flights: Vec<(usize, usize)>,
     /// For each value the one around which, or inside of which, it lies.
     around: Vec<Option<Value>>,
+    /// Whether a value passes: those that do share no buffer with those that stay.
+    passing: Vec<bool>,
 }
 
 fn planned(block: &Block, states: usize, pool: &mut Vec<Room>) -> Vec<u32> {
@@ -113,6 +120,7 @@ fn planned(block: &Block, states: usize, pool: &mut Vec<Room>) -> Vec<u32> {
         buffers: vec![None; block.types.len()],
         flights,
         around: vec![None; block.types.len()],
+        passing: passing(block),
     };
     pool[states..].iter_mut().for_each(|room| room.free = true);
     planner.read_states();
@@ -217,7 +225,7 @@ impl Planner<'_> {
     fn inputs(&mut self, pool: &mut Vec<Room>) {
         for node in self.block.nodes.iter().filter(|n| matches!(n.op, Op::Input(_))) {
             for &v in &node.results {
-                self.buffers[v.index()] = Some(room(pool, self.states, self.block.ty(v)));
+                self.buffers[v.index()] = Some(room(pool, self.states, self.block.ty(v), false));
             }
         }
     }
@@ -243,7 +251,8 @@ impl Planner<'_> {
             && a.placement.ghosts == r.placement.ghosts;
         let reshape = node.op == Op::Reshape && a.dtype == r.dtype;
         let dead = self.over[arg.index()] == Some(n) && !self.is_shared(arg, n);
-        dead && works_in_place(&node.op) && aligned && (same || reshape)
+        let kind = self.passing[arg.index()] == self.passing[result.index()];
+        dead && kind && works_in_place(&node.op) && aligned && (same || reshape)
     }
 
     /// In a region over elements, where a vector lies whose elements nobody needs any more when
@@ -256,7 +265,10 @@ impl Planner<'_> {
         }
         let over_elements = |r: &&Region| r.over == Over::Elements && r.nodes().contains(&n);
         let region = self.block.regions.iter().find(over_elements)?.nodes();
-        let alike = |v: Value| self.block.ty(v) == self.block.ty(result);
+        let alike = |v: Value| {
+            let kind = self.passing[v.index()] == self.passing[result.index()];
+            kind && self.block.ty(v) == self.block.ty(result)
+        };
         let earlier = self.block.nodes[region.start..n].iter().flat_map(|node| &node.args);
         let mut dead = earlier.copied().filter(|&v| {
             let last = self.over[v.index()];
@@ -339,7 +351,8 @@ impl Planner<'_> {
                 Some(b)
             });
             let reuse = reuse.or_else(|| self.inherited(n, r).filter(|&b| !taken(b)));
-            let b = reuse.unwrap_or_else(|| room(pool, self.states, self.block.ty(r)));
+            let passes = self.passing[r.index()];
+            let b = reuse.unwrap_or_else(|| room(pool, self.states, self.block.ty(r), passes));
             self.buffers[r.index()] = Some(b);
         }
         for v in (0..self.last.len()).filter(|&v| self.last[v] == n && self.defined[v] <= n) {
@@ -353,18 +366,22 @@ impl Planner<'_> {
     }
 }
 
-/// A free buffer of the element type, the smallest that is large enough or else the largest;
-/// a new one if there is none.
-fn room(pool: &mut Vec<Room>, states: usize, ty: &Type) -> u32 {
+/// A free buffer of the element type for values that pass or for others, the smallest that is large
+/// enough or else the largest; a new one if there is none.
+fn room(pool: &mut Vec<Room>, states: usize, ty: &Type, passes: bool) -> u32 {
     let need = ty.len();
-    let candidates = (states..pool.len()).filter(|&b| pool[b].free && pool[b].ty.dtype == ty.dtype);
+    let fits = |room: &Room| {
+        room.free && room.ty.dtype == ty.dtype && (room.holds == Holds::Passing) == passes
+    };
+    let candidates = (states..pool.len()).filter(|&b| fits(&pool[b]));
     let best = candidates.min_by_key(|&b| {
         let have = pool[b].ty.len();
         let other = pool[b].ty.placement.splits != ty.placement.splits;
         (other, if have >= need { have - need } else { usize::MAX - have }, b)
     });
     let b = best.unwrap_or_else(|| {
-        pool.push(Room { ty: ty.clone(), free: true, holds: Holds::Any });
+        let holds = if passes { Holds::Passing } else { Holds::Any };
+        pool.push(Room { ty: ty.clone(), free: true, holds });
         pool.len() - 1
     });
     pool[b].free = false;
@@ -443,10 +460,11 @@ mod tests {
         );
         assert_snapshot!(stored, @"
         store 0 = %0
-        store 1 = %3 %5 %7
+        store 1 = %3 %7
         store 2 = %1
         store 3 = %2 %4
-        store 4 = %6
+        store 4 = %5
+        store 5 = %6
         ");
     }
 

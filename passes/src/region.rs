@@ -13,8 +13,10 @@ mod elements;
 
 pub use elements::Elements;
 
-use crate::ir::{Applied, Block, LeafId, Node, Op, Value};
+use crate::ir::{Applied, Block, LeafId, Node, Op, Over, Plan, Value};
+use crate::machine::Machine;
 use crate::signature::Signature;
+use std::collections::BTreeSet;
 
 /// Whether a region of this operator leaves out what lies between it and its adjoint: it is a
 /// stencil, which has no data that would be worth reading once.
@@ -24,6 +26,54 @@ pub fn keeps_nothing(signature: &Signature) -> bool {
     let ([domain], [_]) = (domain, range) else { return false };
     let contracted = |f: usize| rule.in_domain(f) && !rule.in_range(f);
     domain.iter().any(|b| b.halo != (0, 0)) && !(0..rule.factors.len()).any(contracted)
+}
+
+/// Bytes of a rank's vector up to which caches keep it beside others, so that nothing is gained by
+/// making it again: none if the machine's costs tell so themselves.
+pub(crate) fn kept(machine: &Machine) -> f64 {
+    if machine.memory.len() > 1 { 0.0 } else { 65_536.0 }
+}
+
+/// For each value whether it passes: a region over elements makes its elements and uses them, and
+/// nobody else does, so that a few of them at a time are enough.
+pub fn passing(block: &Block) -> Vec<bool> {
+    let mut out = vec![false; block.types.len()];
+    let mut home = vec![None; block.nodes.len()];
+    for region in block.regions.iter().filter(|r| r.over == Over::Elements) {
+        for n in region.nodes() {
+            home[n] = Some(region.first);
+            // What an inner product makes is there once all elements are.
+            let node = &block.nodes[n];
+            let elements = !matches!(node.op, Op::Dot { .. });
+            node.results.iter().for_each(|r| {
+                out[r.index()] = elements && !block.ty(*r).dims.is_empty();
+            });
+        }
+    }
+    let defined = block.definitions();
+    for (n, node) in block.nodes.iter().enumerate() {
+        node.args.iter().for_each(|v| out[v.index()] &= home[n] == home[defined[v.index()]]);
+    }
+    block.returns.iter().for_each(|r| out[r.value.index()] = false);
+    out
+}
+
+/// The planned buffers all of whose values pass.
+pub fn passing_buffers(plan: &Plan) -> BTreeSet<u32> {
+    let states = plan.states.len() as u32;
+    let (mut pass, mut stay) = (BTreeSet::new(), BTreeSet::new());
+    for block in &plan.blocks {
+        let planned = block.buffers.iter().flatten();
+        for (&b, passes) in planned.zip(passing(block)) {
+            if passes {
+                pass.insert(b)
+            } else {
+                stay.insert(b)
+            };
+        }
+    }
+    pass.retain(|b| *b >= states && !stay.contains(b));
+    pass
 }
 
 /// What a node does in a region.

@@ -15,7 +15,7 @@ use adjoin_passes::calls::Calls;
 use adjoin_passes::certify::Verdict;
 use adjoin_passes::ir::{self, Plan};
 use adjoin_passes::lower::lower_all;
-use adjoin_passes::machine::Machine;
+use adjoin_passes::machine::{Machine, Memory};
 use adjoin_passes::reference::{Array, Given, Outcome, evaluate};
 use num_complex::Complex64;
 use std::sync::Arc;
@@ -27,6 +27,9 @@ pub struct Subject {
     pub calls: Vec<Calls>,
     given: sim::Given,
     states: Vec<Array<Z>>,
+    /// The variables of the plan, if they mean those of its source.
+    own: Option<Vec<Array<Z>>>,
+    slots: Vec<Z>,
     expected: Vec<Outcome<Z>>,
     unit: f64,
 }
@@ -89,6 +92,7 @@ pub fn all() -> Vec<Subject> {
         Subject::new("complex with conjugates, 2×2", applied("r=2,c=2", &conjugated())),
         Subject::new("normal operator of a Kronecker product, 3 ranks", kronecker_normal()),
         Subject::new("columns of a product, 4 ranks", applied("p=4", &columns())),
+        Subject::new("step of CGLS on weights, 3 ranks", weights()),
     ]
 }
 
@@ -249,12 +253,41 @@ fn kronecker_normal() -> Planned {
     planned
 }
 
+/// A step that begins with the update of its direction, and makes products again.
+fn weights() -> Planned {
+    let weights = Source::array(dense::array(18, &[7], Dtype::C128));
+    let a = Op::new(ops::diagonal(weights).build().expect("weights")).named("D");
+    let system = System::new(&a, &[Dtype::C128]).expect("one part");
+    let settings = Settings { damp: 0.5, ..Settings::default() };
+    let planner = planner("p=3").machine(cached());
+    let planned = planner.solve(Arc::new(Cgls), &system, settings).expect("a plan");
+    let passes: Vec<_> = planned.trace().iter().map(|(pass, _)| *pass).collect();
+    assert!(["rotate-updates", "rematerialise"].iter().all(|p| passes.contains(p)), "{planned}");
+    planned
+}
+
+/// Caches of which it is known that they keep nothing, and a memory that is slow.
+fn cached() -> Machine {
+    let level = |within, bandwidth| Memory { within, bandwidth, total: None };
+    Machine { memory: vec![level(Some(1.0), 1e6), level(None, 1e6)], ..slow().with_flops(1e9) }
+}
+
 fn columns() -> Vector {
     let (a, b) = (matrix(7, 4, 9, Dtype::F64).named("A"), matrix(8, 9, 4, Dtype::F64).named("B"));
     let eps = param("eps", 0.3);
     let x = adjoin::expr::input("x", [4, 2], Dtype::F64);
     let y = adjoin::expr::input("y", [9, 2], Dtype::F64);
     &a * (&b * &x - eps * y) + &x
+}
+
+/// What variables of the plan mean for its source.
+fn meaning(planned: &Planned, own: &[Array<Z>], slots: &[Z]) -> Vec<Array<Z>> {
+    let meant = planned.compiled().meant.as_ref().expect("a plan that means something");
+    let input = |name: &str, _: &[usize]| panic!("the meaning asks for {name}");
+    let given = Given { inputs: &input, states: own, slots };
+    let mut leaves = Dense::new(planned.operators());
+    let block = meant.meaning().expect("a block that says so");
+    evaluate(meant, block, &given, &mut leaves).expect("the reference").outputs
 }
 
 impl Subject {
@@ -268,7 +301,8 @@ impl Subject {
         };
         let mut given = sim::Given::new();
         let (mut inputs, mut states) = (Vec::new(), Vec::new());
-        for (k, state) in source.states.iter().enumerate() {
+        let meant = planned.compiled().meant.as_ref();
+        for (k, state) in meant.unwrap_or(source).states.iter().enumerate() {
             let array = made(&state.ty, k);
             states.push(exact(&array));
             given = given.state(&state.name, Source::array(array));
@@ -289,13 +323,20 @@ impl Subject {
         let input = |name: &str, _: &[usize]| {
             inputs.iter().find(|(known, _)| known == name).expect("a given input").1.clone()
         };
+        let own = meant.map(|meant| {
+            let names =
+                |plan: &Plan| plan.states.iter().map(|s| s.name.clone()).collect::<Vec<_>>();
+            assert_eq!(names(meant), names(planned.plan()), "{name} drops a variable");
+            states.clone()
+        });
+        let states = own.as_deref().map_or(states, |own| meaning(&planned, own, &slots));
         let from = Given { inputs: &input, states: &states, slots: &slots };
         let mut leaves = Dense::new(planned.operators());
         let mut block = |b| evaluate(source, b, &from, &mut leaves).expect("the reference");
         let expected = source.blocks.iter().map(&mut block).collect();
         let unit = precision(source).max(precision(planned.plan()));
         let calls = lower_all(planned.plan());
-        let subject = Subject { name, planned, calls, given, states, expected, unit };
+        let subject = Subject { name, planned, calls, given, states, own, slots, expected, unit };
         subject.judge(subject.planned.plan(), &subject.calls).expect("the plan itself");
         subject
     }
@@ -326,10 +367,22 @@ impl Subject {
         for ((_, want), (_, have)) in want.controls.iter().zip(&have.controls) {
             agree(std::slice::from_ref(want), std::slice::from_ref(have), self.unit)?;
         }
+        let mut left: Vec<_> = have.states.iter().map(|(_, a)| a.elements().widest()).collect();
+        if let Some(own) = &self.own {
+            if left.len() != own.len() {
+                return Err("a state is missing".into());
+            }
+            let array = |(own, left): (&Array<Z>, Vec<Complex64>)| Array {
+                dims: own.dims.clone(),
+                data: left.into_iter().map(Z::new).collect(),
+            };
+            let own: Vec<_> = own.iter().zip(left).map(array).collect();
+            let means = meaning(&self.planned, &own, &self.slots);
+            left = means.iter().map(|array| array.data.iter().map(|z| z.value).collect()).collect();
+        }
         for (s, given) in self.states.iter().enumerate() {
             let set = want.states.iter().find(|(k, _)| *k as usize == s).map(|(_, array)| array);
-            let have = have.states.get(s).map(|(_, a)| a.elements().widest());
-            let have = have.ok_or("a state is missing")?;
+            let have = left.get(s).cloned().ok_or("a state is missing")?;
             agree(std::slice::from_ref(set.unwrap_or(given)), &[have], self.unit)?;
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::flight::hidden;
 use crate::ir::{Block, LeafId, Op, Over, Plan, Region, Target, Value};
 use crate::machine::{Machine, bytes, ghost_bytes};
 use crate::placement::Type;
-use crate::region::keeps_nothing;
+use crate::region::{keeps_nothing, passing_buffers};
 use crate::traffic::{Traffic, payload};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -126,7 +126,8 @@ impl Account {
     }
 }
 
-/// Bytes of all buffers, each as large as the largest value in it.
+/// Bytes of all buffers, each as large as the largest value in it; those through which values only
+/// pass are as good as nothing.
 fn buffers(plan: &Plan) -> f64 {
     let mut sizes: BTreeMap<(usize, u32), f64> = BTreeMap::new();
     for (b, block) in plan.blocks.iter().enumerate() {
@@ -140,6 +141,8 @@ fn buffers(plan: &Plan) -> f64 {
             *entry = entry.max(size);
         }
     }
+    let pass = passing_buffers(plan);
+    sizes.retain(|(_, b), _| !pass.contains(b));
     sizes.values().sum()
 }
 
@@ -353,13 +356,16 @@ impl Walk<'_> {
         leaf(n).is_some() && before.into_iter().any(|m| leaf(m) == leaf(n))
     }
 
-    /// Whether a value is nowhere in memory as a whole: a region makes and uses it whose operator
-    /// keeps nothing, piece by piece or never.
+    /// Whether a value is nowhere in memory as a whole: a region makes and uses it element by element,
+    /// or its operator keeps nothing.
     fn is_left_out(&self, v: Value, region: &Region) -> bool {
-        let (Over::Panels(leaf) | Over::Normal(leaf)) = region.over else { return false };
+        let passes = match region.over {
+            Over::Panels(leaf) | Over::Normal(leaf) => keeps_nothing(&self.plan[leaf].signature),
+            Over::Elements => true,
+        };
         let used = |n: usize| self.block.nodes[n].args.contains(&v);
         let outside = (0..self.block.nodes.len()).filter(|n| !region.nodes().contains(n)).any(used);
         let returned = self.block.returns.iter().any(|r| r.value == v);
-        keeps_nothing(&self.plan[leaf].signature) && !outside && !returned
+        passes && !outside && !returned
     }
 }

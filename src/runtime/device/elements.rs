@@ -42,6 +42,8 @@ pub(super) struct Elements {
 struct Hand {
     args: Vec<Arg<'static>>,
     fault: Option<String>,
+    /// Its first element where values pass.
+    own: usize,
 }
 
 impl Elements {
@@ -64,12 +66,22 @@ impl Elements {
         let work = if ordered { 0 } else { pieces.iter().map(Piece::traffic).sum() };
         let most = pieces.iter().map(Piece::arguments).max().unwrap_or(0);
         let hand = |_| {
-            let mut hand = Hand { args: Vec::new(), fault: None };
+            let mut hand = Hand { args: Vec::new(), fault: None, own: 0 };
             reserve(&mut hand.args, most);
             hand
         };
         let hands = (0..crew::threads()).map(hand).collect();
         Elements { pieces, len, unit, step, work, hands, sums, rooms }
+    }
+
+    /// Room in a store for what passes: for each hand the elements that are done at a time.
+    pub(super) fn make_room(&self, store: &mut Store) -> Result<(), String> {
+        let elements = self.hands.len() * self.step.min(self.len);
+        self.pieces.iter().try_for_each(|piece| match piece {
+            Piece::Update(node) => store.widen(node.out(), elements),
+            Piece::Weights { output, .. } => store.widen(output, elements),
+            Piece::Sum(_) => Ok(()),
+        })
     }
 
     /// Whether a node by itself is worth more than one hand.
@@ -128,6 +140,7 @@ impl Elements {
         crew::with(&mut self.hands[..hands], |number, hand| {
             let own = crew::part(len, unit, hands, number);
             hand.fault = None;
+            hand.own = number * step.min(len);
             for start in own.clone().step_by(step) {
                 let some = start..own.end.min(start + step);
                 for (piece, room) in pieces.clone() {
@@ -162,7 +175,7 @@ impl Hand {
             match piece {
                 Piece::Update(node) => self.update(node, shared, some),
                 Piece::Sum(node) => {
-                    let part = |view: &View| shared.read(view, some.clone());
+                    let part = |view: &View| shared.read(view, some.clone(), self.own);
                     let args = [part(&node.args()[0]), part(&node.args()[1])];
                     let (first, blocks) = node.blocks_of(some);
                     let first = room.start + first;
@@ -171,8 +184,8 @@ impl Hand {
                     Ok(())
                 }
                 Piece::Weights { tile, adjoint, columns, input, output } => {
-                    let x = shared.read(input, some.clone());
-                    let y = shared.write(output, some.clone());
+                    let x = shared.read(input, some.clone(), self.own);
+                    let y = shared.write(output, some.clone(), self.own);
                     tiles::elements(&**tile, *adjoint, some.start / *columns, *columns, x, y)
                 }
             }
@@ -195,11 +208,11 @@ impl Hand {
             let part = if all { 0..view.len() } else { some.clone() };
             let present = view.buffer != node.out().buffer;
             // SAFETY: the caller's duty; what the result overwrites is not read.
-            args.push(present.then(|| unsafe { shared.read(view, part) }));
+            args.push(present.then(|| unsafe { shared.read(view, part, self.own) }));
         }
         // SAFETY: the caller's duty.
-        let result =
-            node.run_some(some.start, &args, unsafe { shared.write(node.out(), some.clone()) });
+        let out = unsafe { shared.write(node.out(), some.clone(), self.own) };
+        let result = node.run_some(some.start, &args, out);
         self.args = recycled::<Option<Slice<'_>>, _>(args);
         result
     }

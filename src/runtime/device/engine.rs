@@ -76,7 +76,9 @@ impl Touches {
 
 impl Engine {
     pub(super) fn allocate(&mut self, buffer: &Buffer) -> Result<usize, String> {
-        self.store.memories.push(Memory::elements(buffer.dtype, buffer.len)?);
+        let len = if buffer.passing { 0 } else { buffer.len };
+        self.store.memories.push(Memory::elements(buffer.dtype, len)?);
+        self.store.passing.push(buffer.passing);
         self.store.reserve_places();
         self.dtypes.push(buffer.dtype);
         self.lens.push(buffer.len);
@@ -115,10 +117,12 @@ impl Engine {
             }
             Work::Elements { pieces } => {
                 pieces.iter().try_for_each(|piece| self.ready_piece(piece))?;
-                Job::Elements(Elements::new(pieces))
+                let elements = Elements::new(pieces);
+                elements.make_room(&mut self.store)?;
+                Job::Elements(elements)
             }
             Work::Copy { clear, moves } => {
-                clear.iter().try_for_each(|view| self.check_view(view))?;
+                clear.iter().try_for_each(|view| self.check_whole(view))?;
                 moves.iter().flat_map(|(a, b)| [a, b]).try_for_each(|s| self.check_slab(s))?;
                 Job::Copy(Moves::new(clear.as_ref(), &moves, &self.dtypes)?)
             }
@@ -141,12 +145,18 @@ impl Engine {
     }
 
     fn ready_local(&mut self, node: &LocalNode) -> Result<(), String> {
+        node.args().iter().chain([node.out()]).try_for_each(|v| self.check_whole(v))?;
+        self.ready_update(node)
+    }
+
+    fn ready_update(&mut self, node: &LocalNode) -> Result<(), String> {
         node.args().iter().chain([node.out()]).try_for_each(|v| self.check_view(v))?;
         self.store.reserve_local(node);
         Ok(())
     }
 
     fn ready_kernel(&mut self, inputs: &[View], outputs: &[View]) -> Result<(), String> {
+        inputs.iter().chain(outputs).try_for_each(|view| self.check_whole(view))?;
         self.check_kernel(inputs, outputs)?;
         self.store.reserve_kernel(inputs, outputs);
         Ok(())
@@ -154,7 +164,7 @@ impl Engine {
 
     fn ready_piece(&mut self, piece: &Piece) -> Result<(), String> {
         match piece {
-            Piece::Update(node) | Piece::Sum(node) => self.ready_local(node),
+            Piece::Update(node) | Piece::Sum(node) => self.ready_update(node),
             Piece::Weights { input, output, .. } => {
                 let one = std::slice::from_ref;
                 self.check_kernel(one(input), one(output))
@@ -170,9 +180,18 @@ impl Engine {
         Err(format!("a view of {} {} is not in buffer {}", view.len(), view.dtype, view.buffer))
     }
 
+    /// Checks a view that is seen as a whole.
+    fn check_whole(&self, view: &View) -> Result<(), String> {
+        if self.store.passing.get(view.buffer) == Some(&true) {
+            return Err(format!("buffer {} has room for some elements only", view.buffer));
+        }
+        self.check_view(view)
+    }
+
     fn check_slab(&self, slab: &Slab) -> Result<(), String> {
         let whole = slab.offset + slab.extents.iter().product::<usize>();
-        let known = self.lens.get(slab.buffer);
+        let passes = self.store.passing.get(slab.buffer) == Some(&true);
+        let known = self.lens.get(slab.buffer).filter(|_| !passes);
         let fits = known.is_some_and(|&len| whole <= len || slab.is_empty());
         let inside = slab.region.iter().zip(&slab.extents).all(|(r, &n)| r.end <= n);
         if fits && slab.region.len() == slab.extents.len() && (inside || slab.is_empty()) {

@@ -11,7 +11,7 @@
 //! use adjoin::runtime::device::{Device, Host, Work};
 //! use adjoin_passes::calls::{Buffer, Slab};
 //! let mut device = Host::new();
-//! let buffer = device.allocate(&Buffer { dtype: Dtype::F64, len: 2 })?;
+//! let buffer = device.allocate(&Buffer::new(Dtype::F64, 2))?;
 //! let whole = Slab { buffer, offset: 0, extents: vec![2], region: vec![0..2] };
 //! let load = device.prepare(Work::Unpack { slabs: vec![whole.clone()], add: false })?;
 //! let read = device.prepare(Work::Pack { slabs: vec![whole] })?;
@@ -51,6 +51,7 @@ pub trait Device: Send {
     fn name(&self) -> &'static str;
 
     /// A new buffer; buffers are numbered from zero. What is in it is unspecified.
+    /// One whose values pass is only for [`Work::Elements`].
     fn allocate(&mut self, buffer: &Buffer) -> Result<usize, String>;
 
     /// Gets work ready to be launched; views and boxes name buffers by number.

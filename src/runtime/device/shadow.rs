@@ -135,7 +135,7 @@ mod tests {
     /// A load, a copy and a packing.
     fn chain(device: &mut Shadow) -> (Task, Task, Task) {
         for _ in 0..2 {
-            device.allocate(&Buffer { dtype: Dtype::F64, len: 1 }).unwrap();
+            device.allocate(&Buffer::new(Dtype::F64, 1)).unwrap();
         }
         let load = Work::Unpack { slabs: vec![whole(0)], add: false };
         let copy = Work::Copy { clear: None, moves: vec![(whole(0), whole(1))] };

@@ -17,6 +17,7 @@ unsafe impl Send for Place {}
 /// All memories, while a store is borrowed.
 pub(super) struct Shared<'a> {
     places: &'a [Place],
+    passing: &'a [bool],
     store: PhantomData<&'a mut Store>,
 }
 
@@ -35,36 +36,37 @@ impl Store {
         self.places.clear();
         let place = |bytes: &mut [u8]| Place(bytes.as_mut_ptr(), bytes.len());
         self.places.extend(self.memories.iter_mut().map(|memory| place(memory.bytes_mut())));
-        Shared { places: &self.places, store: PhantomData }
+        Shared { places: &self.places, passing: &self.passing, store: PhantomData }
     }
 }
 
 impl Shared<'_> {
-    /// Some elements of a vector to read.
+    /// Some elements of a vector to read; where values pass, those that begin with a hand's own.
     ///
     /// # Safety
     /// Nobody writes them while what is returned lives.
-    pub(super) unsafe fn read(&self, view: &View, some: Range<usize>) -> Slice<'_> {
-        let (start, bytes) = self.bytes(view, &some);
+    pub(super) unsafe fn read(&self, view: &View, some: Range<usize>, own: usize) -> Slice<'_> {
+        let (start, bytes) = self.bytes(view, &some, own);
         // SAFETY: `bytes` has checked that the elements are there, and the caller's duty.
         Slice::of_bytes(unsafe { from_raw_parts(start, bytes) }, view.dtype)
     }
 
-    /// Some elements of a vector to write.
+    /// Some elements of a vector to write; where values pass, those that begin with a hand's own.
     ///
     /// # Safety
     /// Nobody else reads or writes them while what is returned lives.
     #[allow(clippy::mut_from_ref)] // That is what it is for.
-    pub(super) unsafe fn write(&self, view: &View, some: Range<usize>) -> SliceMut<'_> {
-        let (start, bytes) = self.bytes(view, &some);
+    pub(super) unsafe fn write(&self, view: &View, some: Range<usize>, own: usize) -> SliceMut<'_> {
+        let (start, bytes) = self.bytes(view, &some, own);
         // SAFETY: as above.
         SliceMut::of_bytes(unsafe { from_raw_parts_mut(start, bytes) }, view.dtype)
     }
 
     /// Where the first of some elements is, and how many bytes they are.
-    fn bytes(&self, view: &View, some: &Range<usize>) -> (*mut u8, usize) {
+    fn bytes(&self, view: &View, some: &Range<usize>, own: usize) -> (*mut u8, usize) {
         let (Place(start, bytes), size) = (self.places[view.buffer], view.dtype.size());
-        let (first, end) = (view.offset + some.start, view.offset + some.end);
+        let first = if self.passing[view.buffer] { own } else { view.offset + some.start };
+        let end = first + some.len();
         assert!(first <= end && end * size <= bytes, "elements of the memory");
         (start.wrapping_add(first * size), some.len() * size)
     }

@@ -14,6 +14,8 @@ use std::ops::Range;
 #[derive(Default)]
 pub(super) struct Store {
     pub(super) memories: Vec<Memory>,
+    /// Which memories have room only for the elements that are done at a time.
+    pub(super) passing: Vec<bool>,
     /// Where the memories are, while they are shared.
     pub(super) places: Vec<Place>,
     args: Vec<Arg<'static>>,
@@ -45,15 +47,19 @@ impl Store {
         let mut args: Vec<Arg<'_>> = recycled(mem::take(&mut self.args));
         let target = node.out().buffer;
         let elements = some.map_or(0..node.out().len(), Range::clone);
+        let passing = &self.passing;
         let mut out = mem::take(&mut memories[target]);
         for view in node.args() {
             let own = some.is_none() || view.dims != node.out().dims;
             let part = if own { 0..view.len() } else { elements.clone() };
             let present = view.buffer != target;
-            let whole = present.then(|| memories[view.buffer].part(view));
-            args.push(whole.map(|whole| whole.range(part)));
+            args.push(present.then(|| {
+                let span = span(view, &part, passing[view.buffer]);
+                memories[view.buffer].slice(view.dtype, span.end).range(span)
+            }));
         }
-        let into = out.part_mut(node.out()).range(elements.clone());
+        let span = span(node.out(), &elements, passing[target]);
+        let into = out.slice_mut(node.out().dtype, span.end).range(span);
         let result = node.run_from(elements.start, &args, into);
         self.args = recycled::<Option<Slice<'_>>, _>(args);
         memories[target] = out;
@@ -62,7 +68,7 @@ impl Store {
 
     /// The sums of blocks of some elements of an inner product.
     pub(super) fn block_sums(&self, node: &LocalNode, some: &Range<usize>, sums: &mut [Complex64]) {
-        let part = |view: &View| self.memories[view.buffer].part(view).range(some.clone());
+        let part = |view: &View| self.some(view, some);
         node.block_sums([part(&node.args()[0]), part(&node.args()[1])], some.start, sums);
     }
 
@@ -80,11 +86,26 @@ impl Store {
         apply: impl FnOnce(Slice<'_>, SliceMut<'_>) -> Result<(), String>,
     ) -> Result<(), String> {
         let mut out = mem::take(&mut self.memories[output.buffer]);
-        let x = self.memories[input.buffer].part(input);
-        let y = out.part_mut(output);
-        let result = apply(x.range(some.clone()), y.range(some.clone()));
+        let span = span(output, some, self.passing[output.buffer]);
+        let y = out.slice_mut(output.dtype, span.end).range(span);
+        let result = apply(self.some(input, some), y);
         self.memories[output.buffer] = out;
         result
+    }
+
+    /// Some elements of a vector.
+    fn some(&self, view: &View, some: &Range<usize>) -> Slice<'_> {
+        let span = span(view, some, self.passing[view.buffer]);
+        self.memories[view.buffer].slice(view.dtype, span.end).range(span)
+    }
+
+    /// Room for so many elements of a buffer whose values pass.
+    pub(super) fn widen(&mut self, view: &View, elements: usize) -> Result<(), String> {
+        let memory = &mut self.memories[view.buffer];
+        if self.passing[view.buffer] && memory.len() < elements * view.dtype.size() {
+            *memory = Memory::elements(view.dtype, elements)?;
+        }
+        Ok(())
     }
 
     /// An operator on patches of the buffers.
@@ -119,6 +140,13 @@ impl Store {
         self.taken = taken;
         result
     }
+}
+
+/// Where some elements of a vector lie in its memory: at the beginning of one through which values
+/// pass.
+fn span(view: &View, some: &Range<usize>, passes: bool) -> Range<usize> {
+    let first = if passes { 0 } else { view.offset + some.start };
+    first..first + some.len()
 }
 
 /// Where the elements of some rows lie.

@@ -20,6 +20,7 @@ use adjoin_passes::ir::{Applied, Op, Over, Plan, Slot};
 use adjoin_passes::lower::lower_with_nodes;
 use adjoin_passes::simulate::Expected;
 use adjoin_passes::text::operation;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A plan, and what it is bound to.
@@ -99,6 +100,7 @@ impl<'a> Binding<'a> {
             device: self.device,
             labels: Vec::new(),
             slots: calls.buffers.len(),
+            whole: BTreeMap::new(),
             staging: 0,
         };
         let bound = binder.parts().map_err(|why| match why {
@@ -201,12 +203,14 @@ pub(super) struct Binder<'a> {
     labels: Vec<String>,
     /// The buffer of the slots.
     slots: usize,
+    /// Buffers for whole vectors in the place of those through which values only pass.
+    whole: BTreeMap<usize, usize>,
     staging: usize,
 }
 
 impl Binder<'_> {
     fn parts(&mut self) -> Result<Parts, Why> {
-        let slots = Buffer { dtype: Dtype::C128, len: self.plan.slots.len() };
+        let slots = Buffer::new(Dtype::C128, self.plan.slots.len());
         for (number, buffer) in self.calls.buffers.iter().chain([&slots]).enumerate() {
             let given = self.device.allocate(buffer)?;
             if given != number {
@@ -220,6 +224,20 @@ impl Binder<'_> {
         let blocks =
             calls.blocks.iter().map(|block| self.block(block)).collect::<Result<_, _>>()?;
         Ok(Parts { blocks, states, slots })
+    }
+
+    /// A buffer in which whole vectors lie: itself, or one instead of a buffer through which values
+    /// only pass.
+    pub(super) fn whole(&mut self, buffer: usize) -> Result<usize, Why> {
+        if let Some(&whole) = self.whole.get(&buffer) {
+            return Ok(whole);
+        }
+        let Some(Buffer { dtype, len, passing: true }) = self.calls.buffers.get(buffer) else {
+            return Ok(buffer);
+        };
+        let whole = self.device.allocate(&Buffer::new(*dtype, *len))?;
+        self.whole.insert(buffer, whole);
+        Ok(whole)
     }
 
     pub(super) fn prepare(&mut self, label: String, work: Work) -> Result<Task, String> {

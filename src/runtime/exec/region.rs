@@ -6,7 +6,7 @@ use crate::runtime::device::{Part, Piece, Task, Work};
 use crate::runtime::local::LocalNode;
 use crate::runtime::tiles::{SharedTile, elementwise, has_normal, has_rows};
 use adjoin_kernels::host::star::Sums;
-use adjoin_passes::calls::{Call, Kernel};
+use adjoin_passes::calls::{Call, Kernel, View};
 use adjoin_passes::ir::{LeafId, Op};
 use adjoin_passes::region::keeps_nothing;
 use std::ops::Range;
@@ -76,8 +76,28 @@ impl Binder<'_> {
         Ok((parts, sums))
     }
 
-    /// The work of a region over elements; a tile that has no elements divides it.
+    /// The work of a region over elements; a tile that has no elements divides it, and then what
+    /// passes through it needs whole buffers.
     pub(super) fn elements(&mut self, calls: &[Call]) -> Result<Vec<Task>, Why> {
+        for call in calls {
+            if self.piece(call)?.is_none() {
+                let kept = self.kept(calls)?;
+                return self.divided(&kept);
+            }
+        }
+        self.divided(calls)
+    }
+
+    /// The same calls in buffers for whole vectors.
+    fn kept(&mut self, calls: &[Call]) -> Result<Vec<Call>, Why> {
+        let mut calls = calls.to_vec();
+        for view in calls.iter_mut().flat_map(views_mut) {
+            view.buffer = self.whole(view.buffer)?;
+        }
+        Ok(calls)
+    }
+
+    fn divided(&mut self, calls: &[Call]) -> Result<Vec<Task>, Why> {
         let mut tasks = Vec::new();
         let mut gathered = 0..0;
         let mut pieces = Vec::new();
@@ -133,6 +153,17 @@ impl Binder<'_> {
             Call::Region { .. } | Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } => {
                 Err(Why::Here("a region has calls that are not local".into()))
             }
+        }
+    }
+}
+
+/// The views of a call that is local.
+fn views_mut(call: &mut Call) -> Vec<&mut View> {
+    match call {
+        Call::Kernel(Kernel { inputs, outputs, .. }) => inputs.iter_mut().chain(outputs).collect(),
+        Call::Local { args, out, .. } => args.iter_mut().chain([out]).collect(),
+        Call::Region { .. } | Call::Copy { .. } | Call::Start { .. } | Call::Wait { .. } => {
+            Vec::new()
         }
     }
 }

@@ -109,13 +109,15 @@ pub(super) fn scale(args: &[Arg<'_>], y: SliceMut<'_>) {
     });
 }
 
-/// `a x + z`
+/// `a x + z`; where one number `a` for all elements is zero, z alone is read, whatever x has.
 pub(super) fn axpy(args: &[Arg<'_>], y: SliceMut<'_>) {
     fn typed<S: Element>(a: Factor<'_>, pair: [Arg<'_>; 2], y: &mut [S]) {
         match a {
             Factor::One(a) => {
                 let a = S::from_c128(a);
                 match pair.map(|x| x.and_then(S::of)) {
+                    [_, Some(z)] if a == S::ZERO => vector::copy(z, y, Acc::Set),
+                    [_, None] if a == S::ZERO => {}
                     [Some(x), Some(z)] => vector::axpy(a, x, z, y, Acc::Set),
                     [Some(x), None] => vector::axpy_onto(a, x, y),
                     [None, Some(z)] => vector::axpy_over(a, z, y),
