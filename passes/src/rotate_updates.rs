@@ -233,7 +233,7 @@ fn behind(old: &Block, state: u32, (found, numbers): (&Found, &[u32]), is_step: 
     for ((number, ty), &s) in found.numbers.iter().zip(numbers) {
         match number {
             formula::Number::Late(value) if is_step => {
-                out.give(Target::State(s), map[value.index()])
+                out.give(Target::State(s), map[value.index()]);
             }
             formula::Number::Late(_) if old.name == MEANING => {
                 let kept = formula::get(&mut out, s, ty);

@@ -37,7 +37,8 @@ pub(super) fn calls(planned: &Planned, rank: usize) -> Result<String, Failure> {
 fn show(plan: &Plan, calls: &Calls) -> String {
     let mut text = format!("rank {} of {}\n", calls.rank, plan.mesh.ranks());
     for (k, buffer) in calls.buffers.iter().enumerate() {
-        let _ = writeln!(text, "buffer b{k} = {}[{}]", buffer.dtype, buffer.len);
+        let passes = if buffer.passing { ", some elements at a time" } else { "" };
+        let _ = writeln!(text, "buffer b{k} = {}[{}]{passes}", buffer.dtype, buffer.len);
     }
     for (k, group) in calls.groups.iter().enumerate() {
         let _ = writeln!(text, "group g{k} = {}", list(group.iter()));

@@ -72,7 +72,7 @@ impl Matching<'_> {
         match formula {
             Formula::Old => false,
             Formula::State(s, _) => value_of(self.setup, *s) == Some(value),
-            Formula::Number(k) => self.give(*k, Number::Value(value)),
+            Formula::Number(k) => self.give(*k, &Number::Value(value)),
             Formula::Made(op, args, ty) => {
                 let node = self.setup.nodes.iter().find(|n| n.results == [value]);
                 let Some(Node { op: own, args: values, .. }) = node else { return false };
@@ -86,15 +86,15 @@ impl Matching<'_> {
     fn without(&mut self, formula: &Formula, value: Value) -> bool {
         let Formula::Made(Op::Axpy, args, _) = formula else { return false };
         let [Formula::Number(k), _, rest] = &args[..] else { return false };
-        self.is(rest, value) && self.give(*k, Number::Zero(self.found.numbers[*k].1.clone()))
+        self.is(rest, value) && self.give(*k, &Number::Zero(self.found.numbers[*k].1.clone()))
     }
 
-    fn give(&mut self, number: usize, given: Number) -> bool {
-        let fits = match &given {
+    fn give(&mut self, number: usize, given: &Number) -> bool {
+        let fits = match given {
             Number::Value(value) => *self.setup.ty(*value) == self.found.numbers[number].1,
             Number::Zero(_) | Number::Kept => true,
         };
         let known = self.numbers[number].get_or_insert_with(|| given.clone());
-        fits && *known == given
+        fits && known == given
     }
 }

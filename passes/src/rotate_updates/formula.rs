@@ -83,7 +83,9 @@ impl Found {
     fn leaves(&self, out: &mut Block, numbers: &[u32], formula: &Formula) {
         match formula {
             Formula::Made(_, args, _) => {
-                args.iter().for_each(|arg| self.leaves(out, numbers, arg));
+                for arg in args {
+                    self.leaves(out, numbers, arg);
+                }
             }
             leaf => _ = self.value(out, numbers, leaf),
         }
