@@ -269,7 +269,7 @@ fn weights() -> Planned {
 /// Caches of which it is known that they keep nothing, and a memory that is slow.
 fn cached() -> Machine {
     let level = |within, bandwidth| Memory { within, bandwidth, total: None };
-    Machine { memory: vec![level(Some(1.0), 1e6), level(None, 1e6)], ..slow().with_flops(1e9) }
+    Machine { memory: vec![level(Some(1.0), 1e9), level(None, 1e6)], ..slow().with_flops(1e9) }
 }
 
 fn columns() -> Vector {
