@@ -115,7 +115,8 @@ fn allocations(
             let zeros = Array::zeros(state.ty.dims.clone(), state.ty.dtype).unwrap();
             program.load_state(&state.name, &Source::array(zeros))?;
         }
-        for _ in 0..3 {
+        // A thread that comes late to the first pieces warms up later.
+        for _ in 0..50 {
             program.run("step")?;
         }
         let before = count();
