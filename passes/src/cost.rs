@@ -7,8 +7,8 @@
 //! whole iteration lies between does not, unless all of the iteration fits there.
 //! How fast that and the arithmetic go depends on the kind of work (`Signature::manner`), and on how
 //! many ranks of a node work at once (`Machine::among`).
-//! In a region operator data is read once, and so is each place where vectors lie; what is made there
-//! is written once, though nobody outside may need it.
+//! In a region operator data is read once from afar, and so is each place where vectors lie; what is
+//! made there is written once, unless it is nowhere kept as a whole.
 
 mod account;
 mod bounds;
