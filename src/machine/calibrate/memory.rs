@@ -12,7 +12,7 @@ use std::hint::black_box;
 const LEAST: u32 = 2 * 17;
 
 /// Working sets whose bandwidths differ by less than this factor are one level.
-const LEVEL: f64 = 1.5;
+const LEVEL: f64 = 1.75;
 
 /// The bytes of a core's own cache where the system does not tell.
 const OWN: f64 = (1 << 20) as f64;
