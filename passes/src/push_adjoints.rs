@@ -23,7 +23,8 @@
 //! comm 0 calls, 0 B per rank
 //! ```
 //! (A B)ᴴ = Bᴴ Aᴴ, (A + B)ᴴ = Aᴴ + Bᴴ, (cA)ᴴ = Aᴴ c̄, `VStack`ᴴ = `HStack` of adjoints, Aᴴᴴ = A;
-//! (A ⊗ B)ᴴ = Aᴴ ⊗ Bᴴ where they commute, Aᵀ = conj(Aᴴ), and conj(A) = conj ∘ A ∘ conj, which is A itself for real operators.
+//! (A ⊗ B)ᴴ = Aᴴ ⊗ Bᴴ where they commute, Aᵀ = conj(Aᴴ), and conj(A) = conj ∘ A ∘ conj, which is A
+//! itself for real operators.
 //! Numerics class: E.
 
 use crate::error::PlanError;
