@@ -178,46 +178,10 @@ impl<'a> Uses<'a> {
     }
 }
 
-/// Whether a node makes elements in about the time in which they are read from a cache.
+/// Whether a node of a region over elements makes elements in about the time in which they are read
+/// from a cache: all do but sums over them and functions of the user.
 fn is_cheap(node: &Node) -> bool {
-    match &node.op {
-        Op::Apply(_)
-        | Op::Add
-        | Op::Sub
-        | Op::Neg
-        | Op::Scale
-        | Op::Axpy
-        | Op::Conj
-        | Op::Cast
-        | Op::Project(_) => true,
-        Op::Map(map) => !matches!(map, Map::Named(_)),
-        Op::Input(_)
-        | Op::Slot(_)
-        | Op::Get(_)
-        | Op::Zero
-        | Op::Reshape
-        | Op::Concat
-        | Op::Part(_)
-        | Op::Dot { .. }
-        | Op::Call(_)
-        | Op::Reduce(_)
-        | Op::Take
-        | Op::Put
-        | Op::Combine
-        | Op::Dots
-        | Op::OneHot
-        | Op::AllReduce(_)
-        | Op::ReduceScatter(_)
-        | Op::AllGather(_)
-        | Op::AllToAll(_)
-        | Op::Exchange
-        | Op::Halo
-        | Op::HaloSum
-        | Op::Slice
-        | Op::Pad(_)
-        | Op::Partial(_)
-        | Op::Copy => false,
-    }
+    !matches!(node.op, Op::Dot { .. } | Op::Map(Map::Named(_)))
 }
 
 /// The block with a value made again before each of these nodes, for them and those of their
