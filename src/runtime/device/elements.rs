@@ -39,7 +39,7 @@ pub(super) struct Elements {
 }
 
 /// What one hand needs, and why it has stopped.
-struct Hand {
+pub(super) struct Hand {
     args: Vec<Arg<'static>>,
     fault: Option<String>,
     /// Its first element where values pass.
@@ -65,12 +65,7 @@ impl Elements {
         let ordered = pieces.iter().any(Piece::is_ordered);
         let work = if ordered { 0 } else { pieces.iter().map(Piece::traffic).sum() };
         let most = pieces.iter().map(Piece::arguments).max().unwrap_or(0);
-        let hand = |_| {
-            let mut hand = Hand { args: Vec::new(), fault: None, own: 0 };
-            reserve(&mut hand.args, most);
-            hand
-        };
-        let hands = (0..crew::threads()).map(hand).collect();
+        let hands = (0..crew::threads()).map(|_| Hand::new(most)).collect();
         Elements { pieces, len, unit, step, work, hands, sums, rooms }
     }
 
@@ -139,25 +134,40 @@ impl Elements {
         let (shared, sums) = (&store.share(), &Divided::new(sums));
         crew::with(&mut self.hands[..hands], |number, hand| {
             let own = crew::part(len, unit, hands, number);
-            hand.fault = None;
             hand.own = number * step.min(len);
-            for start in own.clone().step_by(step) {
-                let some = start..own.end.min(start + step);
-                for (piece, room) in pieces.clone() {
-                    // SAFETY: all hands run this on different elements, in whole blocks.
-                    if let Err(fault) = unsafe { hand.piece(piece, shared, &some, (sums, room)) } {
-                        hand.fault = Some(fault);
-                        return;
+            hand.settle(|hand| {
+                for start in own.clone().step_by(step) {
+                    let some = start..own.end.min(start + step);
+                    for (piece, room) in pieces.clone() {
+                        // SAFETY: all hands run this on different elements, in whole blocks.
+                        unsafe { hand.piece(piece, shared, &some, (sums, room))? }
                     }
                 }
-            }
+                Ok(())
+            });
         });
-        let fault = self.hands[..hands].iter_mut().find_map(|hand| hand.fault.take());
-        fault.map_or(Ok(()), Err)
+        self.hands[..hands].iter_mut().try_for_each(Hand::fault)
     }
 }
 
 impl Hand {
+    /// A hand for nodes of so many arguments at most.
+    pub(super) fn new(arguments: usize) -> Hand {
+        let mut hand = Hand { args: Vec::new(), fault: None, own: 0 };
+        reserve(&mut hand.args, arguments);
+        hand
+    }
+
+    /// Does its part, and keeps why it has stopped.
+    pub(super) fn settle(&mut self, part: impl FnOnce(&mut Hand) -> Result<(), String>) {
+        self.fault = part(self).err();
+    }
+
+    /// Why it has stopped, once.
+    pub(super) fn fault(&mut self) -> Result<(), String> {
+        self.fault.take().map_or(Ok(()), Err)
+    }
+
     /// A piece on some elements.
     ///
     /// # Safety
@@ -196,7 +206,7 @@ impl Hand {
     ///
     /// # Safety
     /// As for [`Hand::piece`].
-    unsafe fn update(
+    pub(super) unsafe fn update(
         &mut self,
         node: &LocalNode,
         shared: &Shared<'_>,
