@@ -29,6 +29,7 @@ mod engine;
 mod store;
 mod region;
 mod shared;
+mod tape;
 mod elements;
 mod host;
 mod shadow;
@@ -208,6 +209,17 @@ impl Piece {
             Piece::Sum(node) => node.out().len() > 1,
             Piece::Update(_) | Piece::Weights { .. } => false,
         }
+    }
+
+    /// The buffers that it reads and writes.
+    fn buffers(&self) -> Vec<usize> {
+        let views: Vec<&View> = match self {
+            Piece::Update(node) | Piece::Sum(node) => {
+                node.args().iter().chain([node.out()]).collect()
+            }
+            Piece::Weights { input, output, .. } => vec![input, output],
+        };
+        views.iter().map(|view| view.buffer).collect()
     }
 
     /// One of the vectors.
