@@ -84,11 +84,11 @@ fn block<S: Scalar>(x: &[S], y: &[S], conj: bool) -> Complex<f64> {
     if !S::COMPLEX {
         return Complex::new(real_sum(reals(x), reals(y)).to_f64(), 0.0);
     }
-    complex_sum::<S>(complex_sums(reals(x), reals(y)), conj)
+    pair_sum::<S>(complex_sums(reals(x), reals(y)), conj)
 }
 
 /// `Σ conj(x) y` or `Σ x y` from the sums of a block's pairs.
-pub(super) fn complex_sum<S: Scalar>(sums: [S::Real; 4], conj: bool) -> Complex<f64> {
+pub(super) fn pair_sum<S: Scalar>(sums: [S::Real; 4], conj: bool) -> Complex<f64> {
     // `alternating` counts the products of imaginary parts negatively.
     let [direct, alternating, crossed, crossed_alternating] = sums;
     if conj {
@@ -103,10 +103,26 @@ pub(super) const DEPTH: usize = 4;
 
 versions! {
     fn real_sum {R: Real} {R} (x: &[R], y: &[R]) -> R {
-        // SAFETY: Both have as many elements; the machine is the caller's care.
+        let n = x.len();
+        let (x, y) = (x.as_ptr(), y[..n].as_ptr());
+        // SAFETY: All loads end at `n` elements at most, which both have; the machine is the
+        // caller's care.
         unsafe {
             let mut sums = [V::splat(R::ZERO); DEPTH];
-            add_real(x.as_ptr(), y[..x.len()].as_ptr(), x.len(), &mut sums);
+            let mut at = 0;
+            while at + DEPTH * V::LANES <= n {
+                for (d, sum) in sums.iter_mut().enumerate() {
+                    let here = at + d * V::LANES;
+                    *sum = V::load(x.add(here)).fused(V::load(y.add(here)), *sum);
+                }
+                at += DEPTH * V::LANES;
+            }
+            while at < n {
+                let some = lanes::<R, V>(n - at);
+                let v = V::load_where(some, x.add(at));
+                sums[0] = v.fused(V::load_where(some, y.add(at)), sums[0]);
+                at += V::LANES;
+            }
             real_total(sums)
         }
     }
@@ -116,106 +132,33 @@ versions! {
     /// Of pairs: `Σ (rr + ii)`, `Σ (rr - ii)`, `Σ (ri + ir)` and `Σ (ri - ir)`, the first letter a
     /// part of `x` and the second a part of `y`.
     fn complex_sums {R: Real} {R} (x: &[R], y: &[R]) -> [R; 4] {
+        let n = x.len();
+        let (x, y) = (x.as_ptr(), y[..n].as_ptr());
         // SAFETY: As for `real_sum`.
         unsafe {
-            let mut sums = [[V::splat(R::ZERO); DEPTH]; 2];
-            add_complex(x.as_ptr(), y[..x.len()].as_ptr(), x.len(), &mut sums);
-            complex_totals(sums)
-        }
-    }
-}
-
-/// Adds products of so many reals to the sums, which a block may get in several pieces: all but the
-/// last are a multiple of `DEPTH` registers.
-///
-/// # Safety
-/// There are so many reals at each pointer, and the machine has the instructions of `V`.
-#[allow(clippy::inline_always)] // Registers are not to be handed to a call.
-#[inline(always)]
-pub(super) unsafe fn add_real<R: Real, V: Vector<R>>(
-    x: *const R,
-    y: *const R,
-    n: usize,
-    sums: &mut [V; DEPTH],
-) {
-    // SAFETY: All loads end at `n` reals at most.
-    unsafe {
-        let mut at = 0;
-        while at + DEPTH * V::LANES <= n {
-            for (d, sum) in sums.iter_mut().enumerate() {
-                let here = at + d * V::LANES;
-                *sum = V::load(x.add(here)).fused(V::load(y.add(here)), *sum);
+            let mut straight = [V::splat(R::ZERO); DEPTH];
+            let mut crossed = straight;
+            let mut at = 0;
+            while at + DEPTH * V::LANES <= n {
+                for d in 0..DEPTH {
+                    let v = V::load(x.add(at + d * V::LANES));
+                    let w = V::load(y.add(at + d * V::LANES));
+                    straight[d] = v.fused(w, straight[d]);
+                    crossed[d] = v.fused(w.swapped(), crossed[d]);
+                }
+                at += DEPTH * V::LANES;
             }
-            at += DEPTH * V::LANES;
-        }
-        while at < n {
-            let some = lanes::<R, V>(n - at);
-            let v = V::load_where(some, x.add(at));
-            sums[0] = v.fused(V::load_where(some, y.add(at)), sums[0]);
-            at += V::LANES;
-        }
-    }
-}
-
-/// As [`add_real`] with pairs: products of the same parts, and those of different parts.
-///
-/// # Safety
-/// As for [`add_real`].
-#[allow(clippy::inline_always)] // As above.
-#[inline(always)]
-pub(super) unsafe fn add_complex<R: Real, V: Vector<R>>(
-    x: *const R,
-    y: *const R,
-    n: usize,
-    [straight, crossed]: &mut [[V; DEPTH]; 2],
-) {
-    // SAFETY: As in `add_real`.
-    unsafe {
-        let mut at = 0;
-        while at + DEPTH * V::LANES <= n {
-            for d in 0..DEPTH {
-                let v = V::load(x.add(at + d * V::LANES));
-                let w = V::load(y.add(at + d * V::LANES));
-                straight[d] = v.fused(w, straight[d]);
-                crossed[d] = v.fused(w.swapped(), crossed[d]);
+            while at < n {
+                let some = lanes::<R, V>(n - at);
+                let v = V::load_where(some, x.add(at));
+                let w = V::load_where(some, y.add(at));
+                straight[0] = v.fused(w, straight[0]);
+                crossed[0] = v.fused(w.swapped(), crossed[0]);
+                at += V::LANES;
             }
-            at += DEPTH * V::LANES;
-        }
-        while at < n {
-            let some = lanes::<R, V>(n - at);
-            let v = V::load_where(some, x.add(at));
-            let w = V::load_where(some, y.add(at));
-            straight[0] = v.fused(w, straight[0]);
-            crossed[0] = v.fused(w.swapped(), crossed[0]);
-            at += V::LANES;
+            pair_totals(straight, crossed)
         }
     }
-}
-
-/// What [`add_real`] has summed.
-///
-/// # Safety
-/// The machine has the instructions of `V`.
-#[allow(clippy::inline_always)] // As above.
-#[inline(always)]
-pub(super) unsafe fn real_total<R: Real, V: Vector<R>>(sums: [V; DEPTH]) -> R {
-    // SAFETY: the caller's care.
-    let [even, odd] = unsafe { folded(sums) };
-    even + odd
-}
-
-/// What [`add_complex`] has summed, as `complex_sums` has it.
-///
-/// # Safety
-/// The machine has the instructions of `V`.
-#[allow(clippy::inline_always)] // As above.
-#[inline(always)]
-pub(super) unsafe fn complex_totals<R: Real, V: Vector<R>>(
-    [straight, crossed]: [[V; DEPTH]; 2],
-) -> [R; 4] {
-    // SAFETY: the caller's care.
-    let ([rr, ii], [ri, ir]) = unsafe { (folded(straight), folded(crossed)) };
-    [rr + ii, rr - ii, ri + ir, ri - ir]
 }
 
 /// The bits of the first lanes, all if there are as many.
@@ -223,11 +166,38 @@ pub(super) fn lanes<R, V: Vector<R>>(count: usize) -> u32 {
     (1 << count.min(V::LANES)) - 1
 }
 
-/// The sum of all even lanes and that of all odd ones, registers first.
+/// The sum of all lanes of all registers.
 ///
 /// # Safety
 /// The machine has the instructions of `V`.
 #[allow(clippy::inline_always)] // Registers are not to be handed to a call.
+#[inline(always)]
+pub(super) unsafe fn real_total<R: Real, V: Vector<R>>(sums: [V; DEPTH]) -> R {
+    // SAFETY: the caller's care.
+    let [even, odd] = unsafe { folded(sums) };
+    even + odd
+}
+
+/// The sums of pairs from products of the same parts and from those of different parts.
+///
+/// # Safety
+/// The machine has the instructions of `V`.
+#[allow(clippy::inline_always)] // As above.
+#[inline(always)]
+pub(super) unsafe fn pair_totals<R: Real, V: Vector<R>>(
+    straight: [V; DEPTH],
+    crossed: [V; DEPTH],
+) -> [R; 4] {
+    // SAFETY: the caller's care.
+    let ([rr, ii], [ri, ir]) = unsafe { (folded(straight), folded(crossed)) };
+    [rr + ii, rr - ii, ri + ir, ri - ir]
+}
+
+/// The sum of all even lanes and that of all odd ones, registers first.
+///
+/// # Safety
+/// The machine has the instructions of `V`.
+#[allow(clippy::inline_always)] // As above.
 #[inline(always)]
 unsafe fn folded<R: Real, V: Vector<R>>(sums: [V; DEPTH]) -> [R; 2] {
     // SAFETY: the caller's care.

@@ -1,7 +1,7 @@
 //! Regions over elements: all updates of some elements, then those of the next ones.
 //!
-//! Elements are few enough to stay in a cache until the last update has used them; updates that can
-//! be steps of a tape are done together to a few of them at a time (`tape.rs`).
+//! Elements are few enough to stay in a cache until the last update has used them; consecutive
+//! updates that can be steps of a tape are one loop over them (`tape.rs`).
 //! Sums are made of the same blocks as without a region, so that results are the same, bit by bit.
 //! Several hands take different elements; the sums of blocks are put together by one.
 

@@ -206,7 +206,7 @@ impl Piece {
     /// Whether all elements must be done in their order: sums of columns go from row to row.
     fn is_ordered(&self) -> bool {
         match self {
-            Piece::Sum(node) => node.out().len() > 1,
+            Piece::Sum(node) => !node.is_single(),
             Piece::Update(_) | Piece::Weights { .. } => false,
         }
     }

@@ -6,7 +6,7 @@
 use super::Piece;
 use super::shared::Shared;
 use super::store::Store;
-use crate::elements::{Element, Slice, each};
+use crate::elements::{Slice, each};
 use crate::ops::Elementwise;
 use adjoin_kernels::host::Scalar;
 use adjoin_kernels::host::crew::Divided;
@@ -19,20 +19,14 @@ use std::sync::Arc;
 
 /// A tape, and where its elements are.
 pub(super) struct Tape {
-    steps: Steps,
-    /// The number of each step that scales.
-    numbers: Vec<Option<View>>,
+    dtype: Dtype,
+    steps: tape::Tape,
+    /// The numbers by which it scales, and where they are.
+    numbers: Vec<Complex64>,
+    scales: Vec<View>,
     places: Vec<Source>,
     /// Which pieces are sums.
     sums: Vec<usize>,
-}
-
-/// Steps on elements of one type.
-enum Steps {
-    F32(Vec<Step<f32>>),
-    F64(Vec<Step<f64>>),
-    C64(Vec<Step<Complex32>>),
-    C128(Vec<Step<Complex64>>),
 }
 
 /// Elements that steps read or write.
@@ -62,15 +56,15 @@ impl Scratch {
         let most = rooms.len().max(passing.count());
         rooms.resize(most, Tile::EMPTY);
         places.reserve(tape.places.len());
-        sums.reserve(tape.sums.len());
+        sums.resize(sums.len().max(tape.sums.len()), Sum::EMPTY);
     }
 }
 
 /// The type of the elements of a piece that can be a step.
 pub(super) fn dtype(piece: &Piece) -> Option<Dtype> {
     match piece {
-        Piece::Update(node) => node.step::<f64>(|_| 0).map(|_| node.out().dtype),
-        Piece::Sum(node) => (node.out().len() == 1).then_some(node.args()[0].dtype),
+        Piece::Update(node) => node.step(0, |_| 0).map(|_| node.out().dtype),
+        Piece::Sum(node) => node.is_single().then(|| node.args()[0].dtype),
         Piece::Weights { tile, columns, input, output, .. } => {
             let weights = tile.weights().filter(|_| *columns == 1)?;
             let fits = weights.len() == output.len() && weights.dtype() == output.dtype;
@@ -88,19 +82,14 @@ impl Tape {
         some: Range<usize>,
         is_near: impl Fn(&View) -> bool,
     ) -> Self {
-        let of = some.clone().map(|k| match &pieces[k] {
-            Piece::Update(node) => node.number().cloned(),
-            Piece::Sum(_) | Piece::Weights { .. } => None,
-        });
-        let numbers = of.collect();
         let sums = some.clone().filter(|&k| matches!(pieces[k], Piece::Sum(_))).collect();
-        let (steps, places) = match dtype {
-            Dtype::F32 => map(steps(&pieces[some], is_near), Steps::F32),
-            Dtype::F64 => map(steps(&pieces[some], is_near), Steps::F64),
-            Dtype::C64 => map(steps(&pieces[some], is_near), Steps::C64),
-            Dtype::C128 => map(steps(&pieces[some], is_near), Steps::C128),
-        };
-        Tape { steps, numbers, places, sums }
+        let mut made = Made { is_near, places: Vec::new(), scales: Vec::new(), sums: 0 };
+        let steps: Vec<Step> = pieces[some].iter().filter_map(|piece| made.step(piece)).collect();
+        let Made { places, scales, .. } = made;
+        let is_room = |place: usize| matches!(places[place], Source::Room(_));
+        let steps = tape::Tape::new(&steps, is_room);
+        let numbers = vec![Complex64::ZERO; scales.len()];
+        Tape { dtype, steps, numbers, scales, places, sums }
     }
 
     /// The vectors that are not in rooms of its own.
@@ -113,12 +102,10 @@ impl Tape {
 
     /// Takes the numbers as they are now.
     pub(super) fn set_numbers(&mut self, store: &Store) {
-        each!(Steps, &mut self.steps, steps => for (step, view) in steps.iter_mut().zip(&self.numbers) {
-            if let Some(view) = view {
-                let number = first(store.memories[view.buffer].part(view));
-                step.set_number(Scalar::from_c128(number));
-            }
-        });
+        for (number, view) in self.numbers.iter_mut().zip(&self.scales) {
+            let there = store.memories[view.buffer].part(view);
+            *number = each!(Slice, there, x => x[0].to_c128());
+        }
     }
 
     /// Does all steps to some elements; where values pass through buffers, to those that begin with
@@ -136,7 +123,7 @@ impl Tape {
         (sums, parts): (&Divided<'_, Complex64>, &[Range<usize>]),
     ) {
         let Scratch { places, sums: targets, rooms } = scratch;
-        let size = each!(Steps, &self.steps, steps => size_of_first(steps));
+        let (size, numbers) = (self.dtype.size(), &self.numbers);
         let mut rooms = rooms.iter_mut();
         places.clear();
         places.extend(self.places.iter().map(|source| match source {
@@ -144,91 +131,85 @@ impl Tape {
                 Place { start: shared.start(view, some.clone(), own), stride: size }
             }
             Source::Weights(tile) => {
-                let weights = tile.weights().expect("weights").range(some.clone()).bytes();
-                Place { start: weights.as_ptr().cast_mut(), stride: size }
+                let weights = tile.weights().filter(|weights| weights.dtype() == self.dtype);
+                let start = weights.expect("weights").range(some.clone()).bytes().as_ptr();
+                Place { start: start.cast_mut(), stride: size }
             }
             Source::Room(_) => Place { start: rooms.next().expect("a room").start(), stride: 0 },
         }));
-        targets.clear();
-        for &k in &self.sums {
+        for (target, &k) in targets.iter_mut().zip(&self.sums) {
             if let Piece::Sum(node) = &pieces[k] {
                 let (first, blocks) = node.blocks_of(some);
                 let first = parts[k].start + first;
                 // SAFETY: the caller's duty.
-                targets.push(Sum::to(unsafe { sums.part(first..first + blocks) }.as_mut_ptr()));
+                target.set_next(unsafe { sums.part(first..first + blocks) }.as_mut_ptr());
             }
         }
-        // SAFETY: places have as many elements of the type of the steps, which their pieces have
-        // been checked for, and there are sums of all blocks; the rest is the caller's duty.
-        each!(Steps, &self.steps, steps => unsafe {
-            tape::run(steps, places, some.len(), targets);
-        });
+        let n = some.len();
+        // SAFETY: places have as many elements of this type, which their pieces have been checked
+        // for, and there are sums of all blocks; the rest is the caller's duty.
+        unsafe {
+            match self.dtype {
+                Dtype::F32 => self.steps.run::<f32>(numbers, places, n, targets),
+                Dtype::F64 => self.steps.run::<f64>(numbers, places, n, targets),
+                Dtype::C64 => self.steps.run::<Complex32>(numbers, places, n, targets),
+                Dtype::C128 => self.steps.run::<Complex64>(numbers, places, n, targets),
+            }
+        }
     }
 }
 
-/// The first of some elements in the widest type.
-fn first(elements: Slice<'_>) -> Complex64 {
-    each!(Slice, elements, x => x[0].to_c128())
+/// Steps while they are made from pieces: what they have named so far.
+struct Made<F> {
+    is_near: F,
+    places: Vec<Source>,
+    scales: Vec<View>,
+    sums: usize,
 }
 
-fn size_of_first<S>(_: &[Step<S>]) -> usize {
-    size_of::<S>()
-}
-
-fn map<S>(
-    (steps, places): (Vec<Step<S>>, Vec<Source>),
-    typed: impl Fn(Vec<Step<S>>) -> Steps,
-) -> (Steps, Vec<Source>) {
-    (typed(steps), places)
-}
-
-/// Pieces as steps, and where their elements are.
-fn steps<S: Element>(
-    pieces: &[Piece],
-    is_near: impl Fn(&View) -> bool,
-) -> (Vec<Step<S>>, Vec<Source>) {
-    let (mut places, mut sums) = (Vec::new(), 0..);
-    let mut steps = Vec::new();
-    for piece in pieces {
-        let mut vector = |view: &View| {
-            let near = is_near(view);
-            let same = |source: &Source| match source {
-                Source::Vector(other) => (other.buffer, other.offset) == (view.buffer, view.offset),
-                Source::Room(buffer) => *buffer == view.buffer,
-                Source::Weights(_) => false,
-            };
-            let new =
-                || if near { Source::Room(view.buffer) } else { Source::Vector(view.clone()) };
-            place(&mut places, same, new)
-        };
-        steps.extend(match piece {
-            Piece::Update(node) => node.step(vector),
+impl<F: Fn(&View) -> bool> Made<F> {
+    fn step(&mut self, piece: &Piece) -> Option<Step> {
+        match piece {
+            Piece::Update(node) => {
+                let a = self.scales.len();
+                self.scales.extend(node.number().cloned());
+                node.step(a, |view| self.vector(view))
+            }
             Piece::Sum(node) => {
-                let (x, y) = (vector(&node.args()[0]), vector(&node.args()[1]));
-                sums.next().map(|sum| Step::Dot { real: node.is_real(), x, y, sum })
+                let [x, y] = [0, 1].map(|k| self.vector(&node.args()[k]));
+                self.sums += 1;
+                Some(Step::Dot { real: node.is_real(), x, y, sum: self.sums - 1 })
             }
             Piece::Weights { tile, adjoint, input, output, .. } => {
-                let (x, y) = (vector(input), vector(output));
-                let start = |tile: &Arc<dyn Elementwise>| tile.weights().map(|w| w.bytes().as_ptr());
-                let same = |source: &Source| {
-                    matches!(source, Source::Weights(other) if start(other) == start(tile))
+                let (x, y) = (self.vector(input), self.vector(output));
+                let start = |tile: &dyn Elementwise| tile.weights().map(|w| w.bytes().as_ptr());
+                let same = |source: &Source| match source {
+                    Source::Weights(other) => start(&**other) == start(&**tile),
+                    Source::Vector(_) | Source::Room(_) => false,
                 };
-                let d = place(&mut places, same, || Source::Weights(tile.clone()));
+                let d = self.place(same, || Source::Weights(tile.clone()));
                 Some(Step::Weigh { conj: *adjoint, d, x, y })
             }
-        });
+        }
     }
-    (steps, places)
-}
 
-/// The place that is the same, or a new one.
-fn place(
-    places: &mut Vec<Source>,
-    same: impl Fn(&Source) -> bool,
-    new: impl FnOnce() -> Source,
-) -> usize {
-    places.iter().position(same).unwrap_or_else(|| {
-        places.push(new());
-        places.len() - 1
-    })
+    fn vector(&mut self, view: &View) -> usize {
+        let near = (self.is_near)(view);
+        let same = |source: &Source| match source {
+            Source::Vector(other) => (other.buffer, other.offset) == (view.buffer, view.offset),
+            Source::Room(buffer) => *buffer == view.buffer,
+            Source::Weights(_) => false,
+        };
+        self.place(same, || {
+            if near { Source::Room(view.buffer) } else { Source::Vector(view.clone()) }
+        })
+    }
+
+    /// The place that is the same, or a new one.
+    fn place(&mut self, same: impl Fn(&Source) -> bool, new: impl FnOnce() -> Source) -> usize {
+        self.places.iter().position(same).unwrap_or_else(|| {
+            self.places.push(new());
+            self.places.len() - 1
+        })
+    }
 }

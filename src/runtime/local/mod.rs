@@ -142,6 +142,11 @@ impl LocalNode {
         matches!(self.op, Op::Dot { .. }) && same
     }
 
+    /// Whether the node is one inner product, not one for each column.
+    pub(crate) fn is_single(&self) -> bool {
+        matches!(self.op, Op::Dot { columns: 0, .. })
+    }
+
     /// Blocks of elements from the first one on, of as many as the result or a multiple, can be
     /// computed one after the other: how many elements a block has, at the least.
     pub(crate) fn unit(&self) -> usize {
@@ -199,7 +204,7 @@ impl LocalNode {
         some: &Range<usize>,
         sums: impl FnOnce(Range<usize>) -> &'a mut [Complex64],
     ) {
-        if matches!(self.op, Op::Dot { columns: 0, .. }) {
+        if self.is_single() {
             let (first, blocks) = self.blocks_of(some);
             return sums::block_sums(self.is_real(), args, sums(first..first + blocks));
         }

@@ -1,14 +1,14 @@
 //! Nodes as steps of a tape, with the same bits.
 
 use super::LocalNode;
-use adjoin_kernels::host::Scalar;
 use adjoin_kernels::host::tape::Step;
 use adjoin_passes::calls::View;
 use adjoin_passes::ir::{Map, Op};
 
 impl LocalNode {
-    /// The node as a step, whose number is set later: one on vectors of its result's type.
-    pub(crate) fn step<S: Scalar>(&self, mut place: impl FnMut(&View) -> usize) -> Option<Step<S>> {
+    /// The node as a step, if it is one on vectors of its result's type: `a` is its number, and
+    /// `place` says where vectors are.
+    pub(crate) fn step(&self, a: usize, mut place: impl FnMut(&View) -> usize) -> Option<Step> {
         let vectors = match self.number() {
             Some(number) if !number.dims.is_empty() => return None,
             Some(_) => &self.args[1..],
@@ -17,7 +17,7 @@ impl LocalNode {
         if !vectors.iter().all(|view| self.is_alike(view)) {
             return None;
         }
-        let (a, y) = (S::ZERO, place(&self.out));
+        let y = place(&self.out);
         Some(match (&self.op, vectors) {
             (Op::Map(Map::Mul), [d, x]) => Step::Weigh { conj: false, d: place(d), x: place(x), y },
             (Op::Scale, [x]) => Step::Scale { a, x: place(x), y },
