@@ -148,4 +148,8 @@ impl<T: Element> Each for Own<T> {
         let d = &self.0[start..start + x.len() / group];
         kernel::apply(d, adjoint, group, x, y, Acc::Set);
     }
+
+    fn weights(&self) -> Option<&[T]> {
+        Some(&self.0)
+    }
 }

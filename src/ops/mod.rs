@@ -227,6 +227,11 @@ pub trait Elementwise: Send + Sync {
         x: Slice<'_>,
         y: SliceMut<'_>,
     ) -> Result<(), OperatorError>;
+
+    /// The weights of all elements, if that is `y = d x` or `y = conj(d) x`.
+    fn weights(&self) -> Option<Slice<'_>> {
+        None
+    }
 }
 
 /// A part to read: its elements, row-major, and which global indices they are.

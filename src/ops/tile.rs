@@ -155,6 +155,11 @@ pub(super) trait Each: Send + Sync {
 
     /// Elements of `group` numbers each, the first of which is `start`.
     fn each(&self, adjoint: bool, start: usize, group: usize, x: &[Self::X], y: &mut [Self::X]);
+
+    /// What each element is multiplied by, if that is all.
+    fn weights(&self) -> Option<&[Self::X]> {
+        None
+    }
 }
 
 /// A kernel and the boxes that its patches have.
@@ -317,6 +322,10 @@ impl<K: Each> Elementwise for K {
         };
         self.each(adjoint, start, x.len() / len * columns, x, y);
         Ok(())
+    }
+
+    fn weights(&self) -> Option<Slice<'_>> {
+        Each::weights(self).map(Element::slice)
     }
 }
 

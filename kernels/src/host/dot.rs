@@ -84,8 +84,13 @@ fn block<S: Scalar>(x: &[S], y: &[S], conj: bool) -> Complex<f64> {
     if !S::COMPLEX {
         return Complex::new(real_sum(reals(x), reals(y)).to_f64(), 0.0);
     }
-    let [direct, alternating, crossed, crossed_alternating] = complex_sums(reals(x), reals(y));
+    pair_sum::<S>(complex_sums(reals(x), reals(y)), conj)
+}
+
+/// `Σ conj(x) y` or `Σ x y` from the sums of a block's pairs.
+pub(super) fn pair_sum<S: Scalar>(sums: [S::Real; 4], conj: bool) -> Complex<f64> {
     // `alternating` counts the products of imaginary parts negatively.
+    let [direct, alternating, crossed, crossed_alternating] = sums;
     if conj {
         S::from_parts(direct, crossed_alternating).to_c128()
     } else {
@@ -94,7 +99,7 @@ fn block<S: Scalar>(x: &[S], y: &[S], conj: bool) -> Complex<f64> {
 }
 
 /// Registers of sums: enough to hide the latency of an addition.
-const DEPTH: usize = 4;
+pub(super) const DEPTH: usize = 4;
 
 versions! {
     fn real_sum {R: Real} {R} (x: &[R], y: &[R]) -> R {
@@ -118,8 +123,7 @@ versions! {
                 sums[0] = v.fused(V::load_where(some, y.add(at)), sums[0]);
                 at += V::LANES;
             }
-            let [even, odd] = folded(sums);
-            even + odd
+            real_total(sums)
         }
     }
 }
@@ -152,22 +156,48 @@ versions! {
                 crossed[0] = v.fused(w.swapped(), crossed[0]);
                 at += V::LANES;
             }
-            let ([rr, ii], [ri, ir]) = (folded(straight), folded(crossed));
-            [rr + ii, rr - ii, ri + ir, ri - ir]
+            pair_totals(straight, crossed)
         }
     }
 }
 
 /// The bits of the first lanes, all if there are as many.
-fn lanes<R, V: Vector<R>>(count: usize) -> u32 {
+pub(super) fn lanes<R, V: Vector<R>>(count: usize) -> u32 {
     (1 << count.min(V::LANES)) - 1
+}
+
+/// The sum of all lanes of all registers.
+///
+/// # Safety
+/// The machine has the instructions of `V`.
+#[allow(clippy::inline_always)] // Registers are not to be handed to a call.
+#[inline(always)]
+pub(super) unsafe fn real_total<R: Real, V: Vector<R>>(sums: [V; DEPTH]) -> R {
+    // SAFETY: the caller's care.
+    let [even, odd] = unsafe { folded(sums) };
+    even + odd
+}
+
+/// The sums of pairs from products of the same parts and from those of different parts.
+///
+/// # Safety
+/// The machine has the instructions of `V`.
+#[allow(clippy::inline_always)] // As above.
+#[inline(always)]
+pub(super) unsafe fn pair_totals<R: Real, V: Vector<R>>(
+    straight: [V; DEPTH],
+    crossed: [V; DEPTH],
+) -> [R; 4] {
+    // SAFETY: the caller's care.
+    let ([rr, ii], [ri, ir]) = unsafe { (folded(straight), folded(crossed)) };
+    [rr + ii, rr - ii, ri + ir, ri - ir]
 }
 
 /// The sum of all even lanes and that of all odd ones, registers first.
 ///
 /// # Safety
 /// The machine has the instructions of `V`.
-#[allow(clippy::inline_always)] // Registers are not to be handed to a call.
+#[allow(clippy::inline_always)] // As above.
 #[inline(always)]
 unsafe fn folded<R: Real, V: Vector<R>>(sums: [V; DEPTH]) -> [R; 2] {
     // SAFETY: the caller's care.

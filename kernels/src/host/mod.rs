@@ -20,6 +20,8 @@ pub mod combine;
 pub mod dot;
 pub mod vector;
 
+pub mod tape;
+
 pub mod columns;
 
 pub mod dense;

@@ -70,6 +70,16 @@ pub unsafe trait Vector<R>: Copy {
     /// # Safety
     /// The machine has the instructions.
     unsafe fn swapped(self) -> Self;
+    /// Each even lane in the odd one after it too.
+    ///
+    /// # Safety
+    /// The machine has the instructions.
+    unsafe fn evens(self) -> Self;
+    /// Each odd lane in the even one before it too.
+    ///
+    /// # Safety
+    /// The machine has the instructions.
+    unsafe fn odds(self) -> Self;
     /// The sum of all even lanes and that of all odd ones, halves of the register added to halves.
     ///
     /// # Safety
@@ -153,6 +163,14 @@ macro_rules! plain {
                 Plain(std::array::from_fn(|l| self.0[l ^ 1]))
             }
             #[inline(always)]
+            unsafe fn evens(self) -> Self {
+                Plain(std::array::from_fn(|l| self.0[l & !1]))
+            }
+            #[inline(always)]
+            unsafe fn odds(self) -> Self {
+                Plain(std::array::from_fn(|l| self.0[l | 1]))
+            }
+            #[inline(always)]
             unsafe fn halves(self) -> [$r; 2] {
                 let (mut lanes, mut width) = (self.0, $n);
                 while width > 2 {
@@ -193,7 +211,8 @@ plain!(f64, 4);
 #[cfg(target_arch = "x86_64")]
 macro_rules! register {
     ($v:ty, $r:ty, $n:literal, $splat:ident, $load:ident, $store:ident, $stream:ident,
-     $fused:ident, $times:ident, $permute:ident, $order:literal, $some:ident) => {
+     $fused:ident, $times:ident, $permute:ident, $order:literal,
+     $evens:literal, $odds:literal, $some:ident) => {
         // SAFETY: the intrinsics read and write one register's reals.
         unsafe impl Vector<$r> for $v {
             const LANES: usize = $n;
@@ -241,6 +260,16 @@ macro_rules! register {
             unsafe fn swapped(self) -> Self {
                 // SAFETY: the caller's contract.
                 unsafe { $permute::<$order>(self) }
+            }
+            #[inline(always)]
+            unsafe fn evens(self) -> Self {
+                // SAFETY: the caller's contract.
+                unsafe { $permute::<$evens>(self) }
+            }
+            #[inline(always)]
+            unsafe fn odds(self) -> Self {
+                // SAFETY: the caller's contract.
+                unsafe { $permute::<$odds>(self) }
             }
             #[inline(always)]
             unsafe fn halves(self) -> [$r; 2] {
@@ -417,6 +446,8 @@ mod x86 {
         _mm512_mul_ps,
         _mm512_permute_ps,
         0b1011_0001,
+        0b1010_0000,
+        0b1111_0101,
         some_f32x16
     );
     register!(
@@ -431,6 +462,8 @@ mod x86 {
         _mm512_mul_pd,
         _mm512_permute_pd,
         0b0101_0101,
+        0b0000_0000,
+        0b1111_1111,
         some_f64x8
     );
     register!(
@@ -445,6 +478,8 @@ mod x86 {
         _mm256_mul_ps,
         _mm256_permute_ps,
         0b1011_0001,
+        0b1010_0000,
+        0b1111_0101,
         some_f32x8
     );
     register!(
@@ -459,6 +494,8 @@ mod x86 {
         _mm256_mul_pd,
         _mm256_permute_pd,
         0b0101,
+        0b0000,
+        0b1111,
         some_f64x4
     );
 }

@@ -1,6 +1,7 @@
 //! Regions over elements: all updates of some elements, then those of the next ones.
 //!
-//! Elements are few enough to stay in a cache until the last update has used them.
+//! Elements are few enough to stay in a cache until the last update has used them; consecutive
+//! updates that can be steps of a tape are one loop over them (`tape.rs`).
 //! Sums are made of the same blocks as without a region, so that results are the same, bit by bit.
 //! Several hands take different elements; the sums of blocks are put together by one.
 
@@ -8,6 +9,7 @@ use super::Piece;
 use super::engine::Touches;
 use super::shared::Shared;
 use super::store::{Store, reserve};
+use super::tape::{self, Scratch, Tape};
 use crate::elements::Slice;
 use crate::runtime::local::{Arg, LocalNode};
 use crate::runtime::memory::recycled;
@@ -25,6 +27,8 @@ const STRETCH: usize = 1 << 15;
 /// A prepared region.
 pub(super) struct Elements {
     pieces: Vec<Piece>,
+    /// What is done to a stretch, in order.
+    stages: Vec<Stage>,
     /// How many elements each vector has, of how many those that are done at a time are a multiple,
     /// and how many those are.
     len: usize,
@@ -38,9 +42,16 @@ pub(super) struct Elements {
     rooms: Vec<Range<usize>>,
 }
 
+/// One of the pieces by itself, or several of them.
+enum Stage {
+    Piece(usize),
+    Tape(Tape),
+}
+
 /// What one hand needs, and why it has stopped.
 pub(super) struct Hand {
     args: Vec<Arg<'static>>,
+    scratch: Scratch,
     fault: Option<String>,
     /// Its first element where values pass.
     own: usize,
@@ -48,7 +59,7 @@ pub(super) struct Hand {
 
 impl Elements {
     /// A region of these pieces, with room for their sums.
-    pub(super) fn new(pieces: Vec<Piece>) -> Self {
+    pub(super) fn new(pieces: Vec<Piece>, store: &Store) -> Self {
         let len = pieces.first().map_or(0, |piece| piece.vector().len());
         let widest = pieces.iter().map(|piece| piece.vector().dtype.size()).max();
         let unit = pieces.iter().map(Piece::unit).fold(1, lcm);
@@ -64,18 +75,31 @@ impl Elements {
         let rooms = pieces.iter().map(room).collect();
         let ordered = pieces.iter().any(Piece::is_ordered);
         let work = if ordered { 0 } else { pieces.iter().map(Piece::traffic).sum() };
+        let stages = stages(&pieces, &store.passing);
         let most = pieces.iter().map(Piece::arguments).max().unwrap_or(0);
-        let hands = (0..crew::threads()).map(|_| Hand::new(most)).collect();
-        Elements { pieces, len, unit, step, work, hands, sums, rooms }
+        let hand = |_| {
+            let mut hand = Hand::new(most);
+            stages.iter().for_each(|stage| match stage {
+                Stage::Tape(tape) => hand.scratch.reserve(tape),
+                Stage::Piece(_) => {}
+            });
+            hand
+        };
+        let hands = (0..crew::threads()).map(hand).collect();
+        Elements { pieces, stages, len, unit, step, work, hands, sums, rooms }
     }
 
-    /// Room in a store for what passes: for each hand the elements that are done at a time.
+    /// Room in a store for what passes from piece to piece: for each hand the elements that are
+    /// done at a time.
     pub(super) fn make_room(&self, store: &mut Store) -> Result<(), String> {
         let elements = self.hands.len() * self.step.min(self.len);
-        self.pieces.iter().try_for_each(|piece| match piece {
-            Piece::Update(node) => store.widen(node.out(), elements),
-            Piece::Weights { output, .. } => store.widen(output, elements),
-            Piece::Sum(_) => Ok(()),
+        self.stages.iter().try_for_each(|stage| match stage {
+            Stage::Piece(k) => match &self.pieces[*k] {
+                Piece::Update(node) => store.widen(node.out(), elements),
+                Piece::Weights { output, .. } => store.widen(output, elements),
+                Piece::Sum(_) => Ok(()),
+            },
+            Stage::Tape(tape) => tape.vectors().try_for_each(|view| store.widen(view, elements)),
         })
     }
 
@@ -85,19 +109,19 @@ impl Elements {
     }
 
     /// A node by itself.
-    pub(super) fn alone(node: LocalNode) -> Elements {
+    pub(super) fn alone(node: LocalNode, store: &Store) -> Elements {
         let sum = node.is_sum();
-        Elements::new(vec![if sum { Piece::Sum(node) } else { Piece::Update(node) }])
+        Elements::new(vec![if sum { Piece::Sum(node) } else { Piece::Update(node) }], store)
     }
 
     /// Runs all pieces on some elements after the others, and then ends the sums.
     pub(super) fn run(&mut self, store: &mut Store) -> Result<(), String> {
-        let hands = crew::hands(self.work).min(self.hands.len());
-        if hands > 1 {
-            self.share(store, hands)?;
-        } else {
-            self.sweep(store)?;
+        for stage in &mut self.stages {
+            if let Stage::Tape(tape) = stage {
+                tape.set_numbers(store);
+            }
         }
+        self.sweep(store)?;
         for (piece, room) in self.pieces.iter().zip(&self.rooms) {
             if let Piece::Sum(node) = piece {
                 store.finish(node, &self.sums[room.clone()]);
@@ -106,54 +130,60 @@ impl Elements {
         Ok(())
     }
 
-    /// All elements by one hand.
+    /// A part of the elements by each hand that they are worth.
     fn sweep(&mut self, store: &mut Store) -> Result<(), String> {
-        for start in (0..self.len).step_by(self.step) {
-            let some = start..self.len.min(start + self.step);
-            for (piece, room) in self.pieces.iter_mut().zip(&self.rooms) {
-                match piece {
-                    Piece::Update(node) => store.local(node, Some(&some))?,
-                    Piece::Sum(node) => {
-                        store.block_sums(node, &some, &mut self.sums[room.clone()]);
-                    }
-                    Piece::Weights { tile, adjoint, columns, input, output } => {
-                        store.elements((input, output), &some, |x, y| {
-                            tiles::elements(&**tile, *adjoint, start / *columns, *columns, x, y)
-                        })?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A part of the elements by each hand.
-    fn share(&mut self, store: &mut Store, hands: usize) -> Result<(), String> {
-        let Elements { pieces, rooms, len, unit, step, sums, .. } = self;
-        let (pieces, len, unit, step) = (pieces.iter().zip(&*rooms), *len, *unit, *step);
+        let hands = crew::hands(self.work).min(self.hands.len());
+        let Elements { pieces, stages, rooms, len, unit, step, sums, .. } = self;
+        let (len, unit, step) = (*len, *unit, *step);
         let (shared, sums) = (&store.share(), &Divided::new(sums));
+        let region = &Pieces { pieces, stages, rooms, shared, sums };
         crew::with(&mut self.hands[..hands], |number, hand| {
             let own = crew::part(len, unit, hands, number);
             hand.own = number * step.min(len);
-            hand.settle(|hand| {
-                for start in own.clone().step_by(step) {
-                    let some = start..own.end.min(start + step);
-                    for (piece, room) in pieces.clone() {
-                        // SAFETY: all hands run this on different elements, in whole blocks.
-                        unsafe { hand.piece(piece, shared, &some, (sums, room))? }
-                    }
-                }
-                Ok(())
+            let mut all = own.clone().step_by(step);
+            // SAFETY: all hands run this on different elements, in whole blocks.
+            hand.settle(|hand| unsafe {
+                all.try_for_each(|start| hand.stretch(region, &(start..own.end.min(start + step))))
             });
         });
         self.hands[..hands].iter_mut().try_for_each(Hand::fault)
     }
 }
 
+/// Which pieces are done together.
+fn stages(pieces: &[Piece], passing: &[bool]) -> Vec<Stage> {
+    let dtypes: Vec<_> = pieces.iter().map(tape::dtype).collect();
+    let mut stages = Vec::new();
+    let mut first = 0;
+    for group in dtypes.chunk_by(|a, b| a.is_some() && a == b) {
+        let some = first..first + group.len();
+        first = some.end;
+        match group {
+            [Some(dtype), _, ..] => {
+                let others = pieces[..some.start].iter().chain(&pieces[some.end..]);
+                let others: Vec<_> = others.flat_map(Piece::buffers).collect();
+                let near = |v: &View| passing[v.buffer] && !others.contains(&v.buffer);
+                stages.push(Stage::Tape(Tape::new(*dtype, pieces, some, near)));
+            }
+            _ => stages.extend(some.map(Stage::Piece)),
+        }
+    }
+    stages
+}
+
+/// What all hands see of a region.
+struct Pieces<'a> {
+    pieces: &'a [Piece],
+    stages: &'a [Stage],
+    rooms: &'a [Range<usize>],
+    shared: &'a Shared<'a>,
+    sums: &'a Divided<'a, Complex64>,
+}
+
 impl Hand {
     /// A hand for nodes of so many arguments at most.
     pub(super) fn new(arguments: usize) -> Hand {
-        let mut hand = Hand { args: Vec::new(), fault: None, own: 0 };
+        let mut hand = Hand { args: Vec::new(), scratch: Scratch::default(), fault: None, own: 0 };
         reserve(&mut hand.args, arguments);
         hand
     }
@@ -168,11 +198,32 @@ impl Hand {
         self.fault.take().map_or(Ok(()), Err)
     }
 
-    /// A piece on some elements.
+    /// All pieces on some elements.
     ///
     /// # Safety
     /// Nobody else writes any of these elements of the vectors of a region, nor what is read whole,
     /// and of no sum of a block of them either.
+    unsafe fn stretch(&mut self, region: &Pieces<'_>, some: &Range<usize>) -> Result<(), String> {
+        let Pieces { pieces, stages, rooms, shared, sums } = *region;
+        for stage in stages {
+            // SAFETY: the caller's duty.
+            unsafe {
+                match stage {
+                    Stage::Piece(k) => self.piece(&pieces[*k], shared, some, (sums, &rooms[*k]))?,
+                    Stage::Tape(tape) => {
+                        let elements = (some, self.own);
+                        tape.run(&mut self.scratch, shared, elements, pieces, (sums, rooms));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A piece on some elements.
+    ///
+    /// # Safety
+    /// As for [`Hand::stretch`].
     unsafe fn piece(
         &mut self,
         piece: &Piece,
@@ -187,10 +238,9 @@ impl Hand {
                 Piece::Sum(node) => {
                     let part = |view: &View| shared.read(view, some.clone(), self.own);
                     let args = [part(&node.args()[0]), part(&node.args()[1])];
-                    let (first, blocks) = node.blocks_of(some);
-                    let first = room.start + first;
-                    let sums = sums.part(first..first + blocks);
-                    node.sum_blocks(args, sums);
+                    node.block_sums(args, some, |own| {
+                        sums.part(room.start + own.start..room.start + own.end)
+                    });
                     Ok(())
                 }
                 Piece::Weights { tile, adjoint, columns, input, output } => {
@@ -205,7 +255,7 @@ impl Hand {
     /// A local node on some elements of its result and of the arguments like it.
     ///
     /// # Safety
-    /// As for [`Hand::piece`].
+    /// As for [`Hand::stretch`].
     pub(super) unsafe fn update(
         &mut self,
         node: &LocalNode,

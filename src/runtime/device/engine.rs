@@ -90,7 +90,7 @@ impl Engine {
             Work::Local(node) => {
                 self.ready_local(&node)?;
                 if Elements::are_worth(&node) {
-                    Job::Elements(Elements::alone(node))
+                    Job::Elements(Elements::alone(node, &self.store))
                 } else {
                     Job::Local(node)
                 }
@@ -117,7 +117,7 @@ impl Engine {
             }
             Work::Elements { pieces } => {
                 pieces.iter().try_for_each(|piece| self.ready_piece(piece))?;
-                let elements = Elements::new(pieces);
+                let elements = Elements::new(pieces, &self.store);
                 elements.make_room(&mut self.store)?;
                 Job::Elements(elements)
             }

@@ -29,6 +29,7 @@ mod engine;
 mod store;
 mod region;
 mod shared;
+mod tape;
 mod elements;
 mod host;
 mod shadow;
@@ -206,9 +207,20 @@ impl Piece {
     /// Whether all elements must be done in their order: sums of columns go from row to row.
     fn is_ordered(&self) -> bool {
         match self {
-            Piece::Sum(node) => node.out().len() > 1,
+            Piece::Sum(node) => !node.is_single(),
             Piece::Update(_) | Piece::Weights { .. } => false,
         }
+    }
+
+    /// The buffers that it reads and writes.
+    fn buffers(&self) -> Vec<usize> {
+        let views: Vec<&View> = match self {
+            Piece::Update(node) | Piece::Sum(node) => {
+                node.args().iter().chain([node.out()]).collect()
+            }
+            Piece::Weights { input, output, .. } => vec![input, output],
+        };
+        views.iter().map(|view| view.buffer).collect()
     }
 
     /// One of the vectors.

@@ -62,6 +62,14 @@ impl Shared<'_> {
         SliceMut::of_bytes(unsafe { from_raw_parts_mut(start, bytes) }, view.dtype)
     }
 
+    /// Where the first of some elements is; where values pass, of those that begin with a hand's own.
+    ///
+    /// # Panics
+    /// If they are not all there.
+    pub(super) fn start(&self, view: &View, some: Range<usize>, own: usize) -> *mut u8 {
+        self.bytes(view, &some, own).0
+    }
+
     /// Where the first of some elements is, and how many bytes they are.
     fn bytes(&self, view: &View, some: &Range<usize>, own: usize) -> (*mut u8, usize) {
         let (Place(start, bytes), size) = (self.places[view.buffer], view.dtype.size());

@@ -1,7 +1,7 @@
 //! Memories, and the lists through which work sees them; the lists are kept between runs.
 
 use super::shared::Place;
-use crate::elements::{Slice, SliceMut};
+use crate::elements::Slice;
 use crate::ops::{Patch, PatchMut};
 use crate::runtime::local::{Arg, LocalNode};
 use crate::runtime::memory::{Memory, recycled};
@@ -66,37 +66,10 @@ impl Store {
         result
     }
 
-    /// The sums of blocks of some elements of an inner product.
-    pub(super) fn block_sums(&self, node: &LocalNode, some: &Range<usize>, sums: &mut [Complex64]) {
-        let part = |view: &View| self.some(view, some);
-        node.block_sums([part(&node.args()[0]), part(&node.args()[1])], some.start, sums);
-    }
-
     /// An inner product from the sums of its blocks.
     pub(super) fn finish(&mut self, node: &LocalNode, sums: &[Complex64]) {
         let out = node.out();
         node.finish(sums, self.memories[out.buffer].part_mut(out));
-    }
-
-    /// An operator on some elements of one buffer, which come to be in another one.
-    pub(super) fn elements(
-        &mut self,
-        (input, output): (&View, &View),
-        some: &Range<usize>,
-        apply: impl FnOnce(Slice<'_>, SliceMut<'_>) -> Result<(), String>,
-    ) -> Result<(), String> {
-        let mut out = mem::take(&mut self.memories[output.buffer]);
-        let span = span(output, some, self.passing[output.buffer]);
-        let y = out.slice_mut(output.dtype, span.end).range(span);
-        let result = apply(self.some(input, some), y);
-        self.memories[output.buffer] = out;
-        result
-    }
-
-    /// Some elements of a vector.
-    fn some(&self, view: &View, some: &Range<usize>) -> Slice<'_> {
-        let span = span(view, some, self.passing[view.buffer]);
-        self.memories[view.buffer].slice(view.dtype, span.end).range(span)
     }
 
     /// Room for so many elements of a buffer whose values pass.

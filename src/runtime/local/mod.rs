@@ -9,6 +9,7 @@ mod functions;
 mod index;
 mod map;
 mod project;
+mod steps;
 mod sums;
 mod typed;
 
@@ -141,6 +142,11 @@ impl LocalNode {
         matches!(self.op, Op::Dot { .. }) && same
     }
 
+    /// Whether the node is one inner product, not one for each column.
+    pub(crate) fn is_single(&self) -> bool {
+        matches!(self.op, Op::Dot { columns: 0, .. })
+    }
+
     /// Blocks of elements from the first one on, of as many as the result or a multiple, can be
     /// computed one after the other: how many elements a block has, at the least.
     pub(crate) fn unit(&self) -> usize {
@@ -190,14 +196,20 @@ impl LocalNode {
         sums::blocks(self.is_real(), self.args[0].dtype, elements)
     }
 
-    /// The sums of blocks of the elements from `start` on, of which all but the last of a vector
-    /// are whole.
-    pub(crate) fn block_sums(&self, args: [Slice<'_>; 2], start: usize, sums: &mut [Complex64]) {
-        if matches!(self.op, Op::Dot { columns: 0, .. }) {
-            let (first, blocks) = self.blocks_of(&(start..start + args[0].len()));
-            return self.sum_blocks(args, &mut sums[first..first + blocks]);
+    /// The sums of blocks of some elements, of which all but the last of a vector are whole; `sums`
+    /// gives those of all blocks that are meant.
+    pub(crate) fn block_sums<'a>(
+        &self,
+        args: [Slice<'_>; 2],
+        some: &Range<usize>,
+        sums: impl FnOnce(Range<usize>) -> &'a mut [Complex64],
+    ) {
+        if self.is_single() {
+            let (first, blocks) = self.blocks_of(some);
+            return sums::block_sums(self.is_real(), args, sums(first..first + blocks));
         }
-        if start == 0 {
+        let sums = sums(0..self.columns.len());
+        if some.start == 0 {
             sums.fill(Complex64::ZERO);
         }
         sums::column_sums(args, sums);
@@ -208,11 +220,6 @@ impl LocalNode {
         (self.blocks(some.start), self.blocks(some.len()))
     }
 
-    /// The sums of so many blocks of a single inner product.
-    pub(crate) fn sum_blocks(&self, args: [Slice<'_>; 2], sums: &mut [Complex64]) {
-        sums::block_sums(self.is_real(), args, sums);
-    }
-
     /// The result from the sums of all blocks.
     pub(crate) fn finish(&self, sums: &[Complex64], y: SliceMut<'_>) {
         match self.op {
@@ -221,7 +228,8 @@ impl LocalNode {
         }
     }
 
-    fn is_real(&self) -> bool {
+    /// Whether it is an inner product as reals.
+    pub(crate) fn is_real(&self) -> bool {
         matches!(self.op, Op::Dot { real: true, .. })
     }
 }
