@@ -279,7 +279,9 @@ impl Walk<'_> {
         let (node, mesh, whose) = (&self.block.nodes[n], &self.plan.mesh, self.whose);
         let (args, mut results) = self.types(n);
         if self.is_composed(n) {
-            results.iter_mut().for_each(|ty| *ty = ty.placed(ty.placement.without_ghosts()));
+            for ty in &mut results {
+                *ty = ty.placed(ty.placement.without_ghosts());
+            }
         }
         if let Some((leaf, adjoint)) = leaf_of(node) {
             let (signature, tile) = (&self.plan[leaf].signature, &self.plan[leaf].tile);

@@ -180,7 +180,9 @@ impl Search<'_> {
         let between: f64 = between.iter().map(|ty| Whose::Largest.bytes(ty, mesh)).sum();
         let mut own = sides.map(Sides::clone);
         if self.cx.numerics > Numerics::Exact {
-            own[0].results.iter_mut().for_each(|p| *p = p.without_ghosts());
+            for p in &mut own[0].results {
+                *p = p.without_ghosts();
+            }
         }
         let saved = |k: usize| {
             let work = |sides: &Sides| self.application(b, nodes[k], sides, tile);
