@@ -8,7 +8,7 @@
 mod support;
 
 use adjoin::elements::Element;
-use adjoin::ops::{self, Handle, LocalOperator, Patch, PatchMut, Tile};
+use adjoin::ops::{self, Handle, LocalOperator, Patch, PatchMut, Tile, Turn};
 use adjoin_kernels::host::{Acc, diagonal, dot, vector};
 use num_complex::Complex;
 use std::hint::black_box;
@@ -186,33 +186,27 @@ impl<S: Element> Local<S> {
     }
 
     fn forward(&mut self) {
-        (0..self.tile.panels()).for_each(|panel| self.forward_panel(panel));
-    }
-
-    fn forward_panel(&mut self, panel: usize) {
         let x = [Patch { data: S::slice(&self.x), held: &self.domain }];
         let mut y = [PatchMut { data: S::slice_mut(&mut self.y), held: &self.range }];
-        self.tile.forward(panel, &x, &mut y, Acc::Set).unwrap();
+        self.tile.forward(&x, &mut y, Acc::Set).unwrap();
     }
 
     fn adjoint(&mut self) {
-        (0..self.tile.panels()).for_each(|panel| self.adjoint_panel(panel));
-    }
-
-    fn adjoint_panel(&mut self, panel: usize) {
         let y = [Patch { data: S::slice(&self.y), held: &self.range }];
         let mut x = [PatchMut { data: S::slice_mut(&mut self.x), held: &self.domain }];
-        let acc = if panel == 0 { Acc::Set } else { Acc::Add };
-        self.tile.adjoint(panel, &y, &mut x, acc).unwrap();
+        self.tile.adjoint(&y, &mut x, Acc::Set).unwrap();
     }
 
     /// `AᴴA x` panel by panel.
     fn one_pass(&mut self) {
-        for panel in 0..self.tile.panels() {
-            self.forward_panel(panel);
-            std::mem::swap(&mut self.x, &mut self.z);
-            self.adjoint_panel(panel);
-            std::mem::swap(&mut self.x, &mut self.z);
+        let panels = self.tile.panels().expect("panels");
+        for panel in 0..panels.count() {
+            let (rows, turn) = (panels.rows(panel), Turn { panel, paired: true });
+            let (x, z) = (S::slice(&self.x), S::slice_mut(&mut self.z));
+            let y = &mut self.y[rows];
+            panels.forward(turn, x, S::slice_mut(y), Acc::Set).unwrap();
+            let acc = if panel == 0 { Acc::Set } else { Acc::Add };
+            panels.adjoint(turn, S::slice(y), z, acc).unwrap();
         }
     }
 }

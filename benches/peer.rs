@@ -25,6 +25,7 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write, stdout};
 use std::path::Path;
+use std::sync::{Barrier, OnceLock};
 use std::time::Instant;
 use support::Bandwidth;
 
@@ -178,12 +179,23 @@ fn save(
 fn memory(rank: &RankContext, bytes: usize) -> Result<serde_json::Value, RunError> {
     let each = (bytes / rank.size()).max(1 << 12);
     let rounds = ((1_usize << 28) / each).clamp(5, 2000);
-    rank.comm().barrier()?;
+    let (threads, failed) = (Barrier::new(crew::threads()), OnceLock::new());
+    let meet = || {
+        if threads.wait().is_leader()
+            && let Err(error) = rank.comm().barrier()
+        {
+            let _ = failed.set(error);
+        }
+        threads.wait();
+    };
     let Bandwidth { read, update } =
-        on_threads(|threads| Bandwidth::measure(each / threads, rounds))
+        on_threads(|threads| Bandwidth::together(each / threads, rounds, &meet))
             .into_iter()
             .reduce(|a, b| Bandwidth { read: a.read + b.read, update: a.update + b.update })
             .expect("a thread");
+    if let Some(error) = failed.into_inner() {
+        return Err(error.into());
+    }
     let ranks = rank.size() as f64;
     Ok(serde_json::json!({ "read": ranks * read, "update": ranks * update }))
 }

@@ -194,7 +194,6 @@ struct Mean {
 impl LocalOperator for Mean {
     fn forward(
         &mut self,
-        _panel: usize,
         x: &[Patch<'_>],
         y: &mut [PatchMut<'_>],
         acc: Acc,
@@ -218,7 +217,6 @@ impl LocalOperator for Mean {
 
     fn adjoint(
         &mut self,
-        _panel: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,
@@ -303,7 +301,6 @@ fn spread<T: Element>(x: &[T], y: &mut [T], acc: Acc) {
 impl LocalOperator for Sums {
     fn forward(
         &mut self,
-        _panel: usize,
         x: &[Patch<'_>],
         y: &mut [PatchMut<'_>],
         acc: Acc,
@@ -317,12 +314,11 @@ impl LocalOperator for Sums {
     }
     fn adjoint(
         &mut self,
-        panel: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError> {
-        self.forward(panel, y, x, acc)
+        self.forward(y, x, acc)
     }
 }
 
@@ -332,22 +328,20 @@ struct Hasty(Box<dyn LocalOperator>);
 impl LocalOperator for Hasty {
     fn forward(
         &mut self,
-        panel: usize,
         x: &[Patch<'_>],
         y: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError> {
-        self.0.forward(panel, x, y, acc)
+        self.0.forward(x, y, acc)
     }
 
     fn adjoint(
         &mut self,
-        panel: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError> {
-        self.0.adjoint(panel, y, x, acc)
+        self.0.adjoint(y, x, acc)
     }
 
     fn takes_windows(&self, adjoint: bool, dim: usize) -> bool {
@@ -367,7 +361,7 @@ impl LocalOperator for Hasty {
     ) -> Result<(), OperatorError> {
         match sums {
             star::Sums::Kept => self.0.normal(x, z, acc, sums),
-            star::Sums::Free => self.0.forward(0, x, z, acc),
+            star::Sums::Free => self.0.forward(x, z, acc),
         }
     }
 }

@@ -110,7 +110,8 @@ fn threads_of_a_rank_change_no_bit() {
     let one = solve("1");
     assert!(solve("2") == one && solve("3") == one);
     folder.good(&["check", "p.toml", "--threads", "2"]);
-    let nonsense = ["0", "two", "-1"].map(|n| (n, format!("`{n}` is no number of threads")));
+    let no = |n| (n, format!("`{n}` is no number of threads, which is 1 to 65536"));
+    let nonsense = ["0", "two", "-1", "65537"].map(no);
     for (n, message) in nonsense {
         let error = folder.bad(&["solve", "p.toml", &format!("--threads={n}")]);
         assert!(error.contains(&message), "{error}");

@@ -6,14 +6,19 @@ mod support;
 use adjoin::Dtype;
 use adjoin::data::{Array, Source};
 use adjoin::expr::{Op, vstack};
-use adjoin::ops::{self, Handle, Kind};
+use adjoin::ops::{
+    self, Handle, Kind, LocalOperator, OperatorError, Panels, Patch, PatchMut, Slice, SliceMut,
+    Turn,
+};
 use adjoin::planned::{Planner, Ranks};
 use adjoin::run::inputs;
 use adjoin::runtime::{Functions, Program, RunError, World};
 use adjoin::solve::{Cgls, Lsqr, Settings, Solver, System};
+use adjoin_kernels::host::Acc;
 use adjoin_kernels::host::crew::Crew;
 use adjoin_passes::text;
 use num_complex::Complex64;
+use std::ops::Range;
 use std::sync::Arc;
 use support::reference;
 use support::tiles::{Vector, Way, apply, values};
@@ -68,7 +73,10 @@ fn reference_operators_are_alike_on_any_number_of_threads() {
 #[test]
 fn products_are_alike() {
     for dtype in [Dtype::F32, Dtype::F64, Dtype::C64, Dtype::C128] {
-        for (rows, cols) in [(37, 2100), (700, 5), (301, 260), (1, 400), (513, 1)] {
+        // The last ones have several panels that are summed by themselves.
+        let many = [(1301, 300), (2049, 257)];
+        let few = [(37, 2100), (700, 5), (301, 260), (1, 400), (513, 1)];
+        for (rows, cols) in few.into_iter().chain(many) {
             let a = ops::matrix_mult(array(&[rows, cols], dtype)).build().unwrap();
             is_alike(&format!("{rows}×{cols} {dtype}"), &a, dtype);
             let several = ops::matrix_mult(array(&[rows, cols], dtype)).otherdims(4);
@@ -182,6 +190,119 @@ fn a_thread_that_fails_stops_its_rank() {
         let RunError::Failed { rank: 0, message } = &error else { panic!("{error}") };
         assert!(message.contains("nothing is known of 4999"), "{message}");
         run(10).unwrap();
+    }
+}
+
+/// Sums of its argument in panels of one row each, which may fail.
+#[derive(Clone)]
+struct Sums;
+
+impl Panels for Sums {
+    fn count(&self) -> usize {
+        6
+    }
+
+    fn rows(&self, panel: usize) -> Range<usize> {
+        panel..panel + 1
+    }
+
+    fn block(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn work(&self, elements: usize) -> usize {
+        elements
+    }
+
+    fn forward(
+        &self,
+        turn: Turn,
+        x: Slice<'_>,
+        y: SliceMut<'_>,
+        _: Acc,
+    ) -> Result<(), OperatorError> {
+        let (Slice::F64(x), SliceMut::F64(y)) = (x, y) else { unreachable!("real numbers") };
+        assert!(turn.panel < 5 || x[0] < 7.0, "panel {} of {}", turn.panel, x[0]);
+        if turn.panel == 5 && x[0] > 5.0 {
+            return Err(OperatorError(format!("{} is too much", x[0])));
+        }
+        y[0] = x.iter().sum();
+        Ok(())
+    }
+
+    fn adjoint(
+        &self,
+        _: Turn,
+        y: Slice<'_>,
+        x: SliceMut<'_>,
+        acc: Acc,
+    ) -> Result<(), OperatorError> {
+        let (Slice::F64(y), SliceMut::F64(x)) = (y, x) else { unreachable!("real numbers") };
+        for x in x {
+            acc.put(x, y[0]);
+        }
+        Ok(())
+    }
+}
+
+impl LocalOperator for Sums {
+    fn forward(
+        &mut self,
+        _: &[Patch<'_>],
+        _: &mut [PatchMut<'_>],
+        _: Acc,
+    ) -> Result<(), OperatorError> {
+        unreachable!("it is applied panel by panel")
+    }
+
+    fn adjoint(
+        &mut self,
+        _: &[Patch<'_>],
+        _: &mut [PatchMut<'_>],
+        _: Acc,
+    ) -> Result<(), OperatorError> {
+        unreachable!("it is applied panel by panel")
+    }
+
+    fn panels(&self) -> Option<Arc<dyn Panels>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+const PANELS: &str = "
+mesh 1 rank
+let A = (i) <- (j) : f64[6, 3]
+%0 = input x : f64[3]
+region A
+%1 = apply A %0 : f64[6]
+%2 = apply A.H %1 : f64[3]
+end
+return %2
+";
+
+/// The last thread has the panel that fails, by an error or by a panic.
+#[test]
+fn a_panel_that_fails_stops_its_rank() {
+    let plan = text::parse(PANELS).unwrap_or_else(|error| panic!("{error}"));
+    let zeros = Source::zeros([6, 3], Dtype::F64);
+    let signature = ops::matrix_mult(zeros).build().unwrap().signature().clone();
+    let sums = ops::custom(signature, |_| Ok(Box::new(Sums) as Box<dyn LocalOperator>));
+    let operators = [sums.build().unwrap()];
+    for threads in [1, 2, 3] {
+        let world = World::threads(1).with_crews(threads, 1).unwrap();
+        let run = |x: f64| {
+            world.run(|rank| {
+                let binding = Program::of(&plan).operators(&operators);
+                let mut program = binding.bind(rank.comm().clone())?;
+                program.load("", "x", &Source::array(vec![x; 3]))?;
+                program.run("")?;
+                Ok(program.output("", 0)?.data.widest())
+            })
+        };
+        assert_eq!(run(2.0).unwrap()[0], [Complex64::from(36.0); 3]);
+        assert!(run(6.0).unwrap_err().to_string().contains("6 is too much"));
+        assert!(run(8.0).unwrap_err().to_string().contains("panel 5 of 8"));
+        assert_eq!(run(1.0).unwrap()[0], [Complex64::from(18.0); 3]);
     }
 }
 

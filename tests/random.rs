@@ -117,7 +117,9 @@ impl Draw {
                 ops::diagonal(weights).build()
             }
             _ => {
-                let (length, offset) = (1 + self.below(4), self.below(2));
+                // A filter that is longer than its axis makes it longer.
+                let length = 1 + self.below(4.min(dims[axis as usize]));
+                let offset = self.below(2);
                 let filter = Array::from(values(length));
                 ops::convolve1d(dims, filter).axis(axis).offset(offset.min(length - 1)).build()
             }

@@ -1,8 +1,8 @@
-//! Regions change no bit, on any number of ranks.
+//! Regions change no bit, on any number of ranks and of their threads.
 
 use adjoin::Dtype;
 use adjoin::data::{Array, Source};
-use adjoin::ops::{self, Handle};
+use adjoin::ops::{self, Handle, Tile};
 use adjoin::runtime::device::{Host, Shadow};
 use adjoin::runtime::{Program, World};
 use adjoin_passes::fuse_updates::FuseUpdates;
@@ -63,9 +63,9 @@ fn results(
     plan: &Plan,
     operator: &Handle,
     inputs: &[(&str, Source)],
-    shadow: Option<u64>,
+    (threads, shadow): (usize, Option<u64>),
 ) -> Vec<String> {
-    let world = World::threads(plan.mesh.ranks());
+    let world = World::threads(plan.mesh.ranks()).with_crews(threads, 1).unwrap();
     let run = world.run(|rank| {
         let operators = [operator.clone()];
         let binding = Program::of(plan).operators(&operators);
@@ -93,11 +93,16 @@ fn unchanged(source: &str, operator: &Handle, inputs: &[(&str, Source)]) {
     for ranks in [1, 2, 3] {
         let plan = finished(source, ranks);
         assert!(!plan.blocks[0].regions.is_empty(), "{plan}");
-        let expected = results(&without(&plan, false), operator, inputs, None);
+        let expected = results(&without(&plan, false), operator, inputs, (1, None));
         assert!(expected[0].len() > 100, "{expected:?}");
-        assert_eq!(results(&without(&plan, true), operator, inputs, None), expected, "{plan}");
-        assert_eq!(results(&plan, operator, inputs, None), expected, "{plan}");
-        assert_eq!(results(&plan, operator, inputs, Some(7)), expected, "{plan}");
+        let plain = without(&plan, true);
+        assert!(results(&plain, operator, inputs, (1, None)) == expected, "{plan}");
+        assert!(results(&plan, operator, inputs, (1, Some(7))) == expected, "{plan}");
+        for threads in [1, 2, 3] {
+            let found = results(&plan, operator, inputs, (threads, None));
+            assert!(found == expected, "{threads} threads: {plan}");
+        }
+        assert!(results(&plain, operator, inputs, (3, None)) == expected, "{plan}");
     }
 }
 
@@ -106,10 +111,32 @@ fn dense_normal_operators_keep_every_bit() {
     for dtype in [Dtype::F32, Dtype::F64, Dtype::C64, Dtype::C128] {
         for batch in ["", ", 3"] {
             // Several panels on each rank, and a last one that is not full.
-            let (rows, cols) = (1501, 300);
-            let dot = if dtype.is_complex() { "c128" } else { "f64" };
-            let source = format!(
-                "mesh
+            dense(dtype, batch, 1501, 300);
+        }
+    }
+}
+
+/// Whatever has a sum of its own ends or is about to, on one rank or on several.
+#[test]
+fn dense_normal_operators_keep_every_bit_around_blocks_of_panels() {
+    for dtype in [Dtype::F32, Dtype::F64, Dtype::C64, Dtype::C128] {
+        let a = ops::matrix_mult(values(&[2000, 260], dtype)).build().unwrap();
+        let tile = a.build(&Tile::whole(a.signature(), dtype)).unwrap();
+        let panels = tile.panels().unwrap();
+        let block = panels.rows(panels.block().unwrap()).start;
+        assert!(128 <= block && 2 * block < 1900, "{block} rows");
+        for rows in [block - 1, block, block + 1, 2 * block, 2 * block + 9] {
+            dense(dtype, "", rows, 260);
+        }
+        dense(dtype, ", 3", 2 * block + 1, 260);
+    }
+}
+
+/// A matrix and its adjoint, with a batch, and updates and a sum between them.
+fn dense(dtype: Dtype, batch: &str, rows: usize, cols: usize) {
+    let dot = if dtype.is_complex() { "c128" } else { "f64" };
+    let source = format!(
+        "mesh
 let A = (i) <- (j) : {dtype}[{rows}/p, {cols}]
 slot w : f64
 %0 = input x : {dtype}[{cols}{batch}]
@@ -125,13 +152,11 @@ slot w : f64
 %10 = all_reduce p %9 : {dot}[]
 return %8 %10
 "
-            );
-            let a = ops::matrix_mult(values(&[rows, cols], dtype)).build().unwrap();
-            let dims = |n| if batch.is_empty() { vec![n] } else { vec![n, 3] };
-            let inputs = [("x", values(&dims(cols), dtype)), ("y", values(&dims(rows), dtype))];
-            unchanged(&source, &a, &inputs);
-        }
-    }
+    );
+    let a = ops::matrix_mult(values(&[rows, cols], dtype)).build().unwrap();
+    let dims = |n| if batch.is_empty() { vec![n] } else { vec![n, 3] };
+    let inputs = [("x", values(&dims(cols), dtype)), ("y", values(&dims(rows), dtype))];
+    unchanged(&source, &a, &inputs);
 }
 
 #[test]

@@ -34,19 +34,29 @@ pub struct Bandwidth {
 
 impl Bandwidth {
     pub fn measure(bytes: usize, rounds: usize) -> Bandwidth {
-        let whole = vec![1.0; bytes / 8];
-        let (x, mut y) = (vec![1.0; bytes / 16], vec![1.0; bytes / 16]);
-        let [read, update] = medians(
-            rounds,
-            &mut [
-                &mut || {
-                    black_box(stream::read(black_box(&whole)));
-                },
-                &mut || stream::update(black_box(1e-3), &x, black_box(&mut y)),
-            ],
-        )[..] else {
-            unreachable!("two works have two medians")
+        Bandwidth::together(bytes, rounds, &|| ())
+    }
+
+    /// The same while others measure theirs, all of whom meet before each sweep.
+    pub fn together(bytes: usize, rounds: usize, meet: &dyn Fn()) -> Bandwidth {
+        let sweeps = |sweep: &mut dyn FnMut()| {
+            // The first one finds other things in the caches.
+            let mut seconds = || {
+                meet();
+                let start = Instant::now();
+                sweep();
+                start.elapsed().as_secs_f64()
+            };
+            seconds();
+            median((0..rounds).map(|_| seconds()).collect())
         };
+        let whole = vec![1.0; bytes / 8];
+        let read = sweeps(&mut || {
+            black_box(stream::read(black_box(&whole)));
+        });
+        drop(whole);
+        let (x, mut y) = (vec![1.0; bytes / 16], vec![1.0; bytes / 16]);
+        let update = sweeps(&mut || stream::update(black_box(1e-3), &x, black_box(&mut y)));
         let bytes = bytes as f64;
         Bandwidth { read: bytes / read, update: 1.5 * bytes / update }
     }

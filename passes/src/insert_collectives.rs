@@ -156,10 +156,9 @@ mod tests {
         );
         assert_snapshot!(nodes(&plan), @"
         %0 = input x                    : f64[6/p, 5]
-        %1 = halo %0                    : f64[6/p~1:1, 5]
-        %2 = apply S %1                 : f64[6/p, 5]
-        %3 = halo %2                    : f64[6/p~1:1, 5]
-        %4 = apply S.H %3               : f64[6/p, 5]
+        %1 = halo %0                    : f64[6/p~2:2, 5]
+        %2 = apply S %1                 : f64[6/p~1:1, 5]
+        %3 = apply S.H %2               : f64[6/p, 5]
         ");
     }
 

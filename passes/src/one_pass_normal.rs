@@ -39,7 +39,7 @@
 use crate::error::PlanError;
 use crate::ir::{Applied, Block, LeafId, Node, Op, Over, Plan, Region, Value};
 use crate::pipeline::{Context, Numerics, Pass};
-use crate::region::{Panels, Role, keeps_nothing};
+use crate::region::{Panels, Role, followed};
 use crate::signature::{Binding, Signature};
 
 /// The pass.
@@ -100,19 +100,10 @@ fn gather(plan: &Plan, block: &mut Block, first: usize) -> Option<usize> {
 /// who needs the result, and says where the region ends. What lies between them comes after it.
 fn gather_stencil(plan: &Plan, block: &mut Block, first: usize) -> Option<usize> {
     let Op::Apply(Applied::Leaf(leaf)) = block.nodes[first].op else { return None };
-    let known = block.regions.iter().any(|r| r.nodes().end > first);
-    if known || !keeps_nothing(&plan[leaf].signature) {
+    if block.regions.iter().any(|r| r.nodes().end > first) {
         return None;
     }
-    let [result] = block.nodes[first].results[..] else { return None };
-    let mut users =
-        (first + 1..block.nodes.len()).filter(|&n| block.nodes[n].args.contains(&result));
-    let (last, None) = (users.next()?, users.next()) else { return None };
-    let returned = block.returns.iter().any(|r| r.value == result);
-    let adjoint = matches!(block.nodes[last].op, Op::Apply(Applied::Adjoint(l)) if l == leaf);
-    if returned || !adjoint {
-        return None;
-    }
+    let last = followed(plan, block, first)?;
     block.nodes[first + 1..=last].rotate_right(1);
     let (from, to) = (first as u32, first as u32 + 1);
     block.regions.push(Region { over: Over::Panels(leaf), first: from, last: to });

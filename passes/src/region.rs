@@ -28,6 +28,21 @@ pub fn keeps_nothing(signature: &Signature) -> bool {
     domain.iter().any(|b| b.halo != (0, 0)) && !(0..rule.factors.len()).any(contracted)
 }
 
+/// The node that applies the adjoint of the stencil that this node applies to its result, if nobody
+/// else needs that.
+pub(crate) fn followed(plan: &Plan, block: &Block, first: usize) -> Option<usize> {
+    let node = &block.nodes[first];
+    let (Op::Apply(Applied::Leaf(leaf)), [result]) = (&node.op, &node.results[..]) else {
+        return None;
+    };
+    let mut users =
+        (first + 1..block.nodes.len()).filter(|&n| block.nodes[n].args.contains(result));
+    let (Some(last), None) = (users.next(), users.next()) else { return None };
+    let returned = block.returns.iter().any(|r| r.value == *result);
+    let adjoint = matches!(block.nodes[last].op, Op::Apply(Applied::Adjoint(l)) if l == *leaf);
+    (keeps_nothing(&plan[*leaf].signature) && adjoint && !returned).then_some(last)
+}
+
 /// Bytes of a rank's vector up to which caches keep it beside others, so that nothing is gained by
 /// making it again: none if the machine's costs tell so themselves.
 pub(crate) fn kept(machine: &Machine) -> f64 {

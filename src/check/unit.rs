@@ -223,22 +223,19 @@ impl Job<'_> {
             Acc::Add => Elements::nearest(part, to),
         };
         let mut output: Vec<_> = start.iter().map(before).collect();
-        for panel in 0..local.panels() {
-            let x: Vec<_> = input
-                .iter()
-                .zip(&self.from)
-                .map(|(part, held)| Patch { data: part.slice(), held })
-                .collect();
-            let mut y: Vec<_> = output
-                .iter_mut()
-                .zip(&self.to)
-                .map(|(part, held)| PatchMut { data: part.slice_mut(), held })
-                .collect();
-            let later = if panel == 0 { self.acc } else { Acc::Add };
-            match self.way {
-                Way::Forward => local.forward(panel, &x, &mut y, self.acc)?,
-                Way::Adjoint => local.adjoint(panel, &x, &mut y, later)?,
-            }
+        let x: Vec<_> = input
+            .iter()
+            .zip(&self.from)
+            .map(|(part, held)| Patch { data: part.slice(), held })
+            .collect();
+        let mut y: Vec<_> = output
+            .iter_mut()
+            .zip(&self.to)
+            .map(|(part, held)| PatchMut { data: part.slice_mut(), held })
+            .collect();
+        match self.way {
+            Way::Forward => local.forward(&x, &mut y, self.acc)?,
+            Way::Adjoint => local.adjoint(&x, &mut y, self.acc)?,
         }
         Ok(output.iter().map(Elements::widest).collect())
     }

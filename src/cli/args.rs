@@ -235,12 +235,16 @@ fn contract(text: &str) -> Result<Numerics, String> {
     Numerics::named(text).ok_or_else(|| format!("`{text}` is none of {known}"))
 }
 
-fn ranks(text: &str) -> Result<usize, String> {
-    let n = text.parse().ok().filter(|n| (1..=1 << 24).contains(n));
-    n.ok_or_else(|| format!("`{text}` is no number of ranks"))
+/// A number of ranks.
+pub(super) fn ranks(text: &str) -> Result<usize, String> {
+    number(text, 1 << 24, "ranks")
 }
 
 fn threads(text: &str) -> Result<usize, String> {
-    let n = text.parse().ok().filter(|n| (1..=1 << 16).contains(n));
-    n.ok_or_else(|| format!("`{text}` is no number of threads"))
+    number(text, 1 << 16, "threads")
+}
+
+fn number(text: &str, most: usize, what: &str) -> Result<usize, String> {
+    let n = text.parse().ok().filter(|n| (1..=most).contains(n));
+    n.ok_or_else(|| format!("`{text}` is no number of {what}, which is 1 to {most}"))
 }

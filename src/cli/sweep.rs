@@ -1,7 +1,7 @@
 //! `adjoin plan --sweep`: one plan for each number of ranks, and how time falls with them.
 
 use super::Failure;
-use super::args::Plan;
+use super::args::{Plan, ranks};
 use super::compare::Line;
 use super::job::Job;
 use super::table::Table;
@@ -66,8 +66,7 @@ pub(super) fn parse(text: &str) -> Result<Sweep, String> {
             dots = true;
             continue;
         }
-        let n = item.trim().parse().ok().filter(|n| (1..=1 << 24).contains(n));
-        let n = n.ok_or_else(|| format!("`{item}` is no number of ranks"))?;
+        let n = ranks(item.trim())?;
         if dots {
             all.extend(between(&all, n)?);
             dots = false;

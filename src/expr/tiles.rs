@@ -140,7 +140,6 @@ impl LocalBlock {
 impl LocalOperator for LocalFamily {
     fn forward(
         &mut self,
-        _: usize,
         x: &[Patch<'_>],
         y: &mut [PatchMut<'_>],
         acc: Acc,
@@ -155,9 +154,7 @@ impl LocalOperator for LocalFamily {
             domain.read(x, &mut reads);
             range.write(y, &mut writes);
             let acc = shared.next();
-            for panel in 0..op.panels() {
-                op.forward(panel, &reads, &mut writes, acc)?;
-            }
+            op.forward(&reads, &mut writes, acc)?;
             self.reads = emptied(reads);
             self.writes = emptied_mut(writes);
         }
@@ -166,7 +163,6 @@ impl LocalOperator for LocalFamily {
 
     fn adjoint(
         &mut self,
-        _: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,
@@ -181,9 +177,7 @@ impl LocalOperator for LocalFamily {
             range.read(y, &mut reads);
             domain.write(x, &mut writes);
             let acc = shared.next();
-            for panel in 0..op.panels() {
-                op.adjoint(panel, &reads, &mut writes, if panel == 0 { acc } else { Acc::Add })?;
-            }
+            op.adjoint(&reads, &mut writes, acc)?;
             self.reads = emptied(reads);
             self.writes = emptied_mut(writes);
         }

@@ -150,14 +150,14 @@ impl<T: Element + Real> Kernel for Running<T> {
     type X = T;
     type Y = T;
 
-    fn forward(&mut self, _panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
+    fn forward(&mut self, x: View<T>, y: ViewMut<T>, acc: Acc) {
         self.sum.resize(x.inner(self.axis + 1), T::ZERO);
         let (from, mut to) = (tile::window(&x.held[self.axis]), tile::window(&y.held[self.axis]));
         to.start += self.first;
         self.integral.apply(&mut self.sum, (from, x.data), (to, y.data), acc);
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
+    fn adjoint(&mut self, y: View<T>, x: ViewMut<T>, acc: Acc) {
         self.sum.resize(y.inner(self.axis + 1), T::ZERO);
         let (from, mut to) = (tile::window(&x.held[self.axis]), tile::window(&y.held[self.axis]));
         to.start += self.first;

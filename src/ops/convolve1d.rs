@@ -242,7 +242,7 @@ impl<T: Element> Kernel for Convolution<T> {
         Some(self.axis)
     }
 
-    fn forward(&mut self, _panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
+    fn forward(&mut self, x: View<T>, y: ViewMut<T>, acc: Acc) {
         let (inner, group) = (y.inner(self.axis + 1), y.group);
         let from = (tile::window(&x.held[self.axis]), x.data);
         let to = (tile::window(&y.held[self.axis]), y.data);
@@ -252,7 +252,7 @@ impl<T: Element> Kernel for Convolution<T> {
         }
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
+    fn adjoint(&mut self, y: View<T>, x: ViewMut<T>, acc: Acc) {
         let (inner, group) = (y.inner(self.axis + 1), y.group);
         let to = (tile::window(&y.held[self.axis]), y.data);
         let from = (tile::window(&x.held[self.axis]), x.data);

@@ -228,12 +228,12 @@ impl<R: Real + crate::elements::Element> Kernel for Sweep<R> {
     type X = R;
     type Y = R;
 
-    fn forward(&mut self, _panel: usize, x: View<R>, y: ViewMut<R>, acc: Acc) {
+    fn forward(&mut self, x: View<R>, y: ViewMut<R>, acc: Acc) {
         let to = (space(y.held, x.held), y.data);
         self.star.forward((x.held, x.data), to, x.group, acc);
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<R>, x: ViewMut<R>, acc: Acc) {
+    fn adjoint(&mut self, y: View<R>, x: ViewMut<R>, acc: Acc) {
         let from = (space(y.held, x.held), y.data);
         self.star.adjoint(from, (x.held, x.data), y.group, acc);
     }

@@ -125,11 +125,11 @@ impl<T: Element> Kernel for Weights<T> {
     type X = T;
     type Y = T;
 
-    fn forward(&mut self, _panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
+    fn forward(&mut self, x: View<T>, y: ViewMut<T>, acc: Acc) {
         kernel::apply(&self.d, false, x.inner(self.before), x.data, y.data, acc);
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
+    fn adjoint(&mut self, y: View<T>, x: ViewMut<T>, acc: Acc) {
         kernel::apply(&self.d, true, y.inner(self.before), y.data, x.data, acc);
     }
 

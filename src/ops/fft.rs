@@ -239,11 +239,11 @@ where
     type X = Complex<R>;
     type Y = Complex<R>;
 
-    fn forward(&mut self, _panel: usize, x: View<Self::X>, y: ViewMut<Self::Y>, acc: Acc) {
+    fn forward(&mut self, x: View<Self::X>, y: ViewMut<Self::Y>, acc: Acc) {
         self.fft.apply(x.inner(self.after), x.data, y.data, acc);
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<Self::Y>, x: ViewMut<Self::X>, acc: Acc) {
+    fn adjoint(&mut self, y: View<Self::Y>, x: ViewMut<Self::X>, acc: Acc) {
         self.fft.adjoint(y.inner(self.after), y.data, x.data, acc);
     }
 }
@@ -260,11 +260,11 @@ where
     type X = R;
     type Y = Complex<R>;
 
-    fn forward(&mut self, _panel: usize, x: View<R>, y: ViewMut<Self::Y>, acc: Acc) {
+    fn forward(&mut self, x: View<R>, y: ViewMut<Self::Y>, acc: Acc) {
         self.fft.apply(x.inner(self.after), x.data, y.data, acc);
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<Self::Y>, x: ViewMut<R>, acc: Acc) {
+    fn adjoint(&mut self, y: View<Self::Y>, x: ViewMut<R>, acc: Acc) {
         self.fft.adjoint(y.inner(self.after), y.data, x.data, acc);
     }
 }
@@ -284,13 +284,13 @@ where
     type X = R;
     type Y = Complex<R>;
 
-    fn forward(&mut self, _panel: usize, x: View<R>, y: ViewMut<Self::Y>, acc: Acc) {
+    fn forward(&mut self, x: View<R>, y: ViewMut<Self::Y>, acc: Acc) {
         self.samples.resize(x.data.len(), Complex::new(R::ZERO, R::ZERO));
         vector::cast(x.data, &mut self.samples, Acc::Set);
         self.fft.apply(x.inner(self.after), &self.samples, y.data, acc);
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<Self::Y>, x: ViewMut<R>, acc: Acc) {
+    fn adjoint(&mut self, y: View<Self::Y>, x: ViewMut<R>, acc: Acc) {
         self.samples.resize(x.data.len(), Complex::new(R::ZERO, R::ZERO));
         self.fft.adjoint(y.inner(self.after), y.data, &mut self.samples, Acc::Set);
         vector::cast(&self.samples, x.data, acc);

@@ -9,8 +9,9 @@
 
 use super::dims::{self, Dims};
 use super::leaf::leaf;
+use super::panels::{Dealt, Paneled, Turn, columns};
 use super::registry::{Arguments, Entry, RegistryError};
-use super::tile::{self, Kernel, Turns, View, ViewMut, typed};
+use super::tile::{self, typed};
 use super::{Handle, OperatorError};
 use crate::data::Source;
 use crate::elements::Element;
@@ -74,7 +75,7 @@ impl Fredholm1 {
             let held = [k.clone(), i.clone(), j.clone()];
             typed!(tile.arithmetic(g.dtype()), T => {
                 let kernel = Slices::<T>::new(tile::read(kind, &g, &held)?, &held);
-                Ok(tile::local(signature, tile, kernel))
+                Ok(tile::local(signature, tile, Dealt::new(kernel)))
             })
         })
     }
@@ -133,67 +134,54 @@ struct Slices<T> {
     extents: [usize; 3],
     /// Slices of a panel.
     step: usize,
-    turns: Turns,
 }
 
 impl<T: Element> Slices<T> {
     fn new(g: Vec<T>, held: &[Range<usize>; 3]) -> Self {
         let extents = held.each_ref().map(Range::len);
         let step = PANEL / (extents[1] * extents[2] * size_of::<T>()).max(1);
-        Slices { g, extents, step: step.max(1), turns: Turns::default() }
+        Slices { g, extents, step: step.max(1) }
     }
 
-    fn range(&self, panel: usize) -> Range<usize> {
-        panel * self.step..((panel + 1) * self.step).min(self.extents[0])
-    }
-
-    fn matrices(&self, slices: &Range<usize>, paired: bool) -> Matrices<'_, T> {
-        let [_, rows, cols] = self.extents;
+    fn panel(&self, turn: Turn) -> Matrices<'_, T> {
+        let ([_, rows, cols], slices) = (self.extents, self.rows(turn.panel));
         let data = &self.g[slices.start * rows * cols..];
-        Matrices { data, slices: slices.len(), rows, cols, conj: false, paired }
+        let (slices, paired) = (slices.len(), turn.paired);
+        Matrices { data, slices, rows, cols, conj: false, paired }
     }
 }
 
-impl<T: Element> Kernel for Slices<T> {
+impl<T: Element> Paneled for Slices<T> {
     type X = T;
-    type Y = T;
 
-    fn panels(&self) -> usize {
+    fn count(&self) -> usize {
         self.extents[0].div_ceil(self.step).max(1)
     }
 
-    fn rows(&self, panel: usize) -> Option<Range<usize>> {
-        Some(self.range(panel))
+    fn rows(&self, panel: usize) -> Range<usize> {
+        panel * self.step..((panel + 1) * self.step).min(self.extents[0])
     }
 
-    fn forward(&mut self, panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
-        let slices = self.range(panel);
-        let (from, to) = (part(&slices, x.inner(1)), part(&slices, y.inner(1)));
-        let paired = self.turns.next(false);
-        batched::apply(
-            self.matrices(&slices, paired),
-            y.inner(2),
-            &x.data[from],
-            &mut y.data[to],
-            acc,
-        );
+    fn block(&self) -> Option<usize> {
+        None
     }
 
-    fn adjoint(&mut self, panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
-        let slices = self.range(panel);
-        let (from, to) = (part(&slices, y.inner(1)), part(&slices, x.inner(1)));
-        let nz = y.inner(2);
-        // The other panels add to their own slices.
-        if acc == Acc::Set {
-            x.data[..to.start].fill(T::ZERO);
-            x.data[to.end..].fill(T::ZERO);
-        }
-        let paired = self.turns.next(true);
-        batched::adjoint(self.matrices(&slices, paired), nz, &y.data[from], &mut x.data[to], acc);
+    fn work(&self, elements: usize) -> usize {
+        self.extents[2] * size_of::<T>() * elements
+    }
+
+    fn forward(&self, turn: Turn, x: &[T], y: &mut [T], acc: Acc) {
+        let g = self.panel(turn);
+        batched::apply(g, columns(sides(&g, x, y)), x, y, acc);
+    }
+
+    fn adjoint(&self, turn: Turn, y: &[T], x: &mut [T], acc: Acc) {
+        let g = self.panel(turn);
+        batched::adjoint(g, columns(sides(&g, x, y)), y, x, acc);
     }
 }
 
-/// The elements of some slices.
-fn part(slices: &Range<usize>, each: usize) -> Range<usize> {
-    slices.start * each..slices.end * each
+/// What both sides have, and what one column has of it.
+fn sides<T>(g: &Matrices<'_, T>, x: &[T], y: &[T]) -> [(usize, usize); 2] {
+    [(x.len(), g.slices * g.cols), (y.len(), g.slices * g.rows)]
 }

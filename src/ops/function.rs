@@ -132,7 +132,6 @@ struct Columns<T> {
 impl<T: Element> LocalOperator for Columns<T> {
     fn forward(
         &mut self,
-        _panel: usize,
         x: &[Patch<'_>],
         y: &mut [PatchMut<'_>],
         acc: Acc,
@@ -143,7 +142,6 @@ impl<T: Element> LocalOperator for Columns<T> {
 
     fn adjoint(
         &mut self,
-        _panel: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,

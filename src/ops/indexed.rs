@@ -179,12 +179,12 @@ impl<T: Element> Kernel for Rows<T> {
     type X = T;
     type Y = T;
 
-    fn forward(&mut self, _panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
+    fn forward(&mut self, x: View<T>, y: ViewMut<T>, acc: Acc) {
         let window = tile::window(&x.held[self.axis]);
         index::gather(&self.table, window, x.inner(self.axis + 1), x.data, y.data, acc);
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
+    fn adjoint(&mut self, y: View<T>, x: ViewMut<T>, acc: Acc) {
         let window = tile::window(&x.held[self.axis]);
         index::scatter(&self.table, window, y.inner(self.axis + 1), y.data, x.data, acc);
     }

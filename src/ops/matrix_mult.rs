@@ -4,17 +4,19 @@
 //! (i, o..) <- (j, o..)
 //! ```
 //! The matrix comes from a source, of which a rank reads its tile only.
-//! Panels are ranges of rows whose part of the matrix fits into a cache.
+//! Panels are ranges of rows whose part of the matrix fits into a cache; some hundreds of rows or
+//! more are summed by themselves in the adjoint.
 
 use super::dims::{self, Dims};
 use super::leaf::leaf;
+use super::panels::{Dealt, Paneled, Turn, columns};
 use super::registry::{Arguments, Entry, RegistryError};
-use super::tile::{self, Kernel, Turns, View, ViewMut, typed};
+use super::tile::{self, typed};
 use super::{Handle, OperatorError};
 use crate::data::Source;
 use crate::elements::Element;
-use adjoin_kernels::host::Acc;
 use adjoin_kernels::host::dense::{self, Matrix};
+use adjoin_kernels::host::{Acc, crew};
 use adjoin_passes::signature::{Binding, Cost, Factor, Laws, Linearity, Rule, Typing, letter};
 use adjoin_passes::{Dtype, Signature};
 use std::ops::Range;
@@ -62,7 +64,7 @@ impl MatrixMult {
             let held = [tile.factors[0].clone(), tile.factors[others + 1].clone()];
             typed!(tile.arithmetic(a.dtype()), T => {
                 let kernel = Dense::<T>::new(tile::read(KIND, &a, &held)?, &held);
-                Ok(tile::local(signature, tile, kernel))
+                Ok(tile::local(signature, tile, Dealt::new(kernel)))
             })
         })
     }
@@ -111,49 +113,61 @@ struct Dense<T> {
     cols: usize,
     /// Rows of a panel.
     step: usize,
-    turns: Turns,
+    /// Panels of a block.
+    block: usize,
 }
 
 impl<T: Element> Dense<T> {
     fn new(a: Vec<T>, held: &[Range<usize>; 2]) -> Self {
+        /// Rows of a block at least, so that its sum is small beside them.
+        const ROWS: usize = 128;
+        /// Blocks at most.
+        const BLOCKS: usize = 16;
         let (rows, cols) = (held[0].len(), held[1].len());
-        let fitting = PANEL / (cols * size_of::<T>()).max(1);
-        Dense { a, rows, cols, step: (fitting / 8 * 8).max(8), turns: Turns::default() }
+        let row = (cols * size_of::<T>()).max(1);
+        let step = (PANEL / row / 8 * 8).max(8);
+        let least = ROWS.max(crew::LEAST / row).max(rows.div_ceil(BLOCKS));
+        Dense { a, rows, cols, step, block: least.div_ceil(step) }
     }
 
-    fn range(&self, panel: usize) -> Range<usize> {
-        panel * self.step..((panel + 1) * self.step).min(self.rows)
-    }
-
-    fn panel(&mut self, panel: usize, adjoint: bool) -> (Range<usize>, Matrix<'_, T>) {
-        let (rows, paired) = (self.range(panel), self.turns.next(adjoint));
-        let all = Matrix::new(&self.a, self.rows, self.cols);
-        let some = if paired { all.paired(rows.clone()) } else { all.panel(rows.clone()) };
-        (rows, some)
+    fn panel(&self, turn: Turn) -> Matrix<'_, T> {
+        let (rows, all) = (self.rows(turn.panel), Matrix::new(&self.a, self.rows, self.cols));
+        if turn.paired { all.paired(rows) } else { all.panel(rows) }
     }
 }
 
-impl<T: Element> Kernel for Dense<T> {
+impl<T: Element> Paneled for Dense<T> {
     type X = T;
-    type Y = T;
 
-    fn panels(&self) -> usize {
+    fn count(&self) -> usize {
         self.rows.div_ceil(self.step).max(1)
     }
 
-    fn rows(&self, panel: usize) -> Option<Range<usize>> {
-        Some(self.range(panel))
+    fn rows(&self, panel: usize) -> Range<usize> {
+        panel * self.step..((panel + 1) * self.step).min(self.rows)
     }
 
-    fn forward(&mut self, panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
-        let (rows, matrix) = self.panel(panel, false);
-        let k = y.inner(1);
-        dense::apply(matrix, k, x.data, &mut y.data[rows.start * k..rows.end * k], acc);
+    fn block(&self) -> Option<usize> {
+        Some(self.block)
     }
 
-    fn adjoint(&mut self, panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
-        let (rows, matrix) = self.panel(panel, true);
-        let k = y.inner(1);
-        dense::adjoint(matrix, k, &y.data[rows.start * k..rows.end * k], x.data, acc);
+    fn work(&self, elements: usize) -> usize {
+        self.cols * size_of::<T>() * elements
+    }
+
+    fn forward(&self, turn: Turn, x: &[T], y: &mut [T], acc: Acc) {
+        let matrix = self.panel(turn);
+        dense::apply(matrix, columns([(x.len(), matrix.cols), (y.len(), matrix.rows)]), x, y, acc);
+    }
+
+    fn adjoint(&self, turn: Turn, y: &[T], x: &mut [T], acc: Acc) {
+        let matrix = self.panel(turn);
+        dense::adjoint(
+            matrix,
+            columns([(x.len(), matrix.cols), (y.len(), matrix.rows)]),
+            y,
+            x,
+            acc,
+        );
     }
 }

@@ -23,6 +23,7 @@ mod dims;
 mod leaf;
 mod moves;
 mod tile;
+mod panels;
 
 pub mod diagonal;
 pub mod fredholm;
@@ -90,6 +91,8 @@ pub use laplacian::laplacian;
 pub use matrix_mult::matrix_mult;
 pub use mdc::mdc;
 pub use pad::{Pairs, pad};
+pub(crate) use panels::{Deal, add_blocks};
+pub use panels::{Panels, Turn};
 pub use poststack::poststack_linear_modelling;
 pub use prestack::prestack_linear_modelling;
 pub use regression::{linear_regression, regression};
@@ -158,26 +161,11 @@ pub struct Tile {
     pub rank: usize,
 }
 
-/// The arithmetic of one tile, in panels of an outer factor.
-///
-/// Panel `p` of `forward` computes a part of the range, and panel `p` of `adjoint` adds what that
-/// part contributes to the domain; one panel is the whole tile unless an operator says otherwise.
+/// The arithmetic of one tile.
 pub trait LocalOperator: Send {
-    /// How many panels there are.
-    fn panels(&self) -> usize {
-        1
-    }
-
-    /// The rows that a panel of `forward` writes and of `adjoint` reads: local indices of the
-    /// leading dim of the only part of the range. None if panels are no ranges of rows.
-    fn rows(&self, _panel: usize) -> Option<Range<usize>> {
-        None
-    }
-
     /// `y = A x` or `y += A x` on the tile.
     fn forward(
         &mut self,
-        panel: usize,
         x: &[Patch<'_>],
         y: &mut [PatchMut<'_>],
         acc: Acc,
@@ -186,11 +174,16 @@ pub trait LocalOperator: Send {
     /// `x = Aᴴ y` or `x += Aᴴ y` on the tile, ghost cells of `x` included.
     fn adjoint(
         &mut self,
-        panel: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError>;
+
+    /// The tile in panels of its rows, if it has them: each is then applied with its adjoint while
+    /// its data are in a cache. The bits are those of `forward` and `adjoint`.
+    fn panels(&self) -> Option<Arc<dyn Panels>> {
+        None
+    }
 
     /// Whether patches of the domain may hold other elements along a dim than the tile reaches:
     /// more than `forward` reads, or not all that `adjoint` contributes to.

@@ -42,14 +42,14 @@ impl<T: Element, F: Fn(usize) -> BoxCopy + Send> Kernel for Moves<T, F> {
     type X = T;
     type Y = T;
 
-    fn forward(&mut self, _panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
+    fn forward(&mut self, x: View<T>, y: ViewMut<T>, acc: Acc) {
         if !self.fills.0 {
             acc.prepare(y.data);
         }
         self.made(y.group).forward.apply(x.data, y.data, acc);
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
+    fn adjoint(&mut self, y: View<T>, x: ViewMut<T>, acc: Acc) {
         if !self.fills.1 {
             acc.prepare(x.data);
         }

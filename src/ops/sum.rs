@@ -89,12 +89,12 @@ impl<T: Element> Kernel for Along<T> {
     type X = T;
     type Y = T;
 
-    fn forward(&mut self, _panel: usize, x: View<T>, y: ViewMut<T>, acc: Acc) {
+    fn forward(&mut self, x: View<T>, y: ViewMut<T>, acc: Acc) {
         let n = x.held[self.axis].len();
         sums::sum(n, x.inner(self.axis + 1), x.data, y.data, acc);
     }
 
-    fn adjoint(&mut self, _panel: usize, y: View<T>, x: ViewMut<T>, acc: Acc) {
+    fn adjoint(&mut self, y: View<T>, x: ViewMut<T>, acc: Acc) {
         let n = x.held[self.axis].len();
         sums::spread(n, y.inner(self.axis), y.data, x.data, acc);
     }

@@ -5,7 +5,9 @@
 //! A kernel of real elements is also that of complex vectors: its views are of twice as many
 //! reals, and the factor of two belongs to the view's `group`.
 
-use super::{Elementwise, LocalOperator, OperatorError, Patch, PatchMut, Slice, SliceMut, Tile};
+use super::{
+    Elementwise, LocalOperator, OperatorError, Panels, Patch, PatchMut, Slice, SliceMut, Tile,
+};
 use crate::data::{self, Source};
 use crate::elements::Element;
 use adjoin_kernels::host::Acc;
@@ -105,18 +107,14 @@ pub(super) trait Kernel: Send {
     /// Elements of the range.
     type Y: Element;
 
-    fn panels(&self) -> usize {
-        1
-    }
+    fn forward(&mut self, x: View<Self::X>, y: ViewMut<Self::Y>, acc: Acc);
 
-    /// The rows of the range that belong to a panel, if panels are ranges of rows.
-    fn rows(&self, _panel: usize) -> Option<Range<usize>> {
+    fn adjoint(&mut self, y: View<Self::Y>, x: ViewMut<Self::X>, acc: Acc);
+
+    /// The kernel in panels, if it has them.
+    fn panels(&self) -> Option<Arc<dyn Panels>> {
         None
     }
-
-    fn forward(&mut self, panel: usize, x: View<Self::X>, y: ViewMut<Self::Y>, acc: Acc);
-
-    fn adjoint(&mut self, panel: usize, y: View<Self::Y>, x: ViewMut<Self::X>, acc: Acc);
 
     /// Whether `adjoint` leaves out what it contributes to elements that are not held.
     fn gathers(&self) -> bool {
@@ -147,19 +145,6 @@ pub(super) trait Kernel: Send {
     /// The kernel element by element, if each follows from its own one.
     fn elements(&self) -> Option<Arc<dyn Elementwise>> {
         None
-    }
-}
-
-/// Notices that a kernel and its adjoint are applied in turns, panel by panel.
-#[derive(Default)]
-pub(super) struct Turns {
-    adjoint: bool,
-}
-
-impl Turns {
-    /// Whether the application before this one was the other.
-    pub fn next(&mut self, adjoint: bool) -> bool {
-        std::mem::replace(&mut self.adjoint, adjoint) != adjoint
     }
 }
 
@@ -262,17 +247,8 @@ impl<K: Kernel> Local<K> {
 }
 
 impl<K: Kernel> LocalOperator for Local<K> {
-    fn panels(&self) -> usize {
-        self.kernel.panels()
-    }
-
-    fn rows(&self, panel: usize) -> Option<Range<usize>> {
-        self.kernel.rows(panel)
-    }
-
     fn forward(
         &mut self,
-        panel: usize,
         x: &[Patch<'_>],
         y: &mut [PatchMut<'_>],
         acc: Acc,
@@ -280,21 +256,24 @@ impl<K: Kernel> LocalOperator for Local<K> {
         let (x, y) = (view(x, &self.domain)?, view_mut(y, &self.range)?);
         let windows = if self.widens { Windows::Wider } else { Windows::Same };
         self.check((x.held, windows), y.held)?;
-        self.kernel.forward(panel, x, y, acc);
+        self.kernel.forward(x, y, acc);
         Ok(())
     }
 
     fn adjoint(
         &mut self,
-        panel: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError> {
         let (y, x) = (view(y, &self.range)?, view_mut(x, &self.domain)?);
         self.check((x.held, self.gathered()), y.held)?;
-        self.kernel.adjoint(panel, y, x, acc);
+        self.kernel.adjoint(y, x, acc);
         Ok(())
+    }
+
+    fn panels(&self) -> Option<Arc<dyn Panels>> {
+        self.kernel.panels()
     }
 
     fn takes_windows(&self, adjoint: bool, dim: usize) -> bool {
@@ -400,7 +379,7 @@ fn one_part(found: usize) -> OperatorError {
     OperatorError(format!("an operator of one part was given {found}"))
 }
 
-fn wrong_type(found: Dtype, needed: Dtype) -> OperatorError {
+pub(super) fn wrong_type(found: Dtype, needed: Dtype) -> OperatorError {
     OperatorError(format!("a tile that was built for {needed} elements was given {found} ones"))
 }
 

@@ -96,11 +96,11 @@ impl<T: Element> Kernel for Nothing<T> {
     type X = T;
     type Y = T;
 
-    fn forward(&mut self, _panel: usize, _x: View<T>, y: ViewMut<T>, acc: Acc) {
+    fn forward(&mut self, _x: View<T>, y: ViewMut<T>, acc: Acc) {
         acc.prepare(y.data);
     }
 
-    fn adjoint(&mut self, _panel: usize, _y: View<T>, x: ViewMut<T>, acc: Acc) {
+    fn adjoint(&mut self, _y: View<T>, x: ViewMut<T>, acc: Acc) {
         acc.prepare(x.data);
     }
 }

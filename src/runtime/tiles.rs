@@ -5,7 +5,8 @@
 
 use crate::elements::{Slice, SliceMut};
 use crate::ops::{
-    Elementwise, LocalOperator, Operator, OperatorError, Patch, PatchMut, Residency, Tile,
+    Elementwise, LocalOperator, Operator, OperatorError, Panels, Patch, PatchMut, Residency, Tile,
+    Turn,
 };
 use crate::runtime::comm::PANICKED;
 use crate::runtime::windows::Windows;
@@ -108,35 +109,34 @@ pub(crate) fn apply(
     y: &mut [PatchMut<'_>],
 ) -> Result<(), String> {
     let mut tile = lock(tile);
-    caught(|| panels(tile.as_mut(), adjoint, x, y, Acc::Set))
+    caught(|| either(tile.as_mut(), adjoint, x, y, Acc::Set))
 }
 
 /// `y (+)= A x` on a tile, or `y (+)= Aᴴ x`.
-pub(super) fn all_panels(
+pub(super) fn apply_onto(
     tile: &SharedTile,
     adjoint: bool,
     x: &[Patch<'_>],
     y: &mut [PatchMut<'_>],
     acc: Acc,
 ) -> Result<(), OperatorError> {
-    panels(lock(tile).as_mut(), adjoint, x, y, acc)
+    either(lock(tile).as_mut(), adjoint, x, y, acc)
 }
 
-/// One panel of a tile that the caller holds.
+/// One panel of a tile, or of its adjoint.
 pub(crate) fn panel(
-    tile: &mut dyn LocalOperator,
+    panels: &dyn Panels,
     adjoint: bool,
-    panel: usize,
-    x: &[Patch<'_>],
-    y: &mut [PatchMut<'_>],
+    turn: Turn,
+    x: Slice<'_>,
+    y: SliceMut<'_>,
+    acc: Acc,
 ) -> Result<(), String> {
-    caught(|| {
-        if adjoint {
-            tile.adjoint(panel, x, y, if panel == 0 { Acc::Set } else { Acc::Add })
-        } else {
-            tile.forward(panel, x, y, Acc::Set)
-        }
-    })
+    caught(
+        || {
+            if adjoint { panels.adjoint(turn, x, y, acc) } else { panels.forward(turn, x, y, acc) }
+        },
+    )
 }
 
 /// `z = AᴴA x` on a tile that has this.
@@ -172,29 +172,19 @@ pub(crate) fn elementwise(tile: &SharedTile) -> Option<Arc<dyn Elementwise>> {
     lock(tile).elements()
 }
 
-/// Whether all panels of a tile are ranges of rows.
-pub(crate) fn has_rows(tile: &SharedTile) -> bool {
-    let tile = lock(tile);
-    (0..tile.panels()).all(|panel| tile.rows(panel).is_some())
+/// A tile in panels, if it has them.
+pub(crate) fn panels(tile: &SharedTile) -> Option<Arc<dyn Panels>> {
+    lock(tile).panels()
 }
 
-/// All panels in their order: each writes its own part of the range, and all of them add to the
-/// domain.
-fn panels(
+fn either(
     tile: &mut dyn LocalOperator,
     adjoint: bool,
     x: &[Patch<'_>],
     y: &mut [PatchMut<'_>],
     acc: Acc,
 ) -> Result<(), OperatorError> {
-    for panel in 0..tile.panels() {
-        if adjoint {
-            tile.adjoint(panel, x, y, if panel == 0 { acc } else { Acc::Add })?;
-        } else {
-            tile.forward(panel, x, y, acc)?;
-        }
-    }
-    Ok(())
+    if adjoint { tile.adjoint(x, y, acc) } else { tile.forward(x, y, acc) }
 }
 
 /// A tile that is there only while it is applied.
@@ -206,22 +196,20 @@ struct Transient {
 impl LocalOperator for Transient {
     fn forward(
         &mut self,
-        _: usize,
         x: &[Patch<'_>],
         y: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError> {
-        panels(self.operator.build(&self.tile)?.as_mut(), false, x, y, acc)
+        self.operator.build(&self.tile)?.forward(x, y, acc)
     }
 
     fn adjoint(
         &mut self,
-        _: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError> {
-        panels(self.operator.build(&self.tile)?.as_mut(), true, y, x, acc)
+        self.operator.build(&self.tile)?.adjoint(y, x, acc)
     }
 }
 
@@ -229,34 +217,24 @@ impl LocalOperator for Transient {
 struct Alone(Box<dyn LocalOperator>);
 
 impl LocalOperator for Alone {
-    fn panels(&self) -> usize {
-        self.0.panels()
-    }
-
-    fn rows(&self, panel: usize) -> Option<Range<usize>> {
-        self.0.rows(panel)
-    }
-
     fn forward(
         &mut self,
-        panel: usize,
         x: &[Patch<'_>],
         y: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError> {
         let _alone = alone();
-        self.0.forward(panel, x, y, acc)
+        self.0.forward(x, y, acc)
     }
 
     fn adjoint(
         &mut self,
-        panel: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError> {
         let _alone = alone();
-        self.0.adjoint(panel, y, x, acc)
+        self.0.adjoint(y, x, acc)
     }
 
     fn takes_windows(&self, adjoint: bool, dim: usize) -> bool {

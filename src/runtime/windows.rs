@@ -5,7 +5,7 @@
 //! reads is copied there, and of what it makes the elements that are held are copied out.
 
 use super::memory::{Memory, recycled};
-use super::tiles::{Application, SharedTile, all_panels as panels};
+use super::tiles::{Application, SharedTile, apply_onto};
 use crate::elements::{Slice, SliceMut};
 use crate::ops::{LocalOperator, OperatorError, Patch, PatchMut, Tile};
 use adjoin_kernels::host::Acc;
@@ -117,7 +117,6 @@ struct Windowed {
 impl LocalOperator for Windowed {
     fn forward(
         &mut self,
-        _: usize,
         x: &[Patch<'_>],
         y: &mut [PatchMut<'_>],
         acc: Acc,
@@ -129,14 +128,13 @@ impl LocalOperator for Windowed {
                 Some(own) => own.filled(patch.data),
             });
         }
-        let result = panels(&self.tile, false, &patches, y, acc);
+        let result = apply_onto(&self.tile, false, &patches, y, acc);
         self.inputs = recycled(patches);
         result
     }
 
     fn adjoint(
         &mut self,
-        _: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,
@@ -148,7 +146,7 @@ impl LocalOperator for Windowed {
                 Some(own) => own.cleared(),
             });
         }
-        let result = panels(&self.tile, true, y, &mut patches, acc);
+        let result = apply_onto(&self.tile, true, y, &mut patches, acc);
         self.outputs = recycled(patches);
         for (own, patch) in self.own.iter().zip(x) {
             if let Some(own) = own {

@@ -84,7 +84,7 @@ fn run(
     let x = [Patch { data: Slice::F64(from), held: held_from }];
     let mut y = [PatchMut { data: SliceMut::F64(into), held: held_into }];
     let run = if adjoint { LocalOperator::adjoint } else { LocalOperator::forward };
-    run(local, 0, &x, &mut y, acc).unwrap();
+    run(local, &x, &mut y, acc).unwrap();
 }
 
 #[test]

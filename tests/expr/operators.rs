@@ -103,7 +103,6 @@ impl LocalTiny {
 impl LocalOperator for LocalTiny {
     fn forward(
         &mut self,
-        _: usize,
         x: &[Patch<'_>],
         y: &mut [PatchMut<'_>],
         acc: Acc,
@@ -114,7 +113,6 @@ impl LocalOperator for LocalTiny {
 
     fn adjoint(
         &mut self,
-        _: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,

@@ -26,7 +26,6 @@ struct Broken(usize, How);
 impl LocalOperator for Broken {
     fn forward(
         &mut self,
-        _: usize,
         _: &[Patch<'_>],
         _: &mut [PatchMut<'_>],
         _: Acc,
@@ -40,12 +39,11 @@ impl LocalOperator for Broken {
 
     fn adjoint(
         &mut self,
-        panel: usize,
         y: &[Patch<'_>],
         x: &mut [PatchMut<'_>],
         acc: Acc,
     ) -> Result<(), OperatorError> {
-        self.forward(panel, y, x, acc)
+        self.forward(y, x, acc)
     }
 }
 

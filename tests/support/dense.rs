@@ -231,19 +231,16 @@ fn whole(
     };
     let inputs: Vec<_> = from.0.iter().map(part).collect();
     let mut local = operator.build(&tile).expect("a whole tile can be built");
-    for panel in 0..local.panels() {
-        let x: Vec<_> =
-            inputs.iter().zip(&reads).map(|(e, held)| Patch { data: e.slice(), held }).collect();
-        let pairs = outputs.iter_mut().zip(&writes);
-        let mut y: Vec<_> = pairs.map(|(e, held)| PatchMut { data: e.slice_mut(), held }).collect();
-        if adjoint {
-            let acc = if panel == 0 { Acc::Set } else { Acc::Add };
-            local.adjoint(panel, &x, &mut y, acc)
-        } else {
-            local.forward(panel, &x, &mut y, Acc::Set)
-        }
-        .expect("a whole tile can be applied");
-    }
+    let x: Vec<_> =
+        inputs.iter().zip(&reads).map(|(e, held)| Patch { data: e.slice(), held }).collect();
+    let pairs = outputs.iter_mut().zip(&writes);
+    let mut y: Vec<_> = pairs.map(|(e, held)| PatchMut { data: e.slice_mut(), held }).collect();
+    let applied = if adjoint {
+        local.adjoint(&x, &mut y, Acc::Set)
+    } else {
+        local.forward(&x, &mut y, Acc::Set)
+    };
+    applied.expect("a whole tile can be applied");
     outputs.iter().flat_map(Elements::widest).collect()
 }
 

@@ -87,16 +87,13 @@ fn apply_tile(
     let mut previous = made.clone();
     for acc in [Acc::Set, Acc::Add] {
         let mut output = Elements::nearest(&made, to_type);
-        for panel in 0..local.panels() {
-            let x = Patch { data: input.slice(), held: from };
-            let mut y = [PatchMut { data: output.slice_mut(), held: to }];
-            let later = if panel == 0 { acc } else { Acc::Add };
-            match way {
-                Way::Forward => local.forward(panel, &[x], &mut y, acc),
-                Way::Adjoint => local.adjoint(panel, &[x], &mut y, later),
-            }
-            .unwrap();
+        let x = Patch { data: input.slice(), held: from };
+        let mut y = [PatchMut { data: output.slice_mut(), held: to }];
+        match way {
+            Way::Forward => local.forward(&[x], &mut y, acc),
+            Way::Adjoint => local.adjoint(&[x], &mut y, acc),
         }
+        .unwrap();
         previous = std::mem::replace(&mut made, output.widest());
     }
     let twice: Vector = previous.iter().map(|v| v * 2.0).collect();

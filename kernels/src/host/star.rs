@@ -263,6 +263,29 @@ mod tests {
         }
     }
 
+    /// Long rows of few terms have loops of their own.
+    fn rows_of_any_number_of_terms<R: Real>() {
+        for terms in 1..=9_usize {
+            let (n, low) = ([3, 130], terms / 2);
+            let c: Vec<R> = values(terms as u64, terms);
+            let interior = (0..terms).map(|k| (k as isize - low as isize, c[k])).collect();
+            let ends = |rows: usize| vec![vec![]; rows];
+            let stencil = Stencil::new(n[1], interior, ends(low), ends(terms - 1 - low));
+            let whole = [0..n[0], 0..n[1]];
+            for columns in [0..130, 5..104, 40..97_usize] {
+                let y = vec![0..n[0], columns];
+                let boxes = Boxes { adjoint: false, x: whole.to_vec(), y, group: 1 };
+                compare(1, &[arm(0, 1, stencil.clone())], &boxes);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_may_have_any_number_of_terms() {
+        rows_of_any_number_of_terms::<f32>();
+        rows_of_any_number_of_terms::<f64>();
+    }
+
     #[test]
     fn bits_do_not_depend_on_boxes() {
         let n = [9, 40];

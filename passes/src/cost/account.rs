@@ -277,7 +277,10 @@ impl Walk<'_> {
 
     fn work(&self, n: usize) -> Work {
         let (node, mesh, whose) = (&self.block.nodes[n], &self.plan.mesh, self.whose);
-        let (args, results) = self.types(n);
+        let (args, mut results) = self.types(n);
+        if self.is_composed(n) {
+            results.iter_mut().for_each(|ty| *ty = ty.placed(ty.placement.without_ghosts()));
+        }
         if let Some((leaf, adjoint)) = leaf_of(node) {
             let (signature, tile) = (&self.plan[leaf].signature, &self.plan[leaf].tile);
             let batch = whose.batch(signature, adjoint, &args[0], mesh);
@@ -286,6 +289,13 @@ impl Walk<'_> {
             let flops = elementwise(&node.op, whose, mesh, &args, &results);
             Work { flops, ..Work::default() }
         }
+    }
+
+    /// Whether a node applies a stencil that is one with its adjoint: nobody computes its rows, so
+    /// none are computed for neighbours.
+    fn is_composed(&self, n: usize) -> bool {
+        let composed = |r: &Region| matches!(r.over, Over::Normal(_)) && r.first as usize == n;
+        self.block.regions.iter().any(composed)
     }
 
     fn communication(&self, n: usize) -> NodeCost {

@@ -3,9 +3,11 @@
 use super::fan::Fan;
 use super::tiles::Tile;
 use super::{Choice, Search, Sides, Variable, applied};
-use crate::cost::{self, ONCE, Whose, runs};
+use crate::cost::{self, ONCE, Whose, Work, runs};
+use crate::dtype::Dtype;
 use crate::eliminate::Table;
 use crate::ir::{Block, LeafId, Op, Value};
+use crate::pipeline::Numerics;
 use crate::placement::{Placement, Split, Type};
 use std::collections::BTreeMap;
 
@@ -123,17 +125,12 @@ impl Search<'_> {
 
     /// The local work of a node with these sides, and of its leaf's tile.
     pub(super) fn work_on(&self, b: usize, n: usize, sides: &Sides, tile: &[Split]) -> f64 {
-        let block = &self.plan.blocks[b];
-        let node = &block.nodes[n];
+        let node = &self.plan.blocks[b].nodes[n];
         let (mesh, machine) = (&self.cx.mesh, &self.cx.machine);
-        let placed = |vs: &[Value], ps: &[Placement]| -> Vec<Type> {
-            vs.iter().zip(ps).map(|(&v, p)| block.ty(v).placed(p.clone())).collect()
-        };
-        let (args, results) =
-            (placed(&node.args, &sides.args), placed(&node.results, &sides.results));
+        let [args, results] = self.placed(b, n, sides);
         let bytes = |ty: &Type| Whose::Largest.bytes(ty, mesh);
         let held: f64 = results.iter().map(bytes).sum::<f64>() * self.cx.memory_price;
-        let Some((leaf, adjoint)) = applied(node) else {
+        let Some((dtype, work)) = self.application(b, n, sides, tile) else {
             // The norm of a value reads it once.
             let first = |k: &usize| !node.args[..*k].contains(&node.args[*k]);
             let read = (0..args.len()).filter(first).map(|k| &args[k]);
@@ -141,10 +138,59 @@ impl Search<'_> {
             let moved = read.chain(&results).map(bytes).sum();
             return held + if free { 0.0 } else { machine.pass(moved) };
         };
-        let signature = &self.plan[leaf].signature;
+        held + machine.seconds(dtype, work)
+    }
+
+    /// The types of a node's arguments and results with these sides.
+    fn placed(&self, b: usize, n: usize, sides: &Sides) -> [Vec<Type>; 2] {
+        let (block, node) = (&self.plan.blocks[b], &self.plan.blocks[b].nodes[n]);
+        let placed = |vs: &[Value], ps: &[Placement]| {
+            vs.iter().zip(ps).map(|(&v, p)| block.ty(v).placed(p.clone())).collect()
+        };
+        [placed(&node.args, &sides.args), placed(&node.results, &sides.results)]
+    }
+
+    /// The local work of a node that applies a leaf.
+    fn application(
+        &self,
+        b: usize,
+        n: usize,
+        sides: &Sides,
+        tile: &[Split],
+    ) -> Option<(Dtype, Work)> {
+        let (leaf, adjoint) = applied(&self.plan.blocks[b].nodes[n])?;
+        let [args, results] = self.placed(b, n, sides);
+        let (signature, mesh) = (&self.plan[leaf].signature, &self.cx.mesh);
         let columns = cost::batch(signature, adjoint, &args[0], mesh);
         let work = cost::applied(signature, tile, mesh, columns, (&args, &results));
-        held + machine.seconds(signature.dtype, work)
+        Some((signature.dtype, work))
+    }
+
+    /// The seconds that a stencil and its adjoint need less where what lies between them is not
+    /// stored, nor computed for neighbours if both may be one stencil.
+    pub(super) fn unstored(
+        &self,
+        b: usize,
+        nodes: [usize; 2],
+        sides: [&Sides; 2],
+        tile: &[Split],
+    ) -> f64 {
+        let (mesh, machine) = (&self.cx.mesh, &self.cx.machine);
+        let [_, between] = self.placed(b, nodes[0], sides[0]);
+        let between: f64 = between.iter().map(|ty| Whose::Largest.bytes(ty, mesh)).sum();
+        let mut own = sides.map(Sides::clone);
+        if self.cx.numerics > Numerics::Exact {
+            own[0].results.iter_mut().for_each(|p| *p = p.without_ghosts());
+        }
+        let saved = |k: usize| {
+            let work = |sides: &Sides| self.application(b, nodes[k], sides, tile);
+            let (Some((dtype, whole)), Some((_, own))) = (work(sides[k]), work(&own[k])) else {
+                return 0.0;
+            };
+            let less = Work { flops: own.flops, moved: whole.moved - between, ..whole };
+            machine.seconds(dtype, whole) - machine.seconds(dtype, less)
+        };
+        saved(0) + saved(1)
     }
 
     fn chosen_tile(&self, leaf: LeafId, choice: &Choice<'_>) -> Vec<Split> {

@@ -6,6 +6,7 @@
 //! So a chain of stencils may do with one exchange of the summed width and redundant work at the
 //! rims, and what is still deep enough is not exchanged again.
 //! Stencils of one value share one exchange, of the largest width.
+//! What lies between a stencil and its adjoint costs nothing where a region will not store it.
 //!
 //! ```text
 //! S.H S x, gathering      %1 = halo %0 : ~1:1   %2 = apply S %1       %3 = halo %2 : ~1:1  …
@@ -14,6 +15,7 @@
 //! Each application, each update and each exchange chooses among few depths; costs are small tables
 //! again, of work, of exchanges and of crops, and their sum is minimised exactly.
 
+mod between;
 mod options;
 
 use super::{Choice, Decisions, Search, Sides, applied};
@@ -183,9 +185,13 @@ impl<'a> Deepening<'a> {
         tables.push(table(on(&[]), sizes, &exchange));
         for &(n, k) in &copy.users {
             let loose = self.is_loose(n);
+            let saved = self.between(maker, n);
             let cost = |pick: &Choice<'_>| {
                 let wanted = &self.options[n][pick(n)].args[k];
-                self.taken(&versions(pick), wanted, loose).1
+                let versions = versions(pick);
+                let (taken, seconds) = self.taken(&versions, wanted, loose);
+                let as_made = saved && taken == versions.made.placement;
+                seconds + if as_made { -self.unstored([maker, n], pick) } else { 0.0 }
             };
             tables.push(table(on(&[n]), sizes, &cost));
         }
@@ -275,7 +281,7 @@ mod tests {
     use crate::examples::{nodes, read};
     use crate::machine::Machine;
     use crate::mesh::Mesh;
-    use crate::pipeline::{Context, compile};
+    use crate::pipeline::{Context, Numerics, compile};
     use insta::assert_snapshot;
 
     /// The finished plan on a line of ranks whose messages take so long.
@@ -311,13 +317,44 @@ mod tests {
 
     #[test]
     fn a_quick_network_makes_no_work_twice() {
-        assert_snapshot!(planned(NORMAL, 4, 1e-12), @"
+        let plan = NORMAL.replace("S.H", "T").replace(
+            "let S",
+            "let T = (i) <- (i~2:1) : f64[64000]
+        let S",
+        );
+        assert_snapshot!(planned(&plan, 4, 1e-12), @"
         %0 = input x                    : f64[64000/p]
         %1 = halo %0                    : f64[64000/p~1:2]
         %2 = apply S %1                 : f64[64000/p]
         %3 = halo %2                    : f64[64000/p~2:1]
-        %4 = apply S.H %3               : f64[64000/p]
+        %4 = apply T %3                 : f64[64000/p]
         ");
+    }
+
+    /// What lies between is not stored, so nothing is gained by exchanging it, unless rows of it
+    /// are computed for neighbours as sums are kept in order.
+    #[test]
+    fn a_stencil_and_its_adjoint_as_one_make_one_exchange_on_any_network() {
+        let one = planned(NORMAL, 4, 1e-5);
+        for numerics in Numerics::ALL {
+            let machine = Machine::default().with_link(1e-12, 5e9);
+            let cx = Context { mesh: Mesh::line(4), machine, numerics, ..Context::default() };
+            assert_eq!(proven(NORMAL, &cx) == one, numerics > Numerics::Exact);
+        }
+    }
+
+    /// It is stored where somebody else needs it, or where the work is divided to hide halos.
+    #[test]
+    fn what_is_stored_between_a_stencil_and_its_adjoint_is_exchanged() {
+        let machine = Machine::default().with_link(1e-12, 5e9);
+        let halos = |plan: &str, machine: &Machine| {
+            let cx =
+                Context { mesh: Mesh::line(4), machine: machine.clone(), ..Context::default() };
+            proven(plan, &cx).matches("= halo").count()
+        };
+        assert_eq!(halos(NORMAL, &machine), 1);
+        assert_eq!(halos(&NORMAL.replace("return %2", "return %1 %2"), &machine), 2);
+        assert_eq!(halos(NORMAL, &machine.with_overlap(1.0)), 2);
     }
 
     #[test]

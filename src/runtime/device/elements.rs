@@ -49,7 +49,7 @@ enum Stage {
 }
 
 /// What one hand needs, and why it has stopped.
-struct Hand {
+pub(super) struct Hand {
     args: Vec<Arg<'static>>,
     scratch: Scratch,
     fault: Option<String>,
@@ -78,9 +78,7 @@ impl Elements {
         let stages = stages(&pieces, &store.passing);
         let most = pieces.iter().map(Piece::arguments).max().unwrap_or(0);
         let hand = |_| {
-            let (args, scratch) = (Vec::new(), Scratch::default());
-            let mut hand = Hand { args, scratch, fault: None, own: 0 };
-            reserve(&mut hand.args, most);
+            let mut hand = Hand::new(most);
             for stage in &stages {
                 match stage {
                     Stage::Tape(tape) => hand.scratch.reserve(tape),
@@ -146,13 +144,11 @@ impl Elements {
             hand.own = number * step.min(len);
             let mut all = own.clone().step_by(step);
             // SAFETY: all hands run this on different elements, in whole blocks.
-            let done = all.try_for_each(|start| unsafe {
-                hand.stretch(region, &(start..own.end.min(start + step)))
+            hand.settle(|hand| unsafe {
+                all.try_for_each(|start| hand.stretch(region, &(start..own.end.min(start + step))))
             });
-            hand.fault = done.err();
         });
-        let fault = self.hands[..hands].iter_mut().find_map(|hand| hand.fault.take());
-        fault.map_or(Ok(()), Err)
+        self.hands[..hands].iter_mut().try_for_each(Hand::fault)
     }
 }
 
@@ -187,6 +183,23 @@ struct Common<'a> {
 }
 
 impl Hand {
+    /// A hand for nodes of so many arguments at most.
+    pub(super) fn new(arguments: usize) -> Hand {
+        let mut hand = Hand { args: Vec::new(), scratch: Scratch::default(), fault: None, own: 0 };
+        reserve(&mut hand.args, arguments);
+        hand
+    }
+
+    /// Does its part, and keeps why it has stopped.
+    pub(super) fn settle(&mut self, part: impl FnOnce(&mut Hand) -> Result<(), String>) {
+        self.fault = part(self).err();
+    }
+
+    /// Why it has stopped, once.
+    pub(super) fn fault(&mut self) -> Result<(), String> {
+        self.fault.take().map_or(Ok(()), Err)
+    }
+
     /// All pieces on some elements.
     ///
     /// # Safety
@@ -245,7 +258,7 @@ impl Hand {
     ///
     /// # Safety
     /// As for [`Hand::stretch`].
-    unsafe fn update(
+    pub(super) unsafe fn update(
         &mut self,
         node: &LocalNode,
         shared: &Shared<'_>,

@@ -103,7 +103,7 @@ impl Engine {
                 self.ready_kernel(&inputs, &outputs)?;
                 Job::Normal { tile, inputs, outputs, sums }
             }
-            Work::Region { tile, parts, sums } => {
+            Work::Region { panels, parts, sums } => {
                 for part in &parts {
                     match part {
                         Part::Kernel { inputs, outputs, .. } => {
@@ -113,7 +113,7 @@ impl Engine {
                     }
                 }
                 sums.iter().try_for_each(|node| self.ready_local(node))?;
-                Job::Region(Region { tile, parts, sums })
+                Job::Region(Region::new(panels, parts, sums)?)
             }
             Work::Elements { pieces } => {
                 pieces.iter().try_for_each(|piece| self.ready_piece(piece))?;

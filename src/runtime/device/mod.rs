@@ -38,7 +38,7 @@ pub use host::Host;
 pub use shadow::Shadow;
 
 use super::local::LocalNode;
-use crate::ops::{Elementwise, LocalOperator};
+use crate::ops::{Elementwise, LocalOperator, Panels};
 use adjoin_kernels::host::star::Sums;
 use adjoin_passes::calls::{Buffer, Slab, View};
 use std::sync::{Arc, Mutex};
@@ -96,9 +96,10 @@ pub enum Work {
         outputs: Vec<View>,
     },
     /// A tile and its adjoint with nodes of single rows between them, panel by panel; then sums.
+    /// Kernels have one part on either side.
     Region {
-        /// The tile, whose panels are all ranges of rows.
-        tile: Arc<Mutex<Box<dyn LocalOperator>>>,
+        /// The tile.
+        panels: Arc<dyn Panels>,
         /// What each panel does, in order.
         parts: Vec<Part>,
         /// What follows the last panel.

@@ -4,7 +4,7 @@
 use super::bind::{Binder, Why};
 use crate::runtime::device::{Part, Piece, Task, Work};
 use crate::runtime::local::LocalNode;
-use crate::runtime::tiles::{SharedTile, elementwise, has_normal, has_rows};
+use crate::runtime::tiles::{SharedTile, elementwise, has_normal, panels};
 use adjoin_kernels::host::star::Sums;
 use adjoin_passes::calls::{Call, Kernel, View};
 use adjoin_passes::ir::{LeafId, Op};
@@ -30,13 +30,13 @@ impl Binder<'_> {
             let work = Work::Normal { tile: tile.clone(), inputs, outputs, sums };
             return Ok(vec![self.prepare(label, work)?]);
         }
-        let Some(tile) = tile.filter(has_rows) else {
+        let Some(panels) = tile.as_ref().and_then(panels) else {
             let works = calls.iter().map(|call| self.work(call));
             return Ok(works.collect::<Result<Vec<_>, _>>()?.concat());
         };
         let (parts, sums) = self.parts_of(calls)?;
         let label = format!("applying {} panel by panel", self.plan[leaf].name);
-        Ok(vec![self.prepare(label, Work::Region { tile, parts, sums })?])
+        Ok(vec![self.prepare(label, Work::Region { panels, parts, sums })?])
     }
 
     /// The tile of all kernels, if it is one.

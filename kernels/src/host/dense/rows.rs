@@ -1,7 +1,8 @@
 //! Rows of a dense matrix times a vector, and the adjoint, in registers.
 //!
-//! A row is summed alike whatever rows are computed with it, and a column of the adjoint adds sums
-//! of eight rows, counted from the first; so bits depend on the matrix and the vector only.
+//! A row is summed alike whatever rows are computed with it, and a column of the adjoint adds one row
+//! after the other, or sums of eight complex ones, counted from the first; so bits depend on the
+//! matrix and the vector only.
 //!
 //! A machine finds out by itself what is read next, but late where a group of rows is as many
 //! streams, each of which begins anew in every page; so a group asks for its next rows. Where a
@@ -74,11 +75,12 @@ impl<R: Real> Rows<'_, R> {
         assert!(self.count == 0 || end <= self.data.len(), "the data hold the matrix");
     }
 
-    /// How many rows a product takes together at most: short ones from memory come one by one, so
-    /// that it is read in its order.
+    /// How many rows a product takes together at most, or an adjoint of reals, where a column adds
+    /// one row after the other anyway: short ones from memory come one by one, so that it is read in
+    /// its order.
     fn together(&self) -> usize {
         const PAGE: usize = 4096;
-        let short = matches!(self.ask, Ask::Near(_)) && self.reals * size_of::<R>() < PAGE;
+        let short = self.ask != Ask::Nothing && self.reals * size_of::<R>() < PAGE;
         if short { 1 } else { usize::MAX }
     }
 
@@ -257,7 +259,7 @@ versions! {
     fn real_adjoint {R: Real} {R} (a: Rows<'_, R>, y: &[R], z: &mut [R]) {
         a.check(z.len(), y.len(), 1);
         // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
-        unsafe { groups!(a, usize::MAX, real_sums, [8 4 2 1], (a, y, z)) }
+        unsafe { groups!(a, a.together(), real_sums, [8 4 2 1], (a, y, z)) }
     }
 }
 

@@ -5,7 +5,7 @@
 //! out by lanes, so that it is the sum of its own terms in their order.
 
 use super::super::super::Real;
-use super::super::super::vectors::Vector;
+use super::super::super::vectors::{Vector, prefetch};
 use super::classes::ArmTerm;
 use std::ops::Range;
 
@@ -14,6 +14,9 @@ const MOST: usize = 16;
 
 /// The registers that are computed at once.
 const WIDE: usize = 8;
+
+/// The bytes of a cache line.
+const LINE: usize = 64;
 
 /// A run of one long piece.
 pub(super) struct Ends<R> {
@@ -194,32 +197,23 @@ unsafe fn several<V: Vector<R>, R: Real, const N: usize>(ends: &Ends<R>, runs: R
     let head_len = head.len.next_multiple_of(V::LANES);
     let tail_len = tail.len.next_multiple_of(V::LANES);
     let last = runs.len - tail_len;
+    let wide = (last - head_len) / V::LANES * V::LANES;
     // SAFETY: the caller's contract; a run has room for both ends.
     unsafe {
-        let mut at = head_len;
-        let wide = (last - at) / V::LANES / 2 * 2 * V::LANES;
-        for k in 0..N {
-            let run = runs.after(k).column(at);
-            let grid = |at: usize| Grid {
-                x: run.x.wrapping_add(at),
-                y: run.y.wrapping_add(at),
-                pitch: (V::LANES as isize, V::LANES),
-            };
-            let mut at = 0;
-            while at + WIDE * V::LANES <= wide {
-                registers::<V, R, WIDE>(grid(at), terms, set);
-                at += WIDE * V::LANES;
-            }
-            while at + 2 * V::LANES <= wide {
-                registers::<V, R, 2>(grid(at), terms, set);
-                at += 2 * V::LANES;
+        match distances.len() {
+            2 => middles::<V, R, 2, N>(runs, head_len..head_len + wide, terms, set),
+            3 => middles::<V, R, 3, N>(runs, head_len..head_len + wide, terms, set),
+            4 => middles::<V, R, 4, N>(runs, head_len..head_len + wide, terms, set),
+            5 => middles::<V, R, 5, N>(runs, head_len..head_len + wide, terms, set),
+            6 => middles::<V, R, 6, N>(runs, head_len..head_len + wide, terms, set),
+            7 => middles::<V, R, 7, N>(runs, head_len..head_len + wide, terms, set),
+            _ => {
+                for at in (head_len..head_len + wide).step_by(V::LANES) {
+                    registers::<V, R, N>(runs.column(at), terms, set);
+                }
             }
         }
-        at += wide;
-        while at + V::LANES <= last {
-            registers::<V, R, N>(runs.column(at), terms, set);
-            at += V::LANES;
-        }
+        let at = head_len + wide;
         if at < last {
             rest::<V, R, N>(runs.column(at), last - at, terms, set);
         }
@@ -229,6 +223,46 @@ unsafe fn several<V: Vector<R>, R: Real, const N: usize>(ends: &Ends<R>, runs: R
         for first in (0..tail_len).step_by(V::LANES) {
             let column = runs.column(last + first);
             part_of_end::<V, R, N>(tail, MOST - tail_len + first, column, set);
+        }
+    }
+}
+
+/// Whole registers of `N` runs, one run after the other, of `T` terms whose factors and places stay
+/// in registers; what the next runs are the first to read, and where they are written, is asked for
+/// ahead.
+///
+/// # Safety
+///
+/// As for [`along`].
+#[inline(always)]
+#[allow(clippy::inline_always)] // As above.
+unsafe fn middles<V: Vector<R>, R: Real, const T: usize, const N: usize>(
+    runs: Runs<R>,
+    elements: Range<usize>,
+    (distances, factors): (&[isize], &[R]),
+    set: bool,
+) {
+    let lead = distances.iter().copied().max().unwrap_or(0);
+    // SAFETY: the caller's contract.
+    unsafe {
+        let factors: [V; T] = std::array::from_fn(|t| V::splat(factors[t]));
+        let distances: [isize; T] = std::array::from_fn(|t| distances[t]);
+        for k in 0..N {
+            let next = runs.after(k + N);
+            for at in (0..runs.len).step_by(LINE / size_of::<R>()) {
+                prefetch(next.x.wrapping_offset(lead).wrapping_add(at));
+                prefetch(next.y.wrapping_add(at));
+            }
+            let Runs { x, y, .. } = runs.after(k);
+            let from = distances.map(|distance| x.wrapping_offset(distance));
+            for at in elements.clone().step_by(V::LANES) {
+                let y = y.wrapping_add(at);
+                let mut sum = if set { V::splat(R::ZERO) } else { V::load(y) };
+                for (factor, from) in factors.iter().zip(&from) {
+                    sum = factor.fused(V::load(from.wrapping_add(at)), sum);
+                }
+                sum.store(y);
+            }
         }
     }
 }
