@@ -79,10 +79,12 @@ impl Elements {
         let most = pieces.iter().map(Piece::arguments).max().unwrap_or(0);
         let hand = |_| {
             let mut hand = Hand::new(most);
-            stages.iter().for_each(|stage| match stage {
-                Stage::Tape(tape) => hand.scratch.reserve(tape),
-                Stage::Piece(_) => {}
-            });
+            for stage in &stages {
+                match stage {
+                    Stage::Tape(tape) => hand.scratch.reserve(tape),
+                    Stage::Piece(_) => {}
+                }
+            }
             hand
         };
         let hands = (0..crew::threads()).map(hand).collect();
@@ -136,7 +138,7 @@ impl Elements {
         let Elements { pieces, stages, rooms, len, unit, step, sums, .. } = self;
         let (len, unit, step) = (*len, *unit, *step);
         let (shared, sums) = (&store.share(), &Divided::new(sums));
-        let region = &Pieces { pieces, stages, rooms, shared, sums };
+        let region = &Common { pieces, stages, rooms, shared, sums };
         crew::with(&mut self.hands[..hands], |number, hand| {
             let own = crew::part(len, unit, hands, number);
             hand.own = number * step.min(len);
@@ -172,7 +174,7 @@ fn stages(pieces: &[Piece], passing: &[bool]) -> Vec<Stage> {
 }
 
 /// What all hands see of a region.
-struct Pieces<'a> {
+struct Common<'a> {
     pieces: &'a [Piece],
     stages: &'a [Stage],
     rooms: &'a [Range<usize>],
@@ -203,8 +205,8 @@ impl Hand {
     /// # Safety
     /// Nobody else writes any of these elements of the vectors of a region, nor what is read whole,
     /// and of no sum of a block of them either.
-    unsafe fn stretch(&mut self, region: &Pieces<'_>, some: &Range<usize>) -> Result<(), String> {
-        let Pieces { pieces, stages, rooms, shared, sums } = *region;
+    unsafe fn stretch(&mut self, region: &Common<'_>, some: &Range<usize>) -> Result<(), String> {
+        let Common { pieces, stages, rooms, shared, sums } = *region;
         for stage in stages {
             // SAFETY: the caller's duty.
             unsafe {

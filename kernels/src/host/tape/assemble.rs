@@ -10,32 +10,32 @@ use super::Step;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
     /// `t = x`
-    Load(From),
+    Load(Operand),
     /// `x = t`
-    Store(From),
+    Store(Operand),
     /// `t = x t`, or `t = conj(x) t`.
-    Times { conj: bool, x: From },
+    Times { conj: bool, x: Operand },
     /// `t = a t`
     Scale { a: usize },
     /// `t = a x + t`
-    Plus { a: usize, x: From },
+    Plus { a: usize, x: Operand },
     /// `t = a t + x`
-    Over { a: usize, x: From },
+    Over { a: usize, x: Operand },
     /// `t = t + x`
-    Add(From),
+    Add(Operand),
     /// `t = t - x`
-    Sub(From),
+    Sub(Operand),
     /// `t = x - t`
-    Less(From),
+    Less(Operand),
     /// `Σ conj(t) t`
     Square { real: bool, sum: usize },
     /// `Σ conj(t) x`
-    Dot { real: bool, x: From, sum: usize },
+    Dot { real: bool, x: Operand, sum: usize },
 }
 
 /// A place, and whether it is the first time that a tile needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct From {
+pub(super) struct Operand {
     pub(super) place: usize,
     pub(super) first: bool,
 }
@@ -124,7 +124,7 @@ impl Step {
 
 /// The codes of a step; `held` is the place whose elements the accumulator has.
 fn emit(step: &Step, held: &mut Option<usize>, codes: &mut Vec<Code>) {
-    let from = |place| From { place, first: false };
+    let from = |place| Operand { place, first: false };
     let has = |place| *held == Some(place);
     // What is loaded if the accumulator has no operand, and what is done then.
     let (load, code) = match *step {
@@ -154,12 +154,16 @@ fn emit(step: &Step, held: &mut Option<usize>, codes: &mut Vec<Code>) {
 }
 
 impl Code {
-    fn place_mut(&mut self) -> Option<&mut From> {
+    fn place_mut(&mut self) -> Option<&mut Operand> {
         match self {
-            Code::Load(x) | Code::Store(x) | Code::Add(x) | Code::Sub(x) | Code::Less(x) => Some(x),
-            Code::Times { x, .. }
+            Code::Load(x)
+            | Code::Store(x)
+            | Code::Times { x, .. }
             | Code::Plus { x, .. }
             | Code::Over { x, .. }
+            | Code::Add(x)
+            | Code::Sub(x)
+            | Code::Less(x)
             | Code::Dot { x, .. } => Some(x),
             Code::Scale { .. } | Code::Square { .. } => None,
         }
@@ -171,7 +175,7 @@ fn without_dead_stores(codes: Vec<Code>, near: impl Fn(usize) -> bool) -> Vec<Co
     let mut read = Vec::new();
     let mut kept: Vec<Code> = Vec::new();
     for mut code in codes.into_iter().rev() {
-        if let Code::Store(From { place, .. }) = code {
+        if let Code::Store(Operand { place, .. }) = code {
             let is_read = read.contains(&place);
             read.retain(|&other| other != place);
             if near(place) && !is_read {
@@ -190,8 +194,8 @@ fn without_dead_stores(codes: Vec<Code>, near: impl Fn(usize) -> bool) -> Vec<Co
 mod tests {
     use super::*;
 
-    fn at(place: usize, first: bool) -> From {
-        From { place, first }
+    fn at(place: usize, first: bool) -> Operand {
+        Operand { place, first }
     }
 
     #[test]

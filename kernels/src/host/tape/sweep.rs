@@ -1,6 +1,6 @@
 //! The loop over tiles, for each instruction set.
 
-use super::assemble::{Code, From};
+use super::assemble::{Code, Operand};
 use super::{Place, Sum};
 use crate::host::dot::{BLOCK, DEPTH, lanes, pair_sum, pair_totals, real_total};
 use crate::host::simd::versions;
@@ -49,7 +49,7 @@ unsafe fn one<R: Real, V: Vector<R>, S: Scalar<Real = R>, const FULL: bool>(
     sums: &mut [Sum],
 ) {
     let reals = len * S::PARTS;
-    let start = |x: From| -> *mut R {
+    let start = |x: Operand| -> *mut R {
         let Place { start, stride } = places[x.place];
         let here = start.wrapping_add(at * stride);
         if FULL && x.first && stride > 0 {

@@ -59,9 +59,9 @@ mod checks {
                 check(Step::Scale { a: 0, x: 0, y }, &|y| vector::scale(a, x, y, set));
                 check(Step::Axpy { a: 0, x: 0, z: 1, y }, &|y| {
                     if a == S::ZERO {
-                        vector::copy(z, y, set)
+                        vector::copy(z, y, set);
                     } else {
-                        vector::axpy(a, x, z, y, set)
+                        vector::axpy(a, x, z, y, set);
                     }
                 });
                 check(Step::Add { x: 0, z: 1, y }, &|y| vector::add(x, z, y, set));
