@@ -4,6 +4,7 @@ use adjoin::Mesh;
 use adjoin::data::{Array, Source};
 use adjoin::ops::{self, Operator};
 use adjoin::runtime::{Program, World};
+use adjoin_kernels::host::crew;
 use adjoin_passes::machine::Machine;
 use adjoin_passes::{Context, Plan, compile, text};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -115,6 +116,8 @@ fn allocations(
             let zeros = Array::zeros(state.ty.dims.clone(), state.ty.dtype).unwrap();
             program.load_state(&state.name, &Source::array(zeros))?;
         }
+        // Threads that have nothing to do here may come late.
+        crew::each(crew::threads(), |_| ());
         // A thread that comes late to the first pieces warms up later.
         for _ in 0..50 {
             program.run("step")?;
