@@ -34,8 +34,9 @@ pub struct Buffer {
     pub dtype: Dtype,
     /// How many elements.
     pub len: usize,
-    /// Whether its values pass: regions over elements make and use them, and nobody else does, so
-    /// that a run time needs room for the elements that are done at a time only.
+    /// Whether its values pass: regions make and use them, and nobody else does, so that a run time
+    /// needs room for the elements that are done at a time only, and none between a stencil and its
+    /// adjoint if it applies both at once.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub passing: bool,
 }

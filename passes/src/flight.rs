@@ -32,10 +32,10 @@ fn wait(block: &Block, start: usize) -> usize {
     if hides { end } else { start + 1 }
 }
 
-/// The nodes that run together with a node: those of its region or its split halo, or itself alone.
+/// The nodes that run together with a node: those of its split halo or its region, or itself alone.
 pub(crate) fn whole(block: &Block, n: usize) -> Range<usize> {
-    let regions = block.regions.iter().map(Region::nodes);
-    let mut all = regions.chain(block.splits.iter().map(SplitHalo::nodes));
+    let splits = block.splits.iter().map(SplitHalo::nodes);
+    let mut all = splits.chain(block.regions.iter().map(Region::nodes));
     all.find(|nodes| nodes.contains(&n)).unwrap_or(n..n + 1)
 }
 

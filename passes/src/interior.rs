@@ -4,6 +4,8 @@
 //! Of an application that reads it, the *interior* follows from what is ready; the *rims* are the
 //! rest, in boxes. An application that reads another one's result finds it ready in that one's
 //! interior, so a chain of stencils has interiors too, each smaller than the one before.
+//! A region of a stencil and its adjoint is in pieces as a whole: of what lies between each piece
+//! makes the rows that it needs, those at its ends again.
 //! An interior may be empty: then the application waits as a whole.
 
 use crate::ir::{Applied, Block, Leaf, LeafId, Node, Op, Plan, SplitHalo, Value};
@@ -87,7 +89,14 @@ pub(crate) fn parts(plan: &Plan, block: &Block, split: SplitHalo, at: &[usize]) 
     let ready = halo.results.iter().zip(&halo.args).map(|(&r, arg)| (r, owned(arg))).collect();
     let mut travel = Rank { plan, block, at, ready };
     let nodes = &block.nodes[split.nodes()][1..];
-    nodes.iter().map(|node| travel.part(node)).collect()
+    let mut parts: Vec<_> = nodes.iter().map(|node| travel.part(node)).collect();
+    for region in block.regions.iter().filter(|r| split.nodes().contains(&(r.first as usize))) {
+        let k = region.nodes().start - split.nodes().start - 1;
+        if let [first, second, ..] = &mut parts[k..] {
+            *first = travel.between(&nodes[k], second);
+        }
+    }
+    parts
 }
 
 /// How a split halo divides the work of its nodes on a rank in the middle of the mesh.
@@ -162,6 +171,20 @@ impl Rank<'_> {
             self.ready.insert(r, ready);
         }
         part
+    }
+
+    /// Of a stencil whose adjoint follows in one region the rows that each of its pieces needs.
+    fn between(&self, node: &Node, adjoint: &Part) -> Part {
+        let Some((leaf, false)) = applied(node) else { return adjoint.clone() };
+        let leaf = &self.plan[leaf];
+        let apply = Apply { rank: self, leaf, rule: &leaf.signature.rule, node };
+        let rows = |piece: &Piece| apply.rows(piece.tile.clone());
+        match adjoint {
+            Part::Pieces { interior, rims } => {
+                Part::Pieces { interior: rows(interior), rims: rims.iter().map(rows).collect() }
+            }
+            Part::Free | Part::Late => adjoint.clone(),
+        }
     }
 
     fn held(&self, value: Value) -> Region {

@@ -166,16 +166,21 @@ impl<'a> Lowering<'a> {
         let held = ty.held(&self.plan.mesh, &self.at);
         let (offset, widest) = self.rooms.place(ty, buffer, &self.plan.mesh, &self.at);
         let len = volume(&widest.held(&self.plan.mesh, &self.at));
+        self.grow(buffer, ty.dtype, len);
+        View { buffer, offset, dtype: ty.dtype, dims: ty.dims.clone(), held }
+    }
+
+    /// Makes a buffer large enough for so many elements.
+    fn grow(&mut self, buffer: usize, dtype: Dtype, len: usize) {
         let buffers = &mut self.calls.buffers;
         while buffers.len() <= buffer {
-            buffers.push(Buffer::new(ty.dtype, 0));
+            buffers.push(Buffer::new(dtype, 0));
         }
         let memory = &mut buffers[buffer];
         if memory.len == 0 {
-            memory.dtype = ty.dtype;
+            memory.dtype = dtype;
         }
         memory.len = memory.len.max(len);
-        View { buffer, offset, dtype: ty.dtype, dims: ty.dims.clone(), held }
     }
 
     fn value(&mut self, scope: &Scope, v: Value) -> View {

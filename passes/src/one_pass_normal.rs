@@ -32,8 +32,7 @@
 //! There is none where the rows of the adjoint's argument are not all known on the rank, as on
 //! meshes of two axes.
 //! Of operators without a contraction, which have no data to save, stencils have a region if their
-//! adjoint follows and nothing else needs their result, which is not kept then; not on machines
-//! where communication runs beside work, since there the work is divided to hide their halo.
+//! adjoint follows and nothing else needs their result, which is not kept then.
 //! Numerics class: E, as panels are summed in the same order either way.
 
 use crate::error::PlanError;
@@ -54,16 +53,12 @@ impl Pass for OnePassNormal {
         Numerics::Exact
     }
 
-    fn run(&self, plan: &Plan, cx: &Context) -> Result<Plan, PlanError> {
+    fn run(&self, plan: &Plan, _: &Context) -> Result<Plan, PlanError> {
         let mut out = plan.clone();
         for block in &mut out.blocks {
             let mut n = 0;
             while n < block.nodes.len() {
-                let end = gather(plan, block, n);
-                let end = end.or_else(|| {
-                    let alone = cx.machine.overlap == 0.0;
-                    if alone { gather_stencil(plan, block, n) } else { None }
-                });
+                let end = gather(plan, block, n).or_else(|| gather_stencil(plan, block, n));
                 n = end.unwrap_or(n + 1);
             }
         }
@@ -357,12 +352,6 @@ return %7
 return %5 %6 %8",
         );
         assert!(unchanged(&OnePassNormal, &weighed));
-    }
-
-    #[test]
-    fn not_for_stencils_where_communication_runs_beside_work() {
-        let plan = crate::pipeline::tidy(&crate::examples::read(STENCILS));
-        assert_eq!(crate::examples::after_beside(&OnePassNormal, STENCILS), plan);
     }
 
     #[test]

@@ -35,7 +35,7 @@
 //! (`rooms.rs`), so that a halo moves ghosts only; neither is overwritten while the other is needed.
 //! In a region over elements a new vector lies where one was whose elements nobody needs any more.
 //! What such a region makes for itself only has buffers of its own: there only is room for some
-//! elements in them ([`crate::region::passing`]).
+//! elements in them ([`crate::region::passing`]). So has what lies between a stencil and its adjoint.
 //! What a communication sends stays as it is until the communication is waited for.
 //! Numerics class: E.
 
@@ -67,7 +67,7 @@ impl Pass for PlanBuffers {
         let mut out = plan.clone();
         let mut pool = Pool::new(plan.states.iter().map(|state| &state.ty));
         for block in &mut out.blocks {
-            block.buffers = Some(planned(block, &mut pool));
+            block.buffers = Some(planned(plan, block, &mut pool));
         }
         Ok(out)
     }
@@ -84,7 +84,7 @@ struct Planner<'a> {
     passing: Vec<bool>,
 }
 
-fn planned(block: &Block, pool: &mut Pool) -> Vec<u32> {
+fn planned(plan: &Plan, block: &Block, pool: &mut Pool) -> Vec<u32> {
     pool.release_all();
     let mut planner = Planner {
         block,
@@ -92,7 +92,7 @@ fn planned(block: &Block, pool: &mut Pool) -> Vec<u32> {
         lives: Lives::of(block),
         buffers: vec![None; block.types.len()],
         around: vec![None; block.types.len()],
-        passing: passing(block),
+        passing: passing(plan, block),
     };
     planner.read_states();
     planner.write_states();
@@ -234,11 +234,10 @@ impl Planner<'_> {
         let kept = if sum { dead } else { !self.is_overwritten(b, n, result) };
         let only = node.args.iter().filter(|&&a| a == arg).count() == 1;
         let alone = only && !self.is_shared(arg, n);
-        let apart = self.block.splits.iter().all(|split| !split.nodes().contains(&n));
         let waits = |&(m, until): &(usize, usize)| m == n && self.is_used(arg, n + 1..until);
         let flies = self.lives.flights.iter().any(waits);
         let room = self.pool.holds(b) != Holds::Reshaped && fit(self.block, arg, result);
-        (kept && alone && apart && !flies && room).then_some(b)
+        (kept && alone && !flies && room).then_some(b)
     }
 
     /// Whether a state's new value is written to the buffer before a value is dead.

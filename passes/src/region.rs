@@ -13,7 +13,7 @@ mod elements;
 
 pub use elements::Elements;
 
-use crate::ir::{Applied, Block, LeafId, Node, Op, Over, Plan, Value};
+use crate::ir::{Applied, Block, LeafId, Node, Op, Over, Plan, Region, Value};
 use crate::machine::Machine;
 use crate::signature::Signature;
 use std::collections::BTreeSet;
@@ -43,18 +43,31 @@ pub(crate) fn followed(plan: &Plan, block: &Block, first: usize) -> Option<usize
     (keeps_nothing(&plan[*leaf].signature) && adjoint && !returned).then_some(last)
 }
 
+/// Whether a region is one stencil and then its adjoint, with nothing kept between.
+pub(crate) fn composed(plan: &Plan, block: &Block, region: &Region) -> bool {
+    let (Over::Panels(leaf) | Over::Normal(leaf)) = region.over else { return false };
+    let [first, second] = &block.nodes[region.nodes()] else { return false };
+    let applied = |node: &Node| matches!(&node.op, Op::Apply(Applied::Leaf(l)) if *l == leaf);
+    let adjoint = |node: &Node| matches!(&node.op, Op::Apply(Applied::Adjoint(l)) if *l == leaf);
+    keeps_nothing(&plan[leaf].signature)
+        && applied(first)
+        && adjoint(second)
+        && first.results == second.args
+}
+
 /// Bytes of a rank's vector up to which caches keep it beside others, so that nothing is gained by
 /// making it again: none if the machine's costs tell so themselves.
 pub(crate) fn kept(machine: &Machine) -> f64 {
     if machine.memory.len() > 1 { 0.0 } else { 65_536.0 }
 }
 
-/// For each value whether it passes: a region over elements makes its elements and uses them, and
-/// nobody else does, so that a few of them at a time are enough.
-pub fn passing(block: &Block) -> Vec<bool> {
+/// For each value whether it passes: a region over elements, or of a stencil and its adjoint, makes
+/// its elements and uses them, and nobody else does, so that a few of them at a time are enough.
+pub fn passing(plan: &Plan, block: &Block) -> Vec<bool> {
     let mut out = vec![false; block.types.len()];
     let mut home = vec![None; block.nodes.len()];
-    for region in block.regions.iter().filter(|r| r.over == Over::Elements) {
+    let passes = |r: &&Region| r.over == Over::Elements || composed(plan, block, r);
+    for region in block.regions.iter().filter(passes) {
         for n in region.nodes() {
             home[n] = Some(region.first);
             // What an inner product makes is there once all elements are.
@@ -79,7 +92,7 @@ pub fn passing_buffers(plan: &Plan) -> BTreeSet<u32> {
     let (mut pass, mut stay) = (BTreeSet::new(), BTreeSet::new());
     for block in &plan.blocks {
         let planned = block.buffers.iter().flatten();
-        for (&b, passes) in planned.zip(passing(block)) {
+        for (&b, passes) in planned.zip(passing(plan, block)) {
             if passes {
                 pass.insert(b)
             } else {

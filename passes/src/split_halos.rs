@@ -25,6 +25,7 @@
 //! it, then it is waited for, and then come the rows at the rims (`interior.rs`). Nodes between
 //! that do not need the halo run before the wait too, and an operator that reads what another one
 //! has made there has an interior as well.
+//! A region of a stencil and its adjoint has an interior and rims like one operator.
 //! A rank whose block is too thin for an interior waits first.
 //! A halo is split if that hides half of it, on a machine that says how much of a communication
 //! passes beside work; more calls, and copies where an interior is no range of rows, are counted.
@@ -37,9 +38,10 @@ use crate::cost::{Whose, nodes};
 use crate::error::PlanError;
 use crate::flight::hidden;
 use crate::interior::Travel;
-use crate::ir::{Applied, Block, Node, Op, Plan, SplitHalo};
+use crate::ir::{Applied, Block, Node, Op, Plan, Region, SplitHalo};
 use crate::machine::Machine;
 use crate::pipeline::{Context, Numerics, Pass};
+use crate::region::composed;
 
 /// The share of a halo's time that is hidden at least.
 const LEAST: f64 = 0.5;
@@ -93,8 +95,8 @@ fn split(plan: &Plan, block: &mut Block, machine: &Machine) {
 /// For each halo that is not split the nodes that could work while it travels.
 fn candidates(plan: &Plan, block: &Block) -> Vec<SplitHalo> {
     let taken = |n: usize| {
-        block.regions.iter().any(|r| r.nodes().contains(&n))
-            || block.splits.iter().any(|s| s.nodes().contains(&n))
+        let alone = |r: &Region| r.nodes().contains(&n) && !composed(plan, block, r);
+        block.regions.iter().any(alone) || block.splits.iter().any(|s| s.nodes().contains(&n))
     };
     let candidate = |first: usize| {
         let mut travel = Travel::new(plan, block, &block.nodes[first]).ok()?;
@@ -166,6 +168,31 @@ mod tests {
         end
         %6 = dot %5 %5                  : f64[] +p
         %7 = all_reduce p %6            : f64[]
+        ");
+    }
+
+    #[test]
+    fn a_region_of_a_stencil_and_its_adjoint_is_beside_its_halo() {
+        let plan = "mesh p=3 (3 ranks)
+            let S = (i, j) <- (i~1:1, j) : f64[9000/p, 1000]
+            %0 = input x : f64[9000/p, 1000]
+            %1 = halo %0 : f64[9000/p~2:2, 1000]
+            region S.H S
+            %2 = apply S %1 : f64[9000/p~1:1, 1000]
+            %3 = apply S.H %2 : f64[9000/p, 1000]
+            end
+            %4 = neg %3 : f64[9000/p, 1000]
+            return %4";
+        assert_snapshot!(text(&after_beside(&SplitHalos, plan)), @"
+        %0 = input x                    : f64[9000/p, 1000]
+        split
+        %1 = halo %0                    : f64[9000/p~2:2, 1000]
+        region S.H S
+        %2 = apply S %1                 : f64[9000/p~1:1, 1000]
+        %3 = apply S.H %2               : f64[9000/p, 1000]
+        end
+        end
+        %4 = neg %3                     : f64[9000/p, 1000]
         ");
     }
 

@@ -1,9 +1,7 @@
-//! Buffers through which values pass: regions over elements alone use them, and each writes there
-//! before it reads.
+//! Buffers through which values pass: only regions use them, and each writes there before it reads.
 
 use super::{ports, slabs, views};
 use crate::calls::{Call, Calls, Kernel};
-use crate::ir::Over;
 use std::collections::BTreeSet;
 
 /// What is wrong with the use of such buffers, if anything is.
@@ -14,7 +12,7 @@ pub(super) fn check(calls: &Calls) -> Result<(), String> {
         return kept(port.view.buffer);
     }
     for call in calls.blocks.iter().flat_map(|block| &block.calls) {
-        if let Call::Region { over: Over::Elements, calls: inner } = call {
+        if let Call::Region { calls: inner, .. } = call {
             let mut made = BTreeSet::new();
             for call in inner {
                 let (reads, writes) = uses(call);

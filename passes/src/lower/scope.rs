@@ -1,7 +1,7 @@
 //! One block while it is lowered: its calls, the nodes that they came from, and what is in flight.
 
 use crate::calls::{Call, CallBlock};
-use crate::ir::{Block, Region};
+use crate::ir::{Block, Over, Region};
 use std::ops::Range;
 
 /// One block while it is lowered: the buffer of each value.
@@ -50,6 +50,14 @@ impl<'a> Scope<'a> {
         } else if let Some(Call::Region { calls: known, .. }) = self.out.calls.last_mut() {
             known.extend(calls);
             self.nodes.iter_mut().last().into_iter().for_each(|made| made.end = node + 1);
+        }
+    }
+
+    /// The calls from `begin` on run together, if they are over something.
+    pub fn together(&mut self, begin: usize, over: Option<Over>) {
+        if let Some(over) = over {
+            let calls = self.out.calls.split_off(begin);
+            self.out.calls.push(Call::Region { over, calls });
         }
     }
 

@@ -3,6 +3,8 @@
 use super::Report;
 use crate::interior::Travel;
 use crate::ir::{Block, Plan, Region, SplitHalo, Value};
+use crate::region::composed;
+use crate::rooms::fit;
 
 /// `split-halos`
 pub(super) fn split_halos(plan: &Plan, report: &mut Report) {
@@ -27,9 +29,15 @@ pub(super) fn split_halos(plan: &Plan, report: &mut Report) {
 fn travels(plan: &Plan, block: &Block, split: SplitHalo) -> Result<(), (usize, String)> {
     let nodes = split.nodes();
     let meets =
-        |region: Region| region.nodes().start < nodes.end && nodes.start < region.nodes().end;
-    if block.regions.iter().any(|region| meets(*region)) {
-        return Err((nodes.start, "has a region among the nodes that follow it".into()));
+        |region: &Region| region.nodes().start < nodes.end && nodes.start < region.nodes().end;
+    let inside = |region: &Region| {
+        let follows = nodes.start < region.nodes().start && region.nodes().end <= nodes.end;
+        follows && composed(plan, block, region)
+    };
+    if block.regions.iter().any(|region| meets(region) && !inside(region)) {
+        let message =
+            "has a region among the nodes that follow it that is no stencil and its adjoint";
+        return Err((nodes.start, message.into()));
     }
     let at = |n: usize| move |message| (n, message);
     let mut travel =
@@ -52,8 +60,18 @@ pub(super) fn split_buffers(plan: &Plan, report: &mut Report) {
         for split in block.splits.iter().filter(|s| s.nodes().end <= block.nodes.len()) {
             let nodes = &block.nodes[split.nodes()];
             let used = || nodes.iter().flat_map(|node| node.args.iter().chain(&node.results));
-            let shared =
-                |r: &Value| used().any(|v| v != r && buffers[v.index()] == buffers[r.index()]);
+            // Ghosts may come around what they belong to.
+            let around = |r: &Value, v: &Value| {
+                nodes[0]
+                    .args
+                    .iter()
+                    .zip(&nodes[0].results)
+                    .any(|(arg, made)| (v, r) == (arg, made) && fit(block, *arg, *made))
+            };
+            let shared = |r: &Value| {
+                let one = |v: &Value| v != r && buffers[v.index()] == buffers[r.index()];
+                used().any(|v| one(v) && !around(r, v))
+            };
             for (n, node) in split.nodes().zip(nodes) {
                 if node.results.iter().any(shared) {
                     let message = "writes where another node reads or writes while a halo travels";

@@ -30,6 +30,7 @@ impl Binder<'_> {
             let work = Work::Normal { tile: tile.clone(), inputs, outputs, sums };
             return Ok(vec![self.prepare(label, work)?]);
         }
+        let calls = &self.kept(calls)?;
         let Some(panels) = tile.as_ref().and_then(panels) else {
             let works = calls.iter().map(|call| self.work(call));
             return Ok(works.collect::<Result<Vec<_>, _>>()?.concat());

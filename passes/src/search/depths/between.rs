@@ -8,8 +8,7 @@ impl Deepening<'_> {
     /// Whether a region will have these two nodes, if the second takes what the first makes as it
     /// is.
     pub(super) fn between(&self, first: usize, second: usize) -> bool {
-        let machine = &self.search.cx.machine;
-        machine.overlap == 0.0 && followed(self.search.plan, self.block, first) == Some(second)
+        followed(self.search.plan, self.block, first) == Some(second)
     }
 
     /// The seconds that two such nodes need less than each by itself.

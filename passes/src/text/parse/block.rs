@@ -18,8 +18,8 @@ pub(super) struct Draft {
     buffers: Option<BTreeMap<u32, u32>>,
     /// Where each value is used.
     uses: Vec<(u32, usize)>,
-    /// The region or the split halo that is being read, and its first node.
-    open: Option<(Open, usize)>,
+    /// The split halo and the region in it that are being read, and their first nodes.
+    open: Vec<(Open, usize)>,
     end: usize,
 }
 
@@ -119,27 +119,23 @@ impl Reader {
     }
 
     pub(super) fn split(&mut self, line: &mut Cursor) -> Read<()> {
-        self.closed(line)?;
+        if !self.draft(line)?.open.is_empty() {
+            return Err(line.fault("`end` before another region"));
+        }
         line.expect("split")?;
         self.open(line, Open::Split)
     }
 
     fn open(&mut self, line: &Cursor, what: Open) -> Read<()> {
         let draft = self.draft(line)?;
-        draft.open = Some((what, draft.block.nodes.len()));
+        draft.open.push((what, draft.block.nodes.len()));
         Ok(())
     }
 
-    /// Whether nothing is open that must end first.
-    fn closed(&mut self, line: &Cursor) -> Read<()> {
-        match self.draft(line)?.open {
-            Some(_) => Err(line.fault("`end` before another region")),
-            None => Ok(()),
-        }
-    }
-
     pub(super) fn region(&mut self, line: &mut Cursor) -> Read<()> {
-        self.closed(line)?;
+        if let Some((Open::Region(_), _)) = self.draft(line)?.open.last() {
+            return Err(line.fault("`end` before another region"));
+        }
         line.expect("region")?;
         let fault = line.fault("the name of an operator, or its adjoint and itself");
         let over = if line.is_done() {
@@ -161,7 +157,7 @@ impl Reader {
         line.expect("end")?;
         let draft = self.draft(line)?;
         let nodes = draft.block.nodes.len();
-        let Some((open, first)) = draft.open.take().filter(|(_, first)| *first < nodes) else {
+        let Some((open, first)) = draft.open.pop().filter(|(_, first)| *first < nodes) else {
             return Err(fault);
         };
         let (first, last) = (first as u32, nodes as u32 - 1);
@@ -293,7 +289,7 @@ impl Draft {
         if let Some((value, at)) = self.uses.iter().find(|(v, _)| !self.types.contains_key(v)) {
             return Err(Fault::new(*at, format!("a value of this block, found %{value}")));
         }
-        if self.open.is_some() {
+        if !self.open.is_empty() {
             return Err(Fault::new(self.end, "the end of the region"));
         }
         if let Some((n, _)) = self.types.keys().enumerate().find(|(n, v)| *n != **v as usize) {

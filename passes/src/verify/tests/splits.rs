@@ -2,7 +2,7 @@
 
 use super::Draft;
 use crate::examples::read;
-use crate::ir::{Over, Region, SplitHalo};
+use crate::ir::{LeafId, Over, Region, SplitHalo};
 
 /// A chain of two stencils after a halo, with other work between them and after.
 fn chain() -> Draft {
@@ -52,9 +52,28 @@ fn halos_are_split_one_after_the_other_and_in_no_region() {
 }
 
 #[test]
+fn a_region_is_one_stencil_and_its_adjoint() {
+    let until = |last: u32| {
+        move |d: &mut Draft| {
+            d.block().nodes.swap(4, 5);
+            d.block().regions = vec![Region { over: Over::Panels(LeafId(0)), first: 3, last: 4 }];
+            d.block().splits = vec![SplitHalo { first: 2, last }];
+        }
+    };
+    let mut draft = chain();
+    until(4)(&mut draft);
+    draft.passes();
+    // The split halo ends with the region or after it.
+    breaks("split-halos", until(3));
+}
+
+#[test]
 fn nobody_writes_where_a_rim_still_reads() {
     let mut draft = chain();
     draft.block().buffers = Some((0..10).collect());
+    draft.passes();
+    // Ghosts come around what they belong to.
+    draft.block().buffers = Some(vec![0, 1, 0, 3, 4, 5, 6, 7, 8, 9]);
     draft.passes();
     for (value, buffer) in [(3, 0), (4, 1), (5, 2), (4, 0)] {
         breaks("split-buffers", |d| {
