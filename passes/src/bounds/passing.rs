@@ -80,6 +80,28 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_between_a_stencil_and_its_adjoint_passes() {
+        let region = "%1 = halo %0 : f64[30/p~2:2]
+            region S
+            %2 = apply S %1 : f64[30/p~1:1]
+            %3 = apply S.H %2 : f64[30/p]
+            end\n";
+        for nodes in [region.to_string(), format!("split\n{region}end\n")] {
+            let plan = read(&format!(
+                "mesh p=3 (3 ranks)
+                let S = (i) <- (i~1:1) : f64[30/p]
+                %0 = input x : f64[30/p]
+                {nodes}return %3"
+            ));
+            let plan = PlanBuffers.run(&plan, &Context::default()).unwrap();
+            for calls in lower_all(&plan) {
+                assert_eq!(calls.buffers.iter().filter(|b| b.passing).count(), 1, "{plan}");
+                assert_eq!(check(&calls), Ok(()));
+            }
+        }
+    }
+
+    #[test]
     fn what_others_need_stays() {
         let mut calls = calls();
         let result = calls.blocks[0].outputs[0].view.buffer;
