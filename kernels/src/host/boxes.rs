@@ -6,7 +6,7 @@
 //! A large copy is divided among the threads of a rank along one of its axes.
 
 use super::crew::{self, Divided};
-use super::{Acc, Scalar, turn};
+use super::{Acc, Scalar, past, turn};
 use std::cmp::Reverse;
 use std::ops::Range;
 
@@ -152,12 +152,14 @@ impl BoxCopy {
         let extent = self.axes[axis].extent;
         let most = if self.shared.is_some() { extent.div_ceil(UNIT) } else { 1 };
         let hands = crew::hands(2 * self.len() * size_of::<S>()).min(most);
-        let y = &Divided::new(y);
+        let past = self.len() * size_of::<S>() >= past::LARGE;
+        let (axes, run, y) = (&self.axes, self.run, &Divided::new(y));
         crew::each(hands, |hand| {
             let own = crew::part(extent, UNIT, hands, hand);
-            let sweep = Sweep { axes: &self.axes, run: self.run, part: (axis, own), x, y, acc };
+            let sweep = Sweep { axes, run, part: (axis, own), x, y, acc, past };
             // SAFETY: both sides hold their boxes, and hands write different elements.
             unsafe { sweep.walk(0, at) };
+            past::end();
         });
     }
 }
@@ -177,6 +179,8 @@ struct Sweep<'a, S> {
     x: &'a [S],
     y: &'a Divided<'a, S>,
     acc: Acc,
+    /// Whether whole lines are written past the caches.
+    past: bool,
 }
 
 impl<S: Scalar> Sweep<'_, S> {
@@ -288,13 +292,14 @@ impl<S: Scalar> Sweep<'_, S> {
         let bytes = self.run * size_of::<S>();
         let x = (self.x[from..].as_ptr().cast::<u8>(), b.from * size);
         if self.acc == Acc::Set && skip == [0, 0] {
-            let y = (self.y.place(to).cast_mut().cast::<u8>(), a.to * size);
+            let y = turn::Target::new(self.y.place(to).cast_mut().cast(), a.to * size);
+            let y = y.past_caches(self.past);
             // SAFETY: the caller's contract.
             return unsafe { turn::square(bytes, x, y) };
         }
         let mut tile = [[S::ZERO; TILE]; TILE];
         let row = side * self.run;
-        let own = (tile.as_mut_ptr().cast::<u8>(), row as isize * size);
+        let own = turn::Target::new(tile.as_mut_ptr().cast(), row as isize * size);
         // SAFETY: the caller's contract, and a tile has room for every block.
         unsafe { turn::square(bytes, x, own) };
         for (k, values) in

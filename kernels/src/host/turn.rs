@@ -18,8 +18,30 @@ pub const fn side(bytes: usize) -> Option<usize> {
     }
 }
 
-/// A side of a block in memory: its first byte, and the bytes from a row to the next one.
-pub type Rows<P> = (P, isize);
+/// A block that is read: its first byte, and the bytes from a row to the next one.
+pub type Rows = (*const u8, isize);
+
+/// A block that is written.
+#[derive(Clone, Copy)]
+pub struct Target {
+    start: *mut u8,
+    apart: isize,
+    past: bool,
+}
+
+impl Target {
+    /// The block whose first byte is this one, with so many bytes from a row to the next one.
+    pub fn new(start: *mut u8, apart: isize) -> Target {
+        Target { start, apart, past: false }
+    }
+
+    /// The same block, to be written past the caches if its rows are whole lines; then
+    /// [`past::end`](super::past) comes after the last of them.
+    pub fn past_caches(self, past: bool) -> Target {
+        let whole = (self.start as usize).is_multiple_of(LINE) && self.apart % LINE as isize == 0;
+        Target { past: past && whole, ..self }
+    }
+}
 
 /// Element `c` of row `r` at `x` becomes element `r` of row `c` at `y`, of elements of so many
 /// bytes.
@@ -28,7 +50,7 @@ pub type Rows<P> = (P, isize);
 /// There are blocks of such elements, the rows of both sides are there, and nobody else writes any
 /// of them.
 #[inline]
-pub unsafe fn square(bytes: usize, x: Rows<*const u8>, y: Rows<*mut u8>) {
+pub unsafe fn square(bytes: usize, x: Rows, y: Target) {
     // SAFETY: the caller's contract, and the machine has the instructions.
     unsafe {
         #[cfg(target_arch = "x86_64")]
@@ -51,14 +73,14 @@ pub unsafe fn square(bytes: usize, x: Rows<*const u8>, y: Rows<*mut u8>) {
 ///
 /// # Safety
 /// As there.
-unsafe fn one_by_one<S: Copy>(x: Rows<*const u8>, y: Rows<*mut u8>) {
+unsafe fn one_by_one<S: Copy>(x: Rows, y: Target) {
     let side = (LINE / size_of::<S>()) as isize;
     for c in 0..side {
         for r in 0..side {
             // SAFETY: the caller's contract; elements need not be aligned.
             unsafe {
                 let from = x.0.offset(r * x.1).cast::<S>().offset(c);
-                let to = y.0.offset(c * y.1).cast::<S>().offset(r);
+                let to = y.start.offset(c * y.apart).cast::<S>().offset(r);
                 to.write_unaligned(from.read_unaligned());
             }
         }
@@ -67,17 +89,18 @@ unsafe fn one_by_one<S: Copy>(x: Rows<*const u8>, y: Rows<*mut u8>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::past;
     use super::*;
 
     /// Where a block begins in an array, and how far apart its rows are, in elements.
     type Place = (usize, isize);
 
-    fn each_way<S: Copy + PartialEq + std::fmt::Debug>(number: impl Fn(usize) -> S) {
+    fn each_way<S: Copy + PartialEq>(number: impl Fn(usize) -> S) {
         let bytes = size_of::<S>();
         let n = side(bytes).unwrap();
         let (last, wide) = (n - 1, n as isize);
         let backwards = (last * (n + 1), -wide - 1);
-        let places: [Place; 4] = [(0, wide), (1, wide + 3), backwards, (5, 40)];
+        let places: [Place; 5] = [(0, wide), (1, wide + 3), backwards, (5, 40), (8, 64)];
         let at = |place: Place, row: usize| place.0.wrapping_add_signed(row as isize * place.1);
         for (from, to) in places.into_iter().flat_map(|p| places.map(|q| (p, q))) {
             let len = |place: Place| at(place, last).max(place.0) + n;
@@ -87,15 +110,18 @@ mod tests {
             for (r, c) in (0..n).flat_map(|r| (0..n).map(move |c| (r, c))) {
                 want[at(to, c) + r] = x[at(from, r) + c];
             }
-            let mut y = [start.clone(), start];
+            let mut y = [start.clone(), start.clone(), start];
             let rows = |apart: isize| apart * bytes as isize;
             // SAFETY: all arrays hold their blocks.
             unsafe {
                 let x = (x.as_ptr().add(from.0).cast(), rows(from.1));
-                square(bytes, x, (y[0].as_mut_ptr().add(to.0).cast(), rows(to.1)));
-                one_by_one::<S>(x, (y[1].as_mut_ptr().add(to.0).cast(), rows(to.1)));
+                let own = |y: &mut Vec<S>| Target::new(y.as_mut_ptr().add(to.0).cast(), rows(to.1));
+                square(bytes, x, own(&mut y[0]));
+                square(bytes, x, own(&mut y[1]).past_caches(true));
+                past::end();
+                one_by_one::<S>(x, own(&mut y[2]));
             }
-            assert_eq!(y, [want.clone(), want]);
+            assert!(y.iter().all(|y| *y == want));
         }
     }
 

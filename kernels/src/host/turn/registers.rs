@@ -3,7 +3,7 @@
 //! Neighbouring rows are interleaved until what belongs together is 16 bytes long; then
 //! [`quarters`] of registers are turned as blocks of four by four.
 
-use super::Rows;
+use super::{Rows, Target};
 #[allow(clippy::wildcard_imports)] // Intrinsics have their prefix for a name space.
 use std::arch::x86_64::*;
 
@@ -13,7 +13,7 @@ use std::arch::x86_64::*;
 /// They are there.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn load<const N: usize>((x, apart): Rows<*const u8>) -> [__m512d; N] {
+unsafe fn load<const N: usize>((x, apart): Rows) -> [__m512d; N] {
     let mut rows = [_mm512_setzero_pd(); N];
     for (r, row) in rows.iter_mut().enumerate() {
         // SAFETY: the caller's contract.
@@ -25,14 +25,20 @@ unsafe fn load<const N: usize>((x, apart): Rows<*const u8>) -> [__m512d; N] {
 /// Writes rows from row `first` on, always so many steps after the one before.
 ///
 /// # Safety
-/// There is room for them.
+/// There is room for them, at whole lines if they go past the caches.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn store(rows: [__m512d; 4], (y, apart): Rows<*mut u8>, first: usize, step: usize) {
+unsafe fn store(rows: [__m512d; 4], y: Target, first: usize, step: usize) {
     for (r, row) in rows.into_iter().enumerate() {
-        let at = (first + r * step) as isize * apart;
+        let at = (first + r * step) as isize * y.apart;
         // SAFETY: the caller's contract.
-        unsafe { _mm512_storeu_pd(y.offset(at).cast(), row) };
+        unsafe {
+            if y.past {
+                _mm512_stream_pd(y.start.offset(at).cast(), row);
+            } else {
+                _mm512_storeu_pd(y.start.offset(at).cast(), row);
+            }
+        }
     }
 }
 
@@ -73,7 +79,7 @@ fn singles(a: __m512d, b: __m512d) -> [__m512d; 2] {
 /// # Safety
 /// As for [`super::square`].
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn turn_16(x: Rows<*const u8>, y: Rows<*mut u8>) {
+pub(super) unsafe fn turn_16(x: Rows, y: Target) {
     // SAFETY: the caller's contract.
     unsafe { store(quarters(load::<4>(x)), y, 0, 1) }
 }
@@ -83,7 +89,7 @@ pub(super) unsafe fn turn_16(x: Rows<*const u8>, y: Rows<*mut u8>) {
 /// # Safety
 /// As for [`super::square`].
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn turn_8(x: Rows<*const u8>, y: Rows<*mut u8>) {
+pub(super) unsafe fn turn_8(x: Rows, y: Target) {
     // SAFETY: the caller's contract.
     unsafe {
         let [a, b, c, d, e, f, g, h] = load::<8>(x);
@@ -99,7 +105,7 @@ pub(super) unsafe fn turn_8(x: Rows<*const u8>, y: Rows<*mut u8>) {
 /// # Safety
 /// As for [`super::square`].
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn turn_4(x: Rows<*const u8>, y: Rows<*mut u8>) {
+pub(super) unsafe fn turn_4(x: Rows, y: Target) {
     // SAFETY: the caller's contract.
     unsafe {
         let rows = load::<16>(x);

@@ -4,9 +4,10 @@
 //! the rows that an element reads are neighbours.
 //! While a block is summed, what the next one will be made of is asked for.
 
+use super::super::super::Real;
 use super::super::super::simd::versions;
+use super::super::super::turn::{self, Target};
 use super::super::super::vectors::{Vector, prefetch};
-use super::super::super::{Real, turn};
 use super::tiles::{partly, put, tile};
 use super::{LINE, Sums, WIDEST};
 use std::ops::Range;
@@ -151,7 +152,7 @@ unsafe fn turned<V: Vector<R>, R: Real, const N: usize, const C: usize, const P:
     unsafe {
         for (i, _) in starts(from, side) {
             let samples = (x.as_ptr().add(i * P).cast(), (from * bytes) as isize);
-            let rows = (block.as_mut_ptr().add(i * row).cast(), LINE as isize);
+            let rows = Target::new(block.as_mut_ptr().add(i * row).cast(), LINE as isize);
             turn::square(bytes, samples, rows);
         }
         let mut p = 0;
@@ -172,12 +173,12 @@ unsafe fn turned<V: Vector<R>, R: Real, const N: usize, const C: usize, const P:
         for (i, wanted) in starts(to, side) {
             let rows = (out.as_ptr().add(i * row).cast(), LINE as isize);
             if set {
-                let samples = (y.as_mut_ptr().add(i * P).cast(), (to * bytes) as isize);
+                let samples = Target::new(y.as_mut_ptr().add(i * P).cast(), (to * bytes) as isize);
                 turn::square(bytes, rows, samples);
                 continue;
             }
             let mut own = [[R::ZERO; WIDEST]; WIDEST];
-            turn::square(bytes, rows, (own.as_mut_ptr().cast(), LINE as isize));
+            turn::square(bytes, rows, Target::new(own.as_mut_ptr().cast(), LINE as isize));
             for (k, own) in own.as_flattened().chunks_exact(row).take(side).enumerate() {
                 let y = &mut y[(k * to + wanted) * P..(k * to + i + side) * P];
                 partly(&own[(wanted - i) * P..], y, false);
