@@ -154,8 +154,8 @@ impl Columns {
             let rest = self.without(turned);
             // SAFETY: the caller's duty.
             unsafe {
-                rest.scatter(some, &place, &block[turned * apart..], (y, Acc::Set), |_, v| v)
-            };
+                rest.scatter(some, &place, &block[turned * apart..], (y, Acc::Set), |_, v| v);
+            }
         });
     }
 

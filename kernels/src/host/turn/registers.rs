@@ -117,9 +117,9 @@ pub(super) unsafe fn turn_4(x: Rows, y: Target) {
             let [c, d] = doubles(high, next_high);
             *four = [a, b, c, d];
         }
-        for column in 0..4 {
-            let same = [fours[0][column], fours[1][column], fours[2][column], fours[3][column]];
-            store(quarters(same), y, column, 4);
+        let [a, b, c, d] = fours;
+        for (column, (((a, b), c), d)) in a.into_iter().zip(b).zip(c).zip(d).enumerate() {
+            store(quarters([a, b, c, d]), y, column, 4);
         }
     }
 }
