@@ -3,9 +3,12 @@
 //! A [`BoxCopy`] is worked out once: axes that lie alike on both sides become one, down to runs of
 //! contiguous elements that are moved as a whole, and transposed axes are swept in tiles. Its
 //! adjoint is the same copy in the other direction, [`BoxCopy::reversed`], adding.
+//! A large copy is divided among the threads of a rank along one of its axes.
 
-use super::{Acc, Scalar};
+use super::crew::{self, Divided};
+use super::{Acc, Scalar, past, turn};
 use std::cmp::Reverse;
+use std::ops::Range;
 
 /// Where a box lies in an array, in elements.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +37,8 @@ pub struct BoxCopy {
     to: usize,
     from_len: usize,
     to_len: usize,
+    /// The axis of which several threads take parts, if they write different elements then.
+    shared: Option<usize>,
 }
 
 impl BoxCopy {
@@ -51,13 +56,15 @@ impl BoxCopy {
             axes.push(Axis { extent, from: from.strides[k], to: to.strides[k] });
         }
         if axes.iter().any(|axis| axis.extent == 0) {
-            return BoxCopy { axes: vec![], run: 0, from: 0, to: 0, from_len: 0, to_len: 0 };
+            let (axes, shared) = (vec![], None);
+            return BoxCopy { axes, run: 0, from: 0, to: 0, from_len: 0, to_len: 0, shared };
         }
         axes.retain(|axis| axis.extent > 1);
         let from_len = span(from.offset, axes.iter().map(|axis| (axis.extent, axis.from)));
         let to_len = span(to.offset, axes.iter().map(|axis| (axis.extent, axis.to)));
         let (axes, run) = ordered(merged(axes));
-        BoxCopy { axes, run, from: from.offset, to: to.offset, from_len, to_len }
+        let shared = shared(&axes, run);
+        BoxCopy { axes, run, from: from.offset, to: to.offset, from_len, to_len, shared }
     }
 
     /// From the box `start .. start + extents` of an array of `dims` to a contiguous buffer.
@@ -119,7 +126,8 @@ impl BoxCopy {
         axes.push(Axis { extent: self.run, from: 1, to: 1 });
         axes.retain(|axis| axis.extent > 1);
         let (axes, run) = ordered(merged(axes));
-        BoxCopy { axes, run, from: to, to: from, from_len: to_len, to_len: from_len }
+        let shared = shared(&axes, run);
+        BoxCopy { axes, run, from: to, to: from, from_len: to_len, to_len: from_len, shared }
     }
 
     /// The number of elements that are copied.
@@ -136,35 +144,85 @@ impl BoxCopy {
     pub fn apply<S: Scalar>(&self, x: &[S], y: &mut [S], acc: Acc) {
         assert!(x.len() >= self.from_len, "the source holds its box");
         assert!(y.len() >= self.to_len, "the target holds its box");
-        if !self.is_empty() {
-            self.walk(&self.axes, (self.from as isize, self.to as isize), x, y, acc);
+        if self.is_empty() {
+            return;
         }
+        let at = (self.from as isize, self.to as isize);
+        let axis = self.shared.unwrap_or(0);
+        let extent = self.axes[axis].extent;
+        let most = if self.shared.is_some() { extent.div_ceil(UNIT) } else { 1 };
+        let hands = crew::hands(2 * self.len() * size_of::<S>()).min(most);
+        let past = self.len() * size_of::<S>() >= past::LARGE;
+        let (axes, run, y) = (&self.axes, self.run, &Divided::new(y));
+        crew::each(hands, |hand| {
+            let own = crew::part(extent, UNIT, hands, hand);
+            let sweep = Sweep { axes, run, part: (axis, own), x, y, acc, past };
+            // SAFETY: both sides hold their boxes, and hands write different elements.
+            unsafe { sweep.walk(0, at) };
+            past::end();
+        });
+    }
+}
+
+/// Elements along a side of a tile.
+const TILE: usize = 16;
+
+/// What an axis is divided in: whole tiles.
+const UNIT: usize = TILE;
+
+/// What one hand copies.
+struct Sweep<'a, S> {
+    axes: &'a [Axis],
+    run: usize,
+    /// An axis, and which part of it.
+    part: (usize, Range<usize>),
+    x: &'a [S],
+    y: &'a Divided<'a, S>,
+    acc: Acc,
+    /// Whether whole lines are written past the caches.
+    past: bool,
+}
+
+impl<S: Scalar> Sweep<'_, S> {
+    /// An axis as far as it is this hand's, and where it begins then.
+    fn own(&self, k: usize, at: (isize, isize)) -> (Axis, (isize, isize)) {
+        let axis = self.axes[k];
+        if k != self.part.0 {
+            return (axis, at);
+        }
+        let own = &self.part.1;
+        (Axis { extent: own.len(), ..axis }, axis.step(at, own.start))
     }
 
-    fn walk<S: Scalar>(&self, axes: &[Axis], at: (isize, isize), x: &[S], y: &mut [S], acc: Acc) {
-        match axes {
-            [a, b] => self.plane(*a, *b, at, x, y, acc),
-            [axis, rest @ ..] => {
-                for i in 0..axis.extent {
-                    self.walk(rest, axis.step(at, i), x, y, acc);
-                }
-            }
-            [] => {}
+    /// All axes from this one on.
+    ///
+    /// # Safety
+    /// Both sides hold the box, and nobody else writes its elements.
+    unsafe fn walk(&self, k: usize, at: (isize, isize)) {
+        let (axis, at) = self.own(k, at);
+        if k + 2 == self.axes.len() {
+            let (last, at) = self.own(k + 1, at);
+            // SAFETY: the caller's contract.
+            return unsafe { self.plane(axis, last, at) };
+        }
+        for i in 0..axis.extent {
+            // SAFETY: the caller's contract.
+            unsafe { self.walk(k + 1, axis.step(at, i)) };
         }
     }
 
     /// Two axes in tiles, in which the lines of both sides stay in the cache.
-    fn plane<S: Scalar>(
-        &self,
-        a: Axis,
-        b: Axis,
-        at: (isize, isize),
-        x: &[S],
-        y: &mut [S],
-        acc: Acc,
-    ) {
-        if self.run == 1 && (a.from, b.to) == (1, 1) && a.extent.min(b.extent) >= TILE {
-            return turned(a, b, at, x, y, acc);
+    ///
+    /// # Safety
+    /// As for [`Sweep::walk`].
+    unsafe fn plane(&self, a: Axis, b: Axis, at: (isize, isize)) {
+        let run = self.run as isize;
+        if (a.from, b.to) == (run, run)
+            && let Some(side) = turn::side(self.run * size_of::<S>())
+            && a.extent.min(b.extent) >= side
+        {
+            // SAFETY: the caller's contract.
+            return unsafe { self.turned(a, b, at, side) };
         }
         let width = if a.extent == 1 { b.extent } else { TILE };
         for a_start in (0..a.extent).step_by(TILE) {
@@ -172,54 +230,86 @@ impl BoxCopy {
                 for i in a_start..a.extent.min(a_start + TILE) {
                     let row = a.step(at, i);
                     for j in b_start..b.extent.min(b_start + width) {
-                        self.run(b.step(row, j), x, y, acc);
+                        // SAFETY: the caller's contract.
+                        unsafe { self.run(b.step(row, j)) };
                     }
                 }
             }
         }
     }
 
+    /// # Safety
+    /// As for [`Sweep::walk`].
     #[inline]
-    fn run<S: Scalar>(&self, (from, to): (isize, isize), x: &[S], y: &mut [S], acc: Acc) {
+    unsafe fn run(&self, (from, to): (isize, isize)) {
         let (from, to) = (from as usize, to as usize);
+        // SAFETY: the caller's contract.
+        let y = unsafe { self.y.part(to..to + self.run) };
         if self.run == 1 {
-            return acc.put(&mut y[to], x[from]);
+            return self.acc.put(&mut y[0], self.x[from]);
         }
-        let (x, y) = (&x[from..from + self.run], &mut y[to..to + self.run]);
-        match acc {
+        self.put(&self.x[from..from + self.run], y);
+    }
+
+    fn put(&self, x: &[S], y: &mut [S]) {
+        match self.acc {
             Acc::Set => y.copy_from_slice(x),
             Acc::Add => y.iter_mut().zip(x).for_each(|(v, &a)| *v += a),
         }
     }
-}
 
-/// Elements along a side of a tile.
-const TILE: usize = 16;
-
-/// Two axes of which `a` is contiguous in `x` and `b` in `y`: a tile is read by rows of `x`, turned
-/// in the nearest cache, and written by rows of `y`.
-fn turned<S: Scalar>(a: Axis, b: Axis, at: (isize, isize), x: &[S], y: &mut [S], acc: Acc) {
-    let mut tile = [[S::ZERO; TILE]; TILE];
-    // The last tile of an axis begins before the one before it ends, and writes only what is left.
-    let starts = |n: usize| (0..n).step_by(TILE).map(move |i| (i.min(n - TILE), i));
-    for (i, wanted) in starts(a.extent) {
-        for (j, first) in starts(b.extent) {
-            let (from, to) = b.step(a.step(at, i), j);
-            for k in 0..TILE {
-                let row = (from + k as isize * b.from) as usize;
-                let (row, _) = x[row..].split_first_chunk::<TILE>().expect("a row of the tile");
-                for (column, &value) in tile.iter_mut().zip(row) {
-                    column[k] = value;
+    /// Two axes of which `a` is contiguous in `x` and `b` in `y`, in square blocks that are read by
+    /// rows of `x` and written by rows of `y`.
+    ///
+    /// # Safety
+    /// As for [`Sweep::walk`], and there is a block.
+    unsafe fn turned(&self, a: Axis, b: Axis, at: (isize, isize), side: usize) {
+        /// Rows of `x` that are turned before the next ones, so that all of their lines are used.
+        const WIDE: usize = 256;
+        // The last block of an axis begins before the one before it ends, and writes what is left.
+        let starts = |some: Range<usize>, n: usize| {
+            some.step_by(side).map(move |first| (first.min(n - side), first))
+        };
+        for some in (0..b.extent).step_by(WIDE) {
+            let end = b.extent.min(some + WIDE);
+            for (i, wanted) in starts(0..a.extent, a.extent) {
+                for (j, first) in starts(some..end, b.extent) {
+                    let at = b.step(a.step(at, i), j);
+                    // SAFETY: the caller's contract, and the block lies within the box.
+                    unsafe { self.block(a, b, at, side, [wanted - i, first - j]) };
                 }
             }
-            for (k, column) in tile.iter().enumerate().skip(wanted - i) {
-                let start = (to + k as isize * a.to) as usize;
-                let y = &mut y[start..start + TILE][first - j..];
-                match acc {
-                    Acc::Set => y.copy_from_slice(&column[first - j..]),
-                    Acc::Add => y.iter_mut().zip(&column[first - j..]).for_each(|(y, &v)| *y += v),
-                }
-            }
+        }
+    }
+
+    /// A block without its first columns of `x`, which are rows of `y`, and its first rows.
+    ///
+    /// # Safety
+    /// As for [`Sweep::turned`].
+    unsafe fn block(&self, a: Axis, b: Axis, at: (isize, isize), side: usize, skip: [usize; 2]) {
+        let size = size_of::<S>() as isize;
+        let (from, to) = (at.0 as usize, at.1 as usize);
+        let bytes = self.run * size_of::<S>();
+        let x = (self.x[from..].as_ptr().cast::<u8>(), b.from * size);
+        if self.acc == Acc::Set && skip == [0, 0] {
+            let y = turn::Target::new(self.y.place(to).cast_mut().cast(), a.to * size);
+            let y = y.past_caches(self.past);
+            // SAFETY: the caller's contract.
+            return unsafe { turn::square(bytes, x, y) };
+        }
+        let mut tile = [[S::ZERO; TILE]; TILE];
+        let row = side * self.run;
+        let own = turn::Target::new(tile.as_mut_ptr().cast(), row as isize * size);
+        // SAFETY: the caller's contract, and a tile has room for every block.
+        unsafe { turn::square(bytes, x, own) };
+        for (k, values) in
+            tile.as_flattened().chunks_exact(row).take(side).enumerate().skip(skip[0])
+        {
+            let start = (at.1 + k as isize * a.to) as usize;
+            let kept = skip[1] * self.run;
+            // SAFETY: the caller's contract.
+            let y = unsafe { self.y.part(start + kept..start + row) };
+            self.put(&values[kept..], y);
         }
     }
 }
@@ -296,12 +386,30 @@ fn ordered(mut axes: Vec<Axis>) -> (Vec<Axis>, usize) {
     (axes, run)
 }
 
+/// The axis to divide, if no element is written twice: each axis steps over all that lies within
+/// one of its steps.
+fn shared(axes: &[Axis], run: usize) -> Option<usize> {
+    let mut nested: Vec<&Axis> = axes.iter().filter(|axis| axis.extent > 1).collect();
+    nested.sort_by_key(|axis| axis.to.unsigned_abs());
+    let mut within = run;
+    for axis in nested {
+        if axis.to.unsigned_abs() < within {
+            return None;
+        }
+        within += axis.to.unsigned_abs() * (axis.extent - 1);
+    }
+    // The outermost axis that has enough parts, or else the longest one.
+    (0..axes.len()).max_by_key(|&k| (axes[k].extent.min(8 * UNIT), axes[k].to.unsigned_abs()))
+}
+
 #[cfg(test)]
 mod checks {
     use super::*;
+    use crate::host::crew::Crew;
     use crate::host::testing::{assert_close, assert_dots, values};
+    use std::sync::Arc;
 
-    /// Checks a copy against the pairs of places that it should connect.
+    /// Checks a copy, by one thread and by three, against the pairs of places that it should connect.
     fn check<S: Scalar>(copy: &BoxCopy, from: usize, to: usize, pairs: &[(usize, usize)]) {
         assert_eq!(copy.len(), pairs.len());
         assert_eq!(copy.is_empty(), pairs.is_empty());
@@ -313,6 +421,11 @@ mod checks {
             }
             copy.apply(&x, &mut y, acc);
             assert_close(&y, &want);
+            let crew = Arc::new(Crew::new(3, false).unwrap().sharing_from(1));
+            let _entered = crew.enter();
+            let mut shared = start.clone();
+            copy.apply(&x, &mut shared, acc);
+            assert_eq!(shared, y);
         }
         let (mut y, mut z) = (vec![S::ZERO; to], vec![S::ZERO; from]);
         copy.apply(&x, &mut y, Acc::Add);
@@ -366,9 +479,11 @@ mod checks {
     }
 
     pub fn transposes<S: Scalar>() {
-        let cases: [(&[usize], &[usize]); 7] = [
+        let cases: [(&[usize], &[usize]); 9] = [
             (&[3, 5], &[1, 0]),
             (&[40, 37], &[1, 0]),
+            (&[300, 19], &[1, 0]),
+            (&[20, 3, 49], &[2, 1, 0]),
             (&[3, 4, 5], &[2, 0, 1]),
             (&[3, 4, 5], &[0, 2, 1]),
             (&[3, 4, 5], &[1, 0, 2]),
@@ -403,6 +518,18 @@ mod tests {
     use super::*;
 
     crate::host::testing::each_type!(boxes_of_any_rank transposes axes_may_run_backwards);
+
+    #[test]
+    fn copies_that_write_an_element_twice_are_not_shared() {
+        let to = |strides| Strided { offset: 0, strides };
+        let shared = |to| BoxCopy::strided(&[40, 5], far(), to, 1).shared;
+        assert_eq!([shared(to(&[0, 1])), shared(to(&[1, 1])), shared(to(&[4, 1]))], [None; 3]);
+        assert!(shared(to(&[5, 1])).is_some() && shared(to(&[1, 40])).is_some());
+    }
+
+    fn far() -> Strided<'static> {
+        Strided { offset: 0, strides: &[100, 1] }
+    }
 
     #[test]
     fn contiguous_axes_become_one_run() {

@@ -82,13 +82,22 @@ fn sweep<S: Scalar>(
     if hands > 1 && outer < hands {
         return planes_together(sums, inner, (from, x), (to, y), acc);
     }
+    let many = if inner == 1 { sums[0].together(from, to).unwrap_or(1) } else { 1 };
     let y = Divided::new(y);
     crew::with(&mut sums[..hands], |hand, sums| {
-        for k in crew::part(outer, 1, hands, hand) {
-            let x = &x[k * from_size..(k + 1) * from_size];
+        let own = crew::part(outer, many, hands, hand);
+        let mut k = own.start;
+        while k < own.end {
+            let n = if k + many <= own.end { many } else { 1 };
+            let x = &x[k * from_size..(k + n) * from_size];
             // SAFETY: hands have different planes.
-            let y = unsafe { y.part(k * to_size..(k + 1) * to_size) };
-            sums.plane(inner, (from, x), (to, y), acc);
+            let y = unsafe { y.part(k * to_size..(k + n) * to_size) };
+            if n > 1 {
+                sums.lines((from, x), (to, y), acc);
+            } else {
+                sums.plane(inner, (from, x), (to, y), acc);
+            }
+            k += n;
         }
     });
 }
@@ -134,8 +143,10 @@ mod checks {
     use super::direct::Taps;
     use super::fourier::Fourier;
     use super::*;
+    use crate::host::crew::Crew;
     use crate::host::testing::{assert_close, assert_dots, values};
     use std::ops::Range;
+    use std::sync::Arc;
 
     /// Lengths of both axes, of the filter, its offset, and the windows of both sides.
     type Shape = ([usize; 4], Range<usize>, Range<usize>);
@@ -166,7 +177,8 @@ mod checks {
 
     pub fn windows_match_the_definition<S: Scalar>() {
         for ([_, _, len, offset], from, to) in shapes() {
-            for (outer, inner) in [(1, 1), (2, 3), (1, 16), (2, 53), (1, 100), (0, 2), (2, 0)] {
+            let sizes = [(1, 1), (37, 1), (2, 3), (1, 16), (2, 53), (1, 100), (0, 2), (2, 0)];
+            for (outer, inner) in sizes {
                 let h: Vec<S> = values(1, len);
                 let x: Vec<S> = values(2, outer * from.len() * inner);
                 let u: Vec<S> = values(3, outer * to.len() * inner);
@@ -217,23 +229,48 @@ mod checks {
 
     /// Rows and columns that are computed alone, and in blocks of any size.
     pub fn bits_of_terms_do_not_depend_on_windows<S: Scalar>() {
-        let (n, h): (usize, Vec<S>) = (45, values(1, 13));
-        let taps = Taps::new(-6, h);
-        let (all, mut padded) = (window(&(0..n)), Vec::new());
-        for inner in [1, 3, 16, 37, 100] {
-            let x: Vec<S> = values(2, n * inner);
-            let mut whole = vec![S::ZERO; n * inner];
-            taps.plane(inner, (all, &x), (all, &mut whole), &mut padded, Acc::Set);
-            for rows in [0..1, 0..8, 3..20, 30..45, 44..45] {
-                let mut y: Vec<S> = vec![S::ONE; rows.len() * inner];
-                let to = (window(&rows), &mut y[..]);
-                taps.plane(inner, (all, &x), to, &mut padded, Acc::Set);
-                assert_eq!(y, whole[rows.start * inner..rows.end * inner]);
+        for terms in [13, 19] {
+            let (n, h): (usize, Vec<S>) = (45, values(1, terms));
+            let taps = Taps::new(-6, h);
+            let (all, mut room) = (window(&(0..n)), Vec::new());
+            for inner in [1, 3, 16, 37, 100] {
+                let x: Vec<S> = values(2, n * inner);
+                let mut whole = vec![S::ZERO; n * inner];
+                taps.plane(inner, (all, &x), (all, &mut whole), &mut room, Acc::Set);
+                for rows in [0..1, 0..8, 3..20, 30..45, 44..45] {
+                    let mut y: Vec<S> = vec![S::ONE; rows.len() * inner];
+                    let to = (window(&rows), &mut y[..]);
+                    taps.plane(inner, (all, &x), to, &mut room, Acc::Set);
+                    assert_eq!(y, whole[rows.start * inner..rows.end * inner]);
+                }
+                let column: Vec<S> = (0..n).map(|i| x[i * inner + inner / 2]).collect();
+                let mut y = vec![S::ZERO; n];
+                taps.plane(1, (all, &column), (all, &mut y), &mut room, Acc::Set);
+                assert!((0..n).all(|i| y[i] == whole[i * inner + inner / 2]));
             }
-            let column: Vec<S> = (0..n).map(|i| x[i * inner + inner / 2]).collect();
-            let mut y = vec![S::ZERO; n];
-            taps.plane(1, (all, &column), (all, &mut y), &mut padded, Acc::Set);
-            assert!((0..n).all(|i| y[i] == whole[i * inner + inner / 2]));
+        }
+    }
+
+    /// Lines that are turned into columns, with some that are left, by one thread and by two.
+    pub fn bits_of_lines_do_not_depend_on_others<S: Scalar>() {
+        let (outer, h): (usize, Vec<S>) = (37, values(1, 21));
+        for (from, to) in [(0..45, 0..45), (3..40, 9..61), (20..36, 0..32)] {
+            let (from, to) = (window(&from), window(&to));
+            let mut filter = Filter::new(&h, 7);
+            let x: Vec<S> = values(2, outer * from.len);
+            for acc in [Acc::Set, Acc::Add] {
+                let mut want: Vec<S> = values(3, outer * to.len);
+                let (mut y, mut shared) = (want.clone(), want.clone());
+                for (x, y) in x.chunks_exact(from.len).zip(want.chunks_exact_mut(to.len)) {
+                    filter.apply(1, (from, x), (to, y), acc);
+                }
+                filter.apply(1, (from, &x), (to, &mut y), acc);
+                assert_eq!(y, want);
+                let crew = Arc::new(Crew::new(2, false).unwrap().sharing_from(1));
+                let _entered = crew.enter();
+                Filter::new(&h, 7).apply(1, (from, &x), (to, &mut shared), acc);
+                assert_eq!(shared, want);
+            }
         }
     }
 
@@ -273,6 +310,7 @@ mod tests {
         windows_match_the_definition
         transforms_give_the_sums_term_by_term
         bits_of_terms_do_not_depend_on_windows
+        bits_of_lines_do_not_depend_on_others
         a_bank_is_a_filter_for_each_place
     );
 

@@ -112,7 +112,7 @@ mod tests {
     use num_complex::Complex;
     use std::f64::consts::TAU;
 
-    const SHAPES: [(usize, usize, usize, usize); 9] = [
+    const SHAPES: [(usize, usize, usize, usize); 11] = [
         (1, 1, 1, 1),
         (1, 2, 2, 1),
         (2, 8, 8, 1),
@@ -120,6 +120,8 @@ mod tests {
         (1, 6, 9, 2),
         (3, 9, 5, 1),
         (1, 5, 8, 37),
+        (2, 21, 32, 23),
+        (1, 27, 20, 16),
         (0, 5, 4, 2),
         (2, 0, 3, 2),
     ];

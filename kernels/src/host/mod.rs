@@ -10,6 +10,8 @@ mod scalar;
 mod simd;
 mod vectors;
 
+mod turn;
+
 pub mod crew;
 
 pub mod stream;

@@ -9,8 +9,8 @@ use super::fourier::Fourier;
 #[derive(Clone)]
 pub(super) struct Sums<S: Scalar> {
     taps: Taps<S>,
-    /// What short rows need, made in the first application.
-    padded: Vec<S>,
+    /// What short rows and blocks of columns need, made in the first application.
+    room: Vec<S>,
     /// For numbers of rows that have been seen, how they are computed, if by transforms.
     seen: Vec<(usize, Option<Fourier<S>>)>,
 }
@@ -21,7 +21,7 @@ const SEEN: usize = 4;
 impl<S: Scalar> Sums<S> {
     /// Sums in which row `p` reads the rows from `p + low` on.
     pub fn new(low: isize, c: Vec<S>) -> Self {
-        Sums { taps: Taps::new(low, c), padded: Vec::new(), seen: Vec::new() }
+        Sums { taps: Taps::new(low, c), room: Vec::new(), seen: Vec::new() }
     }
 
     /// One plane `[from.len, inner]` of `x` to one `[to.len, inner]` of `y`.
@@ -29,13 +29,23 @@ impl<S: Scalar> Sums<S> {
         let at = self.known(to.0.len);
         match &mut self.seen[at].1 {
             Some(fourier) => fourier.plane(inner, from, to, acc),
-            None => self.taps.plane(inner, from, to, &mut self.padded, acc),
+            None => self.taps.plane(inner, from, to, &mut self.room, acc),
         }
     }
 
     /// Some rows of a plane, which are those of the whole if that [has rows](Sums::has_rows).
     pub fn rows(&mut self, inner: usize, from: (Window, &[S]), to: (Window, &mut [S]), acc: Acc) {
-        self.taps.plane(inner, from, to, &mut self.padded, acc);
+        self.taps.plane(inner, from, to, &mut self.room, acc);
+    }
+
+    /// How many lines without an inner extent are computed together, if that is quicker.
+    pub fn together(&mut self, from: Window, to: Window) -> Option<usize> {
+        if self.has_rows(to.len) { self.taps.together(from, to) } else { None }
+    }
+
+    /// As many lines as are computed [together](Sums::together).
+    pub fn lines(&mut self, from: (Window, &[S]), to: (Window, &mut [S]), acc: Acc) {
+        self.taps.lines(from, to, &mut self.room, acc);
     }
 
     /// Whether each of so many rows is computed by itself.

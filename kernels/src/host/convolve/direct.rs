@@ -4,14 +4,21 @@
 //! Every element is the sum of its terms in the order of `t`, which is then set or added; so its
 //! bits do not depend on windows or on what is computed with it.
 //! A complex coefficient has two sums of reals, one for each of its parts.
+//!
+//! Many terms of an element are read from a block of columns, which have been packed into the
+//! nearest cache; lines without an inner extent are turned into such columns, several at a time.
 
 // Sums stay in registers if their indices are known.
 #![allow(clippy::needless_range_loop)]
 
+mod packed;
+mod tiles;
+
 use super::super::index::Window;
 use super::super::simd::versions;
 use super::super::vectors::Vector;
-use super::super::{Acc, Real, Scalar, reals, reals_mut};
+use super::super::{Acc, Real, Scalar, reals, reals_mut, turn};
+use tiles::{add, load, partly, put, whole};
 
 /// What rows read: row `p` the rows from `p + low` on.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,15 +37,27 @@ impl<S: Scalar> Taps<S> {
         Taps { low, c, re, im }
     }
 
+    /// Whether so many terms are worth a block of columns.
+    fn are_many(&self) -> bool {
+        const MANY: usize = 16;
+        self.c.len() >= MANY
+    }
+
+    /// How many lines without an inner extent are turned together, if that is worth it.
+    pub fn together(&self, from: Window, to: Window) -> Option<usize> {
+        let side = turn::side(size_of::<S>())?;
+        (self.are_many() && from.len.min(to.len) >= side).then_some(side)
+    }
+
     /// One plane `[from.len, inner]` of `x` to one `[to.len, inner]` of `y`.
     ///
-    /// `padded` is room for rows that are shorter than a register.
+    /// `room` is what rows that are shorter than a register and blocks of columns need.
     pub fn plane(
         &self,
         inner: usize,
         (from, x): (Window, &[S]),
         (to, y): (Window, &mut [S]),
-        padded: &mut Vec<S>,
+        room: &mut Vec<S>,
         acc: Acc,
     ) {
         assert_eq!((x.len(), y.len()), (from.len * inner, to.len * inner), "whole planes");
@@ -46,19 +65,45 @@ impl<S: Scalar> Taps<S> {
         let width = inner * S::PARTS;
         let sums = Sums { low: self.low, re: &self.re, im: &self.im, from, to, width };
         if width >= WIDEST {
-            let (x, y) = (reals(x), reals_mut(y));
-            return if S::COMPLEX {
-                rows::<S::Real, 2>(sums, x, y, set);
-            } else {
-                rows::<S::Real, 1>(sums, x, y, set);
+            let many = self.are_many();
+            if many {
+                reserve(room, from.len * LINE);
+            }
+            let (x, y, room) = (reals(x), reals_mut(y), reals_mut(room));
+            return match (S::COMPLEX, many) {
+                (true, true) => packed::columns::<S::Real, 2>(sums, x, y, room, set),
+                (true, false) => tiles::rows::<S::Real, 2>(sums, x, y, set),
+                (false, true) => packed::columns::<S::Real, 1>(sums, x, y, room, set),
+                (false, false) => tiles::rows::<S::Real, 1>(sums, x, y, set),
             };
         }
-        self.pad(inner, (from, x), to, padded);
-        let (x, y) = (reals(padded), reals_mut(y));
+        self.pad(inner, (from, x), to, room);
+        let (x, y) = (reals(room), reals_mut(y));
         if S::COMPLEX {
             line::<S::Real, 2>(sums, x, y, set);
         } else {
             line::<S::Real, 1>(sums, x, y, set);
+        }
+    }
+
+    /// Lines `[from.len]` of `x` to lines `[to.len]` of `y`, as many as go [together](Taps::together).
+    pub fn lines(
+        &self,
+        (from, x): (Window, &[S]),
+        (to, y): (Window, &mut [S]),
+        room: &mut Vec<S>,
+        acc: Acc,
+    ) {
+        let side = self.together(from, to).expect("lines that go together");
+        assert_eq!((x.len(), y.len()), (side * from.len, side * to.len), "whole lines");
+        reserve(room, (from.len + to.len) * LINE);
+        let width = S::PARTS;
+        let sums = Sums { low: self.low, re: &self.re, im: &self.im, from, to, width };
+        let (x, y, room) = (reals(x), reals_mut(y), reals_mut(room));
+        if S::COMPLEX {
+            packed::lines::<S::Real, 2>(sums, x, y, room, acc == Acc::Set);
+        } else {
+            packed::lines::<S::Real, 1>(sums, x, y, room, acc == Acc::Set);
         }
     }
 
@@ -78,8 +123,19 @@ impl<S: Scalar> Taps<S> {
     }
 }
 
+/// Makes room for so many bytes.
+fn reserve<S: Scalar>(room: &mut Vec<S>, bytes: usize) {
+    let elements = bytes / size_of::<S>();
+    if room.len() < elements {
+        room.resize(elements, S::ZERO);
+    }
+}
+
 /// The most reals of a register.
 const WIDEST: usize = 16;
+
+/// The bytes of a row of a block of columns.
+const LINE: usize = 64;
 
 /// What is summed: rows of `width` reals.
 #[derive(Clone, Copy)]
@@ -99,244 +155,6 @@ impl<R> Sums<'_, R> {
         let first = (self.to.start + p) as isize + self.low - self.from.start as isize;
         let end = (first + self.re.len() as isize).clamp(0, self.from.len as isize);
         (first.max(0) as usize, end as usize, -first)
-    }
-}
-
-versions! {
-    /// All rows; each has a register's reals at least.
-    fn rows {R: Real, const P: usize} {R, P}
-    (sums: Sums<'_, R>, x: &[R], y: &mut [R], set: bool) {
-        let wide = V::LANES * size_of::<R>() == 64;
-        // SAFETY: `x` and `y` are planes of `sums`. The machine is the caller's care.
-        unsafe {
-            match (wide, P) {
-                (true, 1) => blocks::<V, R, 8, 3, P>(sums, x, y, set),
-                (true, _) | (false, 1) => blocks::<V, R, 4, 3, P>(sums, x, y, set),
-                (false, _) => blocks::<V, R, 3, 2, P>(sums, x, y, set),
-            }
-        }
-    }
-}
-
-/// [`rows`] in blocks of `N` rows and `C` registers.
-///
-/// # Safety
-/// `x` and `y` are planes of `sums`, and the machine has the instructions of `V`.
-#[inline(always)]
-#[allow(clippy::inline_always)] // It is compiled for several instruction sets.
-unsafe fn blocks<V: Vector<R>, R: Real, const N: usize, const C: usize, const P: usize>(
-    sums: Sums<'_, R>,
-    x: &[R],
-    y: &mut [R],
-    set: bool,
-) {
-    let mut p = 0;
-    while p < sums.to.len {
-        // SAFETY: the caller's contract, and `p + N` rows are there.
-        unsafe {
-            if p + N <= sums.to.len {
-                columns::<V, R, N, C, P>(sums, p, x, y, set);
-                p += N;
-            } else {
-                columns::<V, R, 1, C, P>(sums, p, x, y, set);
-                p += 1;
-            }
-        }
-    }
-}
-
-/// `N` rows from row `p` on, from the left to the right.
-///
-/// # Safety
-/// As for [`blocks`], and there are `N` rows.
-#[inline(always)]
-#[allow(clippy::inline_always)] // It is compiled for several instruction sets.
-unsafe fn columns<V: Vector<R>, R: Real, const N: usize, const C: usize, const P: usize>(
-    sums: Sums<'_, R>,
-    p: usize,
-    x: &[R],
-    y: &mut [R],
-    set: bool,
-) {
-    let width = sums.width;
-    let out = &mut y[p * width..(p + N) * width];
-    let mut at = 0;
-    // SAFETY: rows of both sides have `width` reals, at which all columns end at most.
-    unsafe {
-        while at + C * V::LANES <= width {
-            let sum = tile::<V, R, N, C, P>(sums, p, x.as_ptr().wrapping_add(at));
-            put::<V, R, N, C>(sum, width, out.as_mut_ptr().add(at), set);
-            at += C * V::LANES;
-        }
-        // The last register may overlap the one before, of which it writes nothing.
-        while at < width {
-            let first = at.min(width - V::LANES);
-            let sum = tile::<V, R, N, 1, P>(sums, p, x.as_ptr().wrapping_add(first));
-            let mut kept = [R::ZERO; WIDEST];
-            for (r, sum) in sum.into_iter().enumerate() {
-                sum[0].store(kept.as_mut_ptr());
-                let out = &mut out[r * width + at..r * width + first + V::LANES];
-                partly(&kept[at - first..V::LANES], out, set);
-            }
-            at = first + V::LANES;
-        }
-    }
-}
-
-/// The sums of `C` registers of `N` rows from row `p` on.
-///
-/// # Safety
-/// As for [`blocks`]; at `x` there are so many columns of the first row of `x`.
-#[inline(always)]
-#[allow(clippy::inline_always)] // It is compiled for several instruction sets.
-unsafe fn tile<V: Vector<R>, R: Real, const N: usize, const C: usize, const P: usize>(
-    sums: Sums<'_, R>,
-    p: usize,
-    x: *const R,
-) -> [[V; C]; N] {
-    // SAFETY: `reading` gives rows that are present, and coefficients that there are.
-    unsafe {
-        let mut sum = [[[V::splat(R::ZERO); C]; N]; P];
-        let (start, end, tap) = sums.reading(p);
-        // All rows of the tile read those from `common` to `end`, some those before and after.
-        let (common, stop, _) = sums.reading(p + N - 1);
-        for q in start..common.min(stop) {
-            some::<V, R, N, C, P>(sums, &mut sum, tap + q as isize, x.add(q * sums.width));
-        }
-        for q in common..end {
-            let tap = (tap + q as isize) as usize;
-            let row = load::<V, R, C>(x.add(q * sums.width));
-            for r in 0..N {
-                add::<V, R, N, C, P>(sums, &mut sum, r, &row, tap - r);
-            }
-        }
-        for q in common.max(end)..stop {
-            some::<V, R, N, C, P>(sums, &mut sum, tap + q as isize, x.add(q * sums.width));
-        }
-        whole::<V, R, N, C, P>(sum)
-    }
-}
-
-/// Adds a row of `x` to those rows of a tile that read it; `tap` is the coefficient of the first
-/// of them.
-///
-/// # Safety
-/// `C` registers at `x` are there, and the machine has the instructions.
-#[inline(always)]
-#[allow(clippy::inline_always)] // It is compiled for several instruction sets.
-unsafe fn some<V: Vector<R>, R: Real, const N: usize, const C: usize, const P: usize>(
-    sums: Sums<'_, R>,
-    sum: &mut [[[V; C]; N]; P],
-    tap: isize,
-    x: *const R,
-) {
-    // SAFETY: the caller's contract, and coefficients that there are.
-    unsafe {
-        let row = load::<V, R, C>(x);
-        for r in 0..N {
-            let tap = (tap - r as isize) as usize;
-            if tap < sums.re.len() {
-                add::<V, R, N, C, P>(sums, sum, r, &row, tap);
-            }
-        }
-    }
-}
-
-/// Registers of a row.
-///
-/// # Safety
-/// They are there, and the machine has the instructions.
-#[inline(always)]
-#[allow(clippy::inline_always)] // It is compiled for several instruction sets.
-unsafe fn load<V: Vector<R>, R: Real, const C: usize>(x: *const R) -> [V; C] {
-    // SAFETY: the caller's contract.
-    unsafe {
-        let mut row = [V::splat(R::ZERO); C];
-        for k in 0..C {
-            row[k] = V::load(x.add(k * V::LANES));
-        }
-        row
-    }
-}
-
-/// Adds a term to one of the rows of a tile.
-///
-/// # Safety
-/// The coefficient is there, and the machine has the instructions.
-#[inline(always)]
-#[allow(clippy::inline_always)] // It is compiled for several instruction sets.
-unsafe fn add<V: Vector<R>, R: Real, const N: usize, const C: usize, const P: usize>(
-    sums: Sums<'_, R>,
-    sum: &mut [[[V; C]; N]; P],
-    r: usize,
-    row: &[V; C],
-    tap: usize,
-) {
-    for part in 0..P {
-        let c = if part == 0 { sums.re } else { sums.im };
-        // SAFETY: the caller's contract.
-        unsafe {
-            let factor = V::splat(*c.get_unchecked(tap));
-            for k in 0..C {
-                sum[part][r][k] = factor.fused(row[k], sum[part][r][k]);
-            }
-        }
-    }
-}
-
-/// The sums of both parts of coefficients as one: `i (u + i v) = -v + i u`.
-///
-/// # Safety
-/// The machine has the instructions of `V`.
-#[inline(always)]
-#[allow(clippy::inline_always)] // It is compiled for several instruction sets.
-unsafe fn whole<V: Vector<R>, R: Real, const N: usize, const C: usize, const P: usize>(
-    sum: [[[V; C]; N]; P],
-) -> [[V; C]; N] {
-    let mut out = sum[0];
-    if P == 2 {
-        // SAFETY: the caller's contract.
-        unsafe {
-            let turn = V::pair(-R::ONE, R::ONE);
-            for r in 0..N {
-                for k in 0..C {
-                    out[r][k] = turn.fused(sum[1][r][k].swapped(), sum[0][r][k]);
-                }
-            }
-        }
-    }
-    out
-}
-
-/// Writes the sums of a tile.
-///
-/// # Safety
-/// There is room for them at `y`, and the machine has the instructions of `V`.
-#[inline(always)]
-#[allow(clippy::inline_always)] // It is compiled for several instruction sets.
-unsafe fn put<V: Vector<R>, R: Real, const N: usize, const C: usize>(
-    sum: [[V; C]; N],
-    width: usize,
-    y: *mut R,
-    set: bool,
-) {
-    // SAFETY: the caller's contract.
-    unsafe {
-        let one = V::splat(R::ONE);
-        for (r, row) in sum.into_iter().enumerate() {
-            for (k, sum) in row.into_iter().enumerate() {
-                let y = y.add(r * width + k * V::LANES);
-                let sum = if set { sum } else { one.fused(V::load(y), sum) };
-                sum.store(y);
-            }
-        }
-    }
-}
-
-/// Writes some of the reals of a register.
-fn partly<R: Real>(sum: &[R], y: &mut [R], set: bool) {
-    for (y, &sum) in y.iter_mut().zip(sum) {
-        *y = if set { sum } else { *y + sum };
     }
 }
 

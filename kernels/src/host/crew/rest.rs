@@ -1,4 +1,5 @@
-//! How a thread rests until it is rung for: it looks out for a moment, and then sleeps.
+//! How a thread rests until it is rung for: it looks out for a moment, gives way to others for
+//! some more, and then sleeps.
 
 use super::{AtomicUsize, SeqCst, fence};
 use std::hint::spin_loop;
@@ -7,9 +8,13 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Thread};
 
-/// Looks before sleeping, where each thread can have a core; some tens of microseconds, which
+/// Looks before giving way, where each thread can have a core; some tens of microseconds, which
 /// waking takes as well.
 const LOOKS: u32 = 1 << 11;
+
+/// How often a thread gives way to others before it sleeps; some hundreds of microseconds if there
+/// are none, since the hands of one kernel seldom finish together.
+const YIELDS: u32 = 1 << 10;
 
 /// The number of rings after which a thread ends.
 const END: usize = usize::MAX;
@@ -25,6 +30,7 @@ pub(super) struct Bell {
     /// Whose bell it is, where that is not known to whoever rings.
     thread: Mutex<Option<Thread>>,
     looks: u32,
+    yields: u32,
 }
 
 impl Bell {
@@ -35,6 +41,7 @@ impl Bell {
             asleep: AtomicBool::new(false),
             thread: Mutex::new(None),
             looks: if cores { LOOKS } else { 0 },
+            yields: if cores { YIELDS } else { 0 },
         }
     }
 
@@ -80,6 +87,12 @@ impl Bell {
                 return;
             }
             spin_loop();
+        }
+        for _ in 0..self.yields {
+            if until() {
+                return;
+            }
+            thread::yield_now();
         }
         while !until() {
             self.asleep.store(true, SeqCst);

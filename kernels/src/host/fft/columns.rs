@@ -1,6 +1,7 @@
 //! Columns of an array `[n, inner]`, gathered in blocks in which each is contiguous.
 
 use crate::host::crew::Divided;
+use crate::host::turn::{self, Target};
 use crate::host::vectors::prefetch;
 use crate::host::{Acc, Scalar};
 use std::ops::Range;
@@ -93,6 +94,93 @@ impl Columns {
         }
     }
 
+    /// [`Columns::gather`] of samples as they are, in square blocks.
+    pub fn take<S: Scalar>(
+        self,
+        samples: Range<usize>,
+        place: impl Fn(usize) -> usize,
+        x: &[S],
+        block: &mut [S],
+    ) {
+        let (bytes, apart) = (size_of::<S>(), apart::<S>(self.len));
+        self.squares::<S>(samples.clone(), &place, |first, turned, some| {
+            if turned > 0 {
+                self.ask(some.start, samples.end, &place, x.as_ptr());
+            }
+            for (t, c) in places::<S>(&some, turned) {
+                let (from, to) = (first + (t - some.start) * self.inner + c, c * apart + t);
+                let last = from + (side::<S>() - 1) * (self.inner + 1);
+                assert!(last < x.len() && to + (side::<S>() - 1) * (apart + 1) < block.len());
+                let from = (x[from..].as_ptr().cast(), (self.inner * bytes) as isize);
+                let to = Target::new(block[to..].as_mut_ptr().cast(), (apart * bytes) as isize);
+                // SAFETY: both sides have the rows of the block, up to their last elements.
+                unsafe { turn::square(bytes, from, to) };
+            }
+            let rest = self.without(turned);
+            rest.gather(some, &place, x, &mut block[turned * apart..], |_, v| v);
+        });
+    }
+
+    /// [`Columns::scatter`] of samples as they are, in square blocks; past the caches if that is
+    /// asked for, and then [`past::end`](crate::host::past) comes after it.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes these columns of the plane.
+    pub unsafe fn give<S: Scalar>(
+        self,
+        samples: Range<usize>,
+        place: impl Fn(usize) -> usize,
+        block: &[S],
+        y: Plane<'_, S>,
+        past: bool,
+    ) {
+        let (bytes, apart) = (size_of::<S>(), apart::<S>(self.len));
+        self.squares::<S>(samples.clone(), &place, |first, turned, some| {
+            if turned > 0 && !past {
+                self.ask(some.start, samples.end, &place, y.array.place(y.start));
+            }
+            for (t, c) in places::<S>(&some, turned) {
+                let (from, to) =
+                    (c * apart + t, y.start + first + (t - some.start) * self.inner + c);
+                assert!(y.array.has(to + (side::<S>() - 1) * (self.inner + 1) + 1));
+                assert!(from + (side::<S>() - 1) * (apart + 1) < block.len());
+                let from = (block[from..].as_ptr().cast(), (apart * bytes) as isize);
+                let to = y.array.place(to).cast_mut().cast();
+                let to = Target::new(to, (self.inner * bytes) as isize).past_caches(past);
+                // SAFETY: both sides have the rows of the block, up to their last elements, and
+                // nobody else has them, which is the caller's duty.
+                unsafe { turn::square(bytes, from, to) };
+            }
+            let rest = self.without(turned);
+            // SAFETY: the caller's duty.
+            unsafe {
+                rest.scatter(some, &place, &block[turned * apart..], (y, Acc::Set), |_, v| v);
+            }
+        });
+    }
+
+    /// Some samples after the others, with the place of the first in row order and how many columns
+    /// are made of whole square blocks.
+    fn squares<S>(
+        self,
+        samples: Range<usize>,
+        place: impl Fn(usize) -> usize,
+        mut body: impl FnMut(usize, usize, Range<usize>),
+    ) {
+        let step = ROWS.max(side::<S>());
+        for t in samples.clone().step_by(step) {
+            let some = t..samples.end.min(t + step);
+            let even = some.len() == step && place(t) + step - 1 == place(t + step - 1);
+            let turned = if even { self.width - self.width % side::<S>() } else { 0 };
+            body(place(t) * self.inner + self.start, turned, some);
+        }
+    }
+
+    /// All but the first columns.
+    fn without(self, columns: usize) -> Columns {
+        Columns { start: self.start + columns, width: self.width - columns, ..self }
+    }
+
     /// Where so many samples from `t` on lie.
     fn rows(self, t: usize, count: usize, place: impl Fn(usize) -> usize) -> [usize; ROWS] {
         let mut rows = [0; ROWS];
@@ -116,6 +204,18 @@ impl Columns {
             }
         }
     }
+}
+
+/// The elements along a side of a square block.
+fn side<S>() -> usize {
+    turn::side(size_of::<S>()).expect("elements of 4, 8 or 16 bytes")
+}
+
+/// The samples and columns at which square blocks begin.
+fn places<S>(some: &Range<usize>, columns: usize) -> impl Iterator<Item = (usize, usize)> {
+    let samples = some.clone();
+    let places = (0..columns).step_by(side::<S>());
+    places.flat_map(move |c| samples.clone().step_by(side::<S>()).map(move |t| (t, c)))
 }
 
 /// A plane of an array of which several hands write columns.
@@ -170,6 +270,29 @@ impl Shifted {
         at.each_mut(block).for_each(|column| column[kept..].fill(S::ZERO));
     }
 
+    /// [`Shifted::load`] of samples as they are.
+    pub fn take<S: Scalar>(self, at: Columns, x: &[S], block: &mut [S]) {
+        let kept = at.len.min(self.n);
+        at.take(0..kept, |t| self.place(t), x, block);
+        at.each_mut(block).for_each(|column| column[kept..].fill(S::ZERO));
+    }
+
+    /// Replaces the columns of a plane by those of `block`, the inverse of [`Shifted::take`]; past
+    /// the caches if that is asked for.
+    ///
+    /// # Safety
+    /// As for [`Shifted::store`].
+    pub unsafe fn give<S: Scalar>(self, at: Columns, block: &[S], y: Plane<'_, S>, past: bool) {
+        let kept = at.len.min(self.n);
+        // SAFETY: the caller's duty.
+        unsafe {
+            at.give(0..kept, |t| self.place(t), block, y, past);
+            for t in kept..self.n {
+                y.part(self.place(t) * at.inner + at.start, at.width).fill(S::ZERO);
+            }
+        }
+    }
+
     /// Writes the columns of `block` to a plane, the inverse of [`Shifted::load`].
     ///
     /// # Safety
@@ -190,4 +313,44 @@ impl Shifted {
             }
         }
     }
+}
+
+#[cfg(test)]
+mod checks {
+    use super::*;
+    use crate::host::past;
+    use crate::host::testing::values;
+
+    /// Square blocks in both directions, written into the caches and past them.
+    pub fn blocks_move_what_is_moved_one_by_one<S: Scalar>() {
+        for (n, len, inner) in [(40, 40, 48), (37, 50, 21), (64, 33, 64), (5, 5, 3)] {
+            for (shifted, width) in [(false, 16), (true, 16), (true, 3)] {
+                let (axis, width) = (Shifted::new(n, shifted), width.min(inner));
+                let at = Columns { inner, start: inner - width, width, len };
+                let x: Vec<S> = values(1, n * inner);
+                let mut blocks = [(); 2].map(|()| vec![S::ZERO; width * apart::<S>(len)]);
+                axis.load(at, &x, &mut blocks[0], |_, v| v);
+                axis.take(at, &x, &mut blocks[1]);
+                assert_eq!(blocks[0], blocks[1]);
+                let mut all = [(); 3].map(|()| values::<S>(2, 4 + n * inner));
+                for (k, y) in all.iter_mut().enumerate() {
+                    let plane = Plane { array: &Divided::new(y), start: 4 };
+                    // SAFETY: nobody else has the array.
+                    unsafe {
+                        match k {
+                            0 => axis.store(at, &blocks[0], (plane, Acc::Set), |_, v| v),
+                            _ => axis.give(at, &blocks[0], plane, k == 2),
+                        }
+                    }
+                    past::end();
+                }
+                assert!(all[1] == all[0] && all[2] == all[0]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    crate::host::testing::each_type!(blocks_move_what_is_moved_one_by_one);
 }

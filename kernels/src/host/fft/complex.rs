@@ -3,7 +3,7 @@
 use super::columns::{apart, block_width};
 use super::{Blocks, Columns, Plane, Shifted, Spec, check};
 use crate::host::crew::{self, Divided};
-use crate::host::{Acc, Real, Scalar, reals_mut};
+use crate::host::{Acc, Real, Scalar, past, reals_mut};
 use num_complex::Complex;
 use rustfft::{Fft, FftPlanner};
 use std::sync::Arc;
@@ -80,6 +80,7 @@ impl<R: Real> ComplexFft<R> {
         let blocks = Blocks::new(x.len(), from.n, inner, nfft);
         let hands = blocks.hands(nfft, self.hands.len());
         let straight = inner == 1 && from.is_plain(nfft) && to.is_plain(nfft) && acc == Acc::Set;
+        let past = past::is_large(y);
         let (len, y) = (y.len(), Divided::new(y));
         crew::with(&mut self.hands[..hands], |hand, own| {
             if straight {
@@ -92,14 +93,21 @@ impl<R: Real> ComplexFft<R> {
             for (outer, start, width) in blocks.of(hands, hand) {
                 let columns = Columns { inner, start, width, len: nfft };
                 let x = &x[outer * from.n * inner..][..from.n * inner];
-                from.load(columns, x, &mut own.columns, |_, v| v);
+                from.take(columns, x, &mut own.columns);
                 for column in columns.each_mut(&mut own.columns) {
                     fft.process_with_scratch(column, &mut own.work);
+                    scale_all(scale, column);
                 }
                 let y = Plane { array: &y, start: outer * to.n * inner };
                 // SAFETY: hands have different columns.
-                unsafe { to.store(columns, &own.columns, (y, acc), |_, v| v.mul_real(scale)) };
+                unsafe {
+                    match acc {
+                        Acc::Set => to.give(columns, &own.columns, y, past),
+                        Acc::Add => to.store(columns, &own.columns, (y, acc), |_, v| v),
+                    }
+                }
             }
+            past::end();
         });
     }
 }
