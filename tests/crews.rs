@@ -7,8 +7,8 @@ use adjoin::Dtype;
 use adjoin::data::{Array, Source};
 use adjoin::expr::{Op, vstack};
 use adjoin::ops::{
-    self, Handle, Kind, LocalOperator, OperatorError, Panels, Patch, PatchMut, Slice, SliceMut,
-    Turn,
+    self, Handle, Kind, LocalOperator, OperatorError, Paneling, Panels, Patch, PatchMut, Slice,
+    SliceMut, Turn,
 };
 use adjoin::planned::{Planner, Ranks};
 use adjoin::run::inputs;
@@ -197,7 +197,7 @@ fn a_thread_that_fails_stops_its_rank() {
 #[derive(Clone)]
 struct Sums;
 
-impl Panels for Sums {
+impl Paneling for Sums {
     fn count(&self) -> usize {
         6
     }
@@ -213,7 +213,9 @@ impl Panels for Sums {
     fn work(&self, elements: usize) -> usize {
         elements
     }
+}
 
+impl Panels for Sums {
     fn forward(
         &self,
         turn: Turn,

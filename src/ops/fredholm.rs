@@ -9,7 +9,7 @@
 
 use super::dims::{self, Dims};
 use super::leaf::leaf;
-use super::panels::{Dealt, Paneled, Turn, columns};
+use super::panels::{Dealt, Paneled, Paneling, Turn, columns};
 use super::registry::{Arguments, Entry, RegistryError};
 use super::tile::{self, typed};
 use super::{Handle, OperatorError};
@@ -151,9 +151,7 @@ impl<T: Element> Slices<T> {
     }
 }
 
-impl<T: Element> Paneled for Slices<T> {
-    type X = T;
-
+impl<T: Element> Paneling for Slices<T> {
     fn count(&self) -> usize {
         self.extents[0].div_ceil(self.step).max(1)
     }
@@ -169,6 +167,10 @@ impl<T: Element> Paneled for Slices<T> {
     fn work(&self, elements: usize) -> usize {
         self.extents[2] * size_of::<T>() * elements
     }
+}
+
+impl<T: Element> Paneled for Slices<T> {
+    type X = T;
 
     fn forward(&self, turn: Turn, x: &[T], y: &mut [T], acc: Acc) {
         let g = self.panel(turn);

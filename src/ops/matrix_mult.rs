@@ -9,7 +9,7 @@
 
 use super::dims::{self, Dims};
 use super::leaf::leaf;
-use super::panels::{Dealt, Paneled, Turn, columns};
+use super::panels::{Dealt, Paneled, Paneling, Turn, columns};
 use super::registry::{Arguments, Entry, RegistryError};
 use super::tile::{self, typed};
 use super::{Handle, OperatorError};
@@ -136,9 +136,7 @@ impl<T: Element> Dense<T> {
     }
 }
 
-impl<T: Element> Paneled for Dense<T> {
-    type X = T;
-
+impl<T: Element> Paneling for Dense<T> {
     fn count(&self) -> usize {
         self.rows.div_ceil(self.step).max(1)
     }
@@ -154,6 +152,10 @@ impl<T: Element> Paneled for Dense<T> {
     fn work(&self, elements: usize) -> usize {
         self.cols * size_of::<T>() * elements
     }
+}
+
+impl<T: Element> Paneled for Dense<T> {
+    type X = T;
 
     fn forward(&self, turn: Turn, x: &[T], y: &mut [T], acc: Acc) {
         let matrix = self.panel(turn);

@@ -92,7 +92,7 @@ pub use matrix_mult::matrix_mult;
 pub use mdc::mdc;
 pub use pad::{Pairs, pad};
 pub(crate) use panels::{Deal, add_blocks};
-pub use panels::{Panels, Turn};
+pub use panels::{Paneling, Panels, Turn};
 pub use poststack::poststack_linear_modelling;
 pub use prestack::prestack_linear_modelling;
 pub use regression::{linear_regression, regression};

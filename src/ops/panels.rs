@@ -16,8 +16,8 @@ use adjoin_kernels::host::{Acc, Scalar, vector};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A tile in panels of its rows; it has one part on either side.
-pub trait Panels: Send + Sync {
+/// How a tile is cut into panels of its rows.
+pub trait Paneling: Send + Sync {
     /// How many panels there are, at least one.
     fn count(&self) -> usize;
 
@@ -32,7 +32,10 @@ pub trait Panels: Send + Sync {
     /// What it takes to apply all panels where the range has so many elements, in bytes that are
     /// read or operations.
     fn work(&self, elements: usize) -> usize;
+}
 
+/// A tile in panels of its rows; it has one part on either side.
+pub trait Panels: Paneling {
     /// `y = A x` or `y += A x` for the rows of a panel; `x` is the panel's own rows of the domain,
     /// or the whole of it.
     fn forward(
@@ -113,17 +116,9 @@ pub(crate) fn add_blocks<'a, S: Scalar>(
 }
 
 /// The arithmetic of panels, as [`Panels`].
-pub(super) trait Paneled: Send + Sync {
+pub(super) trait Paneled: Paneling {
     /// Elements of both sides.
     type X: Element;
-
-    fn count(&self) -> usize;
-
-    fn rows(&self, panel: usize) -> Range<usize>;
-
-    fn block(&self) -> Option<usize>;
-
-    fn work(&self, elements: usize) -> usize;
 
     fn forward(&self, turn: Turn, x: &[Self::X], y: &mut [Self::X], acc: Acc);
 
@@ -131,22 +126,6 @@ pub(super) trait Paneled: Send + Sync {
 }
 
 impl<P: Paneled> Panels for P {
-    fn count(&self) -> usize {
-        Paneled::count(self)
-    }
-
-    fn rows(&self, panel: usize) -> Range<usize> {
-        Paneled::rows(self, panel)
-    }
-
-    fn block(&self) -> Option<usize> {
-        Paneled::block(self)
-    }
-
-    fn work(&self, elements: usize) -> usize {
-        Paneled::work(self, elements)
-    }
-
     fn forward(
         &self,
         turn: Turn,
@@ -199,7 +178,7 @@ impl<P: Paneled> Dealt<P> {
 /// Runs all panels on as many hands as the work is worth.
 fn each(panels: &impl Paneled, elements: usize, body: impl Fn(Turn) + Sync) {
     let deal = Deal::of(panels);
-    let hands = deal.hands(Paneled::work(panels, elements));
+    let hands = deal.hands(panels.work(elements));
     crew::each(hands, |hand| {
         deal.part(hands, hand).for_each(|panel| body(Turn { panel, paired: false }));
     });
@@ -213,8 +192,8 @@ impl<P: Paneled + 'static> Kernel for Dealt<P> {
         let (panels, row, own) = (&*self.panels, y.inner(1), x.inner(1));
         let (elements, out) = (y.data.len(), Divided::new(y.data));
         each(panels, elements, |turn| {
-            let rows = Paneled::rows(panels, turn.panel);
-            let whole = Paneled::block(panels).is_some();
+            let rows = panels.rows(turn.panel);
+            let whole = panels.block().is_some();
             let x = if whole { x.data } else { &x.data[of_rows(&rows, own)] };
             // SAFETY: panels have rows of their own.
             let y = unsafe { out.part(of_rows(&rows, row)) };
@@ -225,12 +204,12 @@ impl<P: Paneled + 'static> Kernel for Dealt<P> {
     fn adjoint(&mut self, y: View<P::X>, x: ViewMut<P::X>, acc: Acc) {
         let (panels, row, own, len) = (&*self.panels, y.inner(1), x.inner(1), x.data.len());
         let deal = Deal::of(panels);
-        let whole = Paneled::block(panels).is_some();
+        let whole = panels.block().is_some();
         let later = if whole { deal.blocks() - 1 } else { 0 };
         self.sums.resize(later * len, P::X::ZERO);
         let (first, sums) = (Divided::new(&mut *x.data), Divided::new(&mut self.sums));
         each(panels, y.data.len(), |turn| {
-            let rows = Paneled::rows(panels, turn.panel);
+            let rows = panels.rows(turn.panel);
             let y = &y.data[of_rows(&rows, row)];
             // SAFETY: panels have rows of their own, or a hand has whole blocks.
             let (x, acc) = unsafe {

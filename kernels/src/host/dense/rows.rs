@@ -200,7 +200,11 @@ versions! {
     fn complex_forward {R: Real} {R} (a: Rows<'_, R>, x: &[R], y: &mut [R], set: bool) {
         a.check(x.len(), y.len(), 2);
         // SAFETY: `check` has found the rows and the vectors; the machine is the caller's care.
-        unsafe { groups!(a, a.together(), complex_dots, [4 2 1], (a, x, y, set)) }
+        unsafe {
+            // Each row has two sums; as many registers as eight rows need come with 512 bits.
+            let most = if size_of::<V>() == 64 { 8 } else { 4 };
+            groups!(a, a.together().min(most), complex_dots, [8 4 2 1], (a, x, y, set));
+        }
     }
 }
 
