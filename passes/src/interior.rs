@@ -10,6 +10,7 @@
 
 use crate::ir::{Applied, Block, Leaf, LeafId, Node, Op, Plan, SplitHalo, Value};
 use crate::placement::{Region, volume};
+use crate::region::composed;
 use crate::signature::{Binding, Rule, Spread};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -113,6 +114,9 @@ pub(crate) struct Division {
 pub(crate) fn division(plan: &Plan, block: &Block, split: SplitHalo) -> Division {
     let middle: Vec<_> = plan.mesh.axes.iter().map(|(_, n)| n / 2).collect();
     let mut out = Division { inside: Vec::new(), copied: 0.0, calls: 0 };
+    // What lies between a stencil and its adjoint stays in their call.
+    let composed = block.regions.iter().filter(|r| composed(plan, block, r));
+    let between: Vec<_> = composed.flat_map(|r| &block.nodes[r.first as usize].results).collect();
     let nodes = &block.nodes[split.nodes()][1..];
     for (node, part) in nodes.iter().zip(parts(plan, block, split, &middle)) {
         let (interior, rims) = match &part {
@@ -129,12 +133,15 @@ pub(crate) fn division(plan: &Plan, block: &Block, split: SplitHalo) -> Division
         let elements = |piece: &Piece| piece.outputs.iter().map(volume).sum::<usize>() as f64;
         let all: f64 = rims.iter().chain([interior]).map(elements).sum();
         out.inside.push(elements(interior) / all);
-        out.calls += rims.len();
+        if !node.results.iter().any(|r| between.contains(&r)) {
+            out.calls += rims.len();
+        }
         for piece in rims.iter().chain([interior]) {
             let ends = node.args.iter().zip(&piece.inputs);
             for (&v, inner) in ends.chain(node.results.iter().zip(&piece.outputs)) {
                 let ty = block.ty(v);
-                if contiguous(&ty.held(&plan.mesh, &middle), inner).is_none() {
+                let lies = contiguous(&ty.held(&plan.mesh, &middle), inner).is_some();
+                if !lies && !between.contains(&&v) {
                     out.copied += 2.0 * (volume(inner) * ty.dtype.size()) as f64;
                     out.calls += 1;
                 }

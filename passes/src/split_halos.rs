@@ -196,6 +196,22 @@ mod tests {
         ");
     }
 
+    /// Boxes of what lies between need not be whole rows, as nobody copies them.
+    #[test]
+    fn what_lies_in_a_region_keeps_no_halo_whole() {
+        let plan = "mesh p=3 (3 ranks)
+            let G = (l!, i, j) <- (i~1:1, j) : f64[3, 9000/p, 1000]
+            %0 = input x : f64[9000/p, 1000]
+            %1 = halo %0 : f64[9000/p~2:2, 1000]
+            region G.H G
+            %2 = apply G %1 : f64[3, 9000/p~1:1, 1000]
+            %3 = apply G.H %2 : f64[9000/p, 1000]
+            end
+            return %3";
+        let made = after_beside(&SplitHalos, plan);
+        assert_eq!(made.blocks[0].splits, [SplitHalo { first: 1, last: 3 }]);
+    }
+
     #[test]
     fn operators_of_one_halo_follow_each_other() {
         let plan = "mesh r=2 c=2 (4 ranks)
