@@ -130,7 +130,7 @@ fn units<'p>(scope: &Scope<'_>, split: SplitHalo, parts: &'p [Part]) -> Vec<Unit
     let mut n = begin;
     while n < split.nodes().end {
         let region = scope.block.regions.iter().find(|r| r.first as usize == n);
-        let nodes = region.map_or(n..n + 1, |r| r.nodes());
+        let nodes = region.map_or(n..n + 1, crate::ir::Region::nodes);
         let parts = &parts[nodes.start - begin..nodes.end - begin];
         n = nodes.end;
         units.push(Unit { nodes, over: region.map(|r| r.over), parts });
